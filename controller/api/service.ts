@@ -1,0 +1,55 @@
+// What the API asks of the controller: reads come from memory, requests are persisted before they are acknowledged.
+// `api/` is written against this; `controller/service.ts` implements it over the store.
+import type { Manifest } from '../../runtime/contract/manifest.js'
+import type { Actor } from '../ledger.js'
+import type { ApplicationView, AttemptView, DiffView, EventView, NodeView, ObjectView } from '../view.js'
+
+export interface Service {
+  applications(): readonly ApplicationView[]
+  application(name: string): ApplicationView | null
+  /** The declaration as it was given, with our metadata (uid, generation). */
+  declaration(name: string): Manifest | null
+  /** Creates or replaces; throws InvalidInput with pointers. */
+  declare(manifest: unknown, by: Actor, options: { readonly dryRun: boolean }): Promise<{ readonly view: ApplicationView | null; readonly created: boolean; readonly changed: boolean }>
+  remove(name: string, by: Actor, options: { readonly cascade: boolean }): Promise<void>
+  sync(name: string, by: Actor, options: { readonly revision: string | null; readonly prune: boolean | null }): Promise<{ readonly request: string }>
+  /** `to`: a release id, `r14`, an attempt number, a commit prefix, or '' for the previous good one. */
+  rollback(name: string, by: Actor, options: { readonly to: string; readonly message: string }): Promise<{ readonly request: string }>
+  retry(name: string, by: Actor, options: { readonly release: string }): Promise<{ readonly request: string }>
+  pause(name: string, by: Actor, reason: string): Promise<void>
+  resume(name: string, by: Actor): Promise<void>
+  /** Newest first. */
+  history(name: string): Promise<readonly AttemptView[]>
+  /** Rendered objects of a release ('' = candidate, `live` = what was last applied), Secret values masked. */
+  manifests(name: string, release: string): Promise<readonly Manifest[]>
+  tree(name: string): readonly ObjectView[]
+  diff(name: string, from: string, to: string): Promise<DiffView>
+  events(name: string | null, limit: number): Promise<readonly EventView[]>
+  logs(name: string, options: { readonly pod: string; readonly container: string; readonly tail: number; readonly follow: boolean; readonly previous: boolean }, signal: AbortSignal): AsyncIterable<{ readonly at: string; readonly pod: string; readonly container: string; readonly text: string }>
+  nodes(): readonly NodeView[]
+  /** Looks at a repository now; unknown ones are ignored in silence. Returns how many applications were woken. */
+  wakeRepository(repoURL: string, ref: string | null): number
+  /** Every change of an application's view, and every event; for SSE. */
+  subscribe(listener: (change: StreamChange) => void): () => void
+  /** Each part and whether it is well: git, nats, store, lease, nodes. */
+  readiness(): readonly { readonly part: string; readonly ok: boolean; readonly message: string }[]
+}
+
+export type StreamChange =
+  | { readonly type: 'application'; readonly view: ApplicationView }
+  | { readonly type: 'removed'; readonly name: string }
+  | { readonly type: 'event'; readonly event: EventView }
+  | { readonly type: 'node'; readonly view: NodeView }
+
+/** What a caller did wrong; becomes 4xx problem+json. */
+export class RefusedError extends Error {
+  override name = 'RefusedError'
+  constructor(
+    readonly status: 400 | 401 | 403 | 404 | 409 | 412 | 422 | 428 | 429 | 503,
+    readonly code: string,
+    message: string,
+    readonly errors: readonly { readonly pointer: string; readonly message: string }[] = [],
+  ) {
+    super(message)
+  }
+}

@@ -1,0 +1,58 @@
+// The one interface that both destinations implement: a node (NATS) and a Kubernetes cluster. It moves things; it decides nothing.
+import type { ObservedObject, ObservedPod, PreflightAnswer, Sequence } from '../../runtime/contract/documents.js'
+import type { Manifest, ObjectRef } from '../../runtime/contract/manifest.js'
+import type { Application } from '../application.js'
+import type { Ledger } from '../ledger.js'
+import type { Release, ReleaseId } from '../release.js'
+
+export interface Observed {
+  /** When the place last told us anything, ms since 1970; `silent` once its lease is gone. */
+  readonly at: number
+  readonly silent: { readonly since: number; readonly message: string } | null
+  /** The newest order we gave, and the newest that it obeys. Until they are equal, reports speak of something older. */
+  readonly ordered: Sequence | null
+  readonly obeyed: Sequence | null
+  /** The attempt and release that the report speaks of. */
+  readonly attempt: number
+  readonly release: string
+  readonly preflight: PreflightAnswer | null
+  readonly objects: readonly ObservedObject[]
+  readonly pods: readonly ObservedPod[]
+  /** The place has ended everything, as a deletion asked. */
+  readonly gone: boolean
+  /** The ledger that lies with the place, where the store asked for it (a new epoch, a wiped store). */
+  readonly ledger: Ledger | null
+}
+
+/** What every write carries. The ledger goes with it, so that place and ledger are of one moment. */
+export interface Order {
+  readonly attempt: number
+  readonly release: ReleaseId | null
+  readonly commit: string
+  readonly digests: Readonly<Record<string, string>>
+  readonly ledger: Ledger
+  /** Pod templates are stamped with it after a retry (`slipway.dev/attempt`), so that pods are fresh; 0 = none. */
+  readonly fresh: number
+}
+
+export interface Applied {
+  readonly ref: ObjectRef
+  readonly result: 'created' | 'changed' | 'unchanged' | 'pruned' | 'refused'
+  readonly message: string
+}
+
+export interface Cluster {
+  observe(app: Application, signal: AbortSignal): Promise<Observed>
+  /** Asks whether the release could run; the answer is observed later. Touches nothing that runs. */
+  preflight(app: Application, release: Release, round: number, order: Order, signal: AbortSignal): Promise<void>
+  /** Adds or replaces these objects; what else is there stays. */
+  apply(app: Application, objects: readonly Manifest[], order: Order, signal: AbortSignal): Promise<readonly Applied[]>
+  prune(app: Application, objects: readonly ObjectRef[], order: Order, signal: AbortSignal): Promise<readonly Applied[]>
+  /** The ledger alone, when nothing else is written. */
+  remember(app: Application, order: Order, signal: AbortSignal): Promise<void>
+  /** Ends everything of the application there. */
+  remove(app: Application, order: Order, signal: AbortSignal): Promise<void>
+  logs(app: Application, pod: string, container: string, options: { readonly tail: number; readonly follow: boolean; readonly previous: boolean }, signal: AbortSignal): AsyncIterable<{ readonly at: string; readonly stream: string; readonly text: string }>
+  /** Wakes, carries nothing: something changed for this application. */
+  onChange(listener: (application: string) => void): () => void
+}

@@ -1,0 +1,67 @@
+// What the runtime asks of the data plane, and what the data plane knows. Everything here is levels: `apply` is told the
+// whole of what should be, as often as it likes; an unchanged call costs nothing.
+
+export interface ServiceSpec {
+  /** `shop/web`. */
+  readonly namespace: string
+  readonly name: string
+  readonly type: 'ClusterIP' | 'NodePort' | 'LoadBalancer'
+  readonly headless: boolean
+  readonly ports: readonly ServicePort[]
+  readonly publishNotReady: boolean
+  readonly externalName?: string
+}
+
+export interface ServicePort {
+  readonly name: string
+  readonly port: number
+  readonly protocol: 'TCP'
+  /** Fixed by the user or given out by the data plane (30000-32767) and kept; null for ClusterIP. */
+  readonly nodePort: number | null
+  /** `http` where the port says so (appProtocol, name http*, Ingress), `tcp` where it says that, `detect` otherwise. */
+  readonly mode: 'http' | 'tcp' | 'detect'
+}
+
+/** One pod behind one Service port. Its target port is the pod's own (each pod keeps the mapping of its release). */
+export interface Endpoint {
+  readonly namespace: string
+  readonly service: string
+  readonly portName: string
+  readonly servicePort: number
+  readonly podUid: string
+  readonly podName: string
+  /** For StatefulSet names behind a headless Service: `web-0`; '' otherwise. */
+  readonly hostname: string
+  readonly ip: string
+  readonly targetPort: number
+  /** ready: gets traffic. draining: no new connections, the old ones end by themselves. */
+  readonly state: 'ready' | 'draining'
+}
+
+export interface DataPlaneState {
+  readonly services: readonly ServiceSpec[]
+  readonly endpoints: readonly Endpoint[]
+}
+
+export interface DataPlane {
+  /** Adopts what runs (HAProxy, names, addresses) or starts it; then steers it. */
+  start(signal: AbortSignal): Promise<void>
+  /** Makes it so: slots over the runtime API; a reload only when a listener is new. Resolves when traffic flows accordingly. */
+  apply(state: DataPlaneState, signal: AbortSignal): Promise<void>
+  /** Resolves when no HAProxy worker, those of before a reload included, holds a connection to this address; or at the limit, when the rest is cut. */
+  drained(ip: string, limitMs: number, signal: AbortSignal): Promise<{ readonly cut: number }>
+  /** The Service's own address, given out once and kept: `10.210.4.7`. */
+  clusterIP(namespace: string, name: string): string
+  nodePort(namespace: string, name: string, port: number): number | null
+  /** Would these listeners collide with what listens now? For preflight. */
+  conflicts(services: readonly ServiceSpec[]): Promise<readonly { readonly service: string; readonly message: string }[]>
+  /** A free pod address of the runtime's own network, recycled late; the same again for the same uid. */
+  podAddress(uid: string): string
+  releaseAddress(uid: string): void
+  /** For HostConfig: the responder's address and the search list of a namespace. */
+  dns(namespace: string): { readonly servers: readonly string[]; readonly search: readonly string[]; readonly options: readonly string[] }
+  /** The engine's network that pods are attached to, made by start(). */
+  readonly podNetwork: string
+  /** Ends HAProxy and names, takes addresses and bridges away. Only for `slipway down --purge`. */
+  purge(): Promise<void>
+}
