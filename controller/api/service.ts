@@ -44,12 +44,13 @@ export type StreamChange =
 /** What a caller did wrong; becomes 4xx problem+json. */
 export class RefusedError extends Error {
   override name = 'RefusedError'
-  constructor(
-    readonly status: 400 | 401 | 403 | 404 | 409 | 412 | 422 | 428 | 429 | 503,
-    readonly code: string,
-    message: string,
-    readonly errors: readonly { readonly pointer: string; readonly message: string }[] = [],
-  ) {
+  readonly status: 400 | 401 | 403 | 404 | 409 | 412 | 422 | 428 | 429 | 503
+  readonly code: string
+  readonly errors: readonly { readonly pointer: string; readonly message: string }[]
+  constructor(status: RefusedError['status'], code: string, message: string, errors: RefusedError['errors'] = []) {
     super(message)
+    this.status = status
+    this.code = code
+    this.errors = errors
   }
 }
