@@ -1,0 +1,21 @@
+// One way to name content: canonical JSON (keys sorted by code unit, undefined left out), hashed with SHA-256.
+import { createHash } from 'node:crypto'
+import type { Manifest } from './manifest.js'
+
+export function canonicalJson(value: unknown): string {
+  if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null'
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
+  const entries = Object.entries(value).filter(([, field]) => field !== undefined)
+  entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+  return `{${entries.map(([key, field]) => `${JSON.stringify(key)}:${canonicalJson(field)}`).join(',')}}`
+}
+
+/** First `digits` hex digits of the SHA-256 of the canonical JSON. */
+export function contentHash(value: unknown, digits = 16): string {
+  return createHash('sha256').update(canonicalJson(value)).digest('hex').slice(0, digits)
+}
+
+/** Of a manifest as it is sent to a place: what `ObservedObject.hash` carries. */
+export function manifestHash(manifest: Manifest): string {
+  return contentHash(manifest)
+}
