@@ -28,6 +28,8 @@ export interface PodRecord {
   readonly minReadySeconds: number
   /** Behind a Service and without a readiness probe: these TCP ports must accept before it gets traffic. */
   readonly gatePorts: readonly number[]
+  /** Target ports by Service (`shop/web`) and service port (`80`), as they were when the pod was made: a pod keeps its release's mapping. */
+  readonly portMap: Readonly<Record<string, Readonly<Record<string, number>>>>
 }
 
 export interface PodView {
@@ -88,11 +90,19 @@ export interface PodSpec {
   readonly subdomain?: string
   readonly hostAliases: readonly { readonly ip: string; readonly hostnames: readonly string[] }[]
   readonly dnsPolicy: 'ClusterFirst' | 'Default' | 'None'
-  readonly dnsConfig?: { readonly nameservers: readonly string[]; readonly searches: readonly string[]; readonly options: readonly { readonly name: string; readonly value?: string }[] }
+  readonly dnsConfig?: {
+    readonly nameservers: readonly string[]
+    readonly searches: readonly string[]
+    readonly options: readonly { readonly name: string; readonly value?: string }[]
+  }
   readonly hostNetwork: boolean
   readonly shareProcessNamespace: boolean
   readonly imagePullSecrets: readonly string[]
-  readonly securityContext: SecurityContext & { readonly fsGroup?: number; readonly supplementalGroups?: readonly number[]; readonly sysctls?: readonly { readonly name: string; readonly value: string }[] }
+  readonly securityContext: SecurityContext & {
+    readonly fsGroup?: number
+    readonly supplementalGroups?: readonly number[]
+    readonly sysctls?: readonly { readonly name: string; readonly value: string }[]
+  }
   readonly serviceAccountName?: string
   readonly nodeName?: string
 }
@@ -173,9 +183,30 @@ export interface VolumeSpec {
   readonly name: string
   readonly source:
     | { readonly kind: 'emptyDir'; readonly medium: '' | 'Memory'; readonly sizeLimitBytes?: number }
-    | { readonly kind: 'configMap'; readonly name: string; readonly items?: readonly KeyToPath[]; readonly defaultMode: number; readonly optional: boolean }
-    | { readonly kind: 'secret'; readonly name: string; readonly items?: readonly KeyToPath[]; readonly defaultMode: number; readonly optional: boolean }
-    | { readonly kind: 'downwardAPI'; readonly items: readonly { readonly path: string; readonly fieldPath?: string; readonly resource?: string; readonly container?: string }[]; readonly defaultMode: number }
+    | {
+        readonly kind: 'configMap'
+        readonly name: string
+        readonly items?: readonly KeyToPath[]
+        readonly defaultMode: number
+        readonly optional: boolean
+      }
+    | {
+        readonly kind: 'secret'
+        readonly name: string
+        readonly items?: readonly KeyToPath[]
+        readonly defaultMode: number
+        readonly optional: boolean
+      }
+    | {
+        readonly kind: 'downwardAPI'
+        readonly items: readonly {
+          readonly path: string
+          readonly fieldPath?: string
+          readonly resource?: string
+          readonly container?: string
+        }[]
+        readonly defaultMode: number
+      }
     | { readonly kind: 'projected'; readonly sources: readonly unknown[]; readonly defaultMode: number }
     | { readonly kind: 'hostPath'; readonly path: string; readonly type: string }
     | { readonly kind: 'persistentVolumeClaim'; readonly claimName: string; readonly readOnly: boolean }
@@ -189,7 +220,14 @@ export interface KeyToPath {
 
 /** Port names are resolved to numbers by the parser. */
 export type HandlerSpec =
-  | { readonly kind: 'httpGet'; readonly path: string; readonly port: number; readonly host?: string; readonly scheme: 'HTTP' | 'HTTPS'; readonly headers: readonly { readonly name: string; readonly value: string }[] }
+  | {
+      readonly kind: 'httpGet'
+      readonly path: string
+      readonly port: number
+      readonly host?: string
+      readonly scheme: 'HTTP' | 'HTTPS'
+      readonly headers: readonly { readonly name: string; readonly value: string }[]
+    }
   | { readonly kind: 'tcpSocket'; readonly port: number; readonly host?: string }
   | { readonly kind: 'grpc'; readonly port: number; readonly service: string }
   | { readonly kind: 'exec'; readonly command: readonly string[] }
