@@ -1,5 +1,6 @@
-// What a user declares: Argo CD's Application with `spec.rollout` beside it. Shapes; `parseApplication` is below them.
-import type { Manifest } from '../runtime/contract/manifest.js'
+// What a user declares: Argo CD's Application with `spec.rollout` beside it, read strictly (fields of Argo CD v3.4 crd-application.yaml).
+import { groupOf, type Manifest } from '../runtime/contract/manifest.js'
+import { type Fault, type Fields, fieldsOf, isRecord } from './fields.js'
 
 export interface Application {
   readonly name: string
@@ -70,4 +71,211 @@ export const rolloutDefaults: RolloutPolicy = {
   writeBack: 'none',
   restartsAllowed: 2,
   afterHooks: 'Hold',
+}
+
+const ownGroup = 'slipway.dev'
+const argoGroup = 'argoproj.io'
+const cascadeFinalizer = 'resources-finalizer.argocd.argoproj.io'
+
+export interface Declared {
+  readonly uid: string
+  readonly parent: string | null
+  /** The node meant where the declaration names no destination; '' where there is not exactly one. */
+  readonly defaultNode: string
+  /** Reads `helm.values`, which Argo CD has as a string of YAML; throws with its own message. */
+  readonly readYaml: (text: string) => unknown
+}
+
+export type Parsed =
+  | { readonly application: Application; readonly faults: readonly [] }
+  | { readonly application: null; readonly faults: readonly Fault[] }
+
+/** Is this manifest an Application (ours or Argo CD's)? */
+export function isApplication(manifest: { readonly apiVersion: string; readonly kind: string }): boolean {
+  const group = groupOf(manifest.apiVersion)
+  return manifest.kind === 'Application' && (group === ownGroup || group === argoGroup)
+}
+
+/** Every fault at once, each with its pointer: `spec.rollout.bakeTime: want a duration such as 30s, got "soon"`. */
+export function parseApplication(input: unknown, declared: Declared): Parsed {
+  const faults: Fault[] = []
+  const root = fieldsOf(input, '', faults, ['apiVersion', 'kind', 'metadata', 'spec', 'status', 'operation'])
+  const apiVersion = root.text('apiVersion', '')
+  if (apiVersion !== `${ownGroup}/v1alpha1` && apiVersion !== `${argoGroup}/v1alpha1`)
+    root.fault('apiVersion', `want ${ownGroup}/v1alpha1 or ${argoGroup}/v1alpha1, got ${JSON.stringify(apiVersion)}`)
+  if (root.text('kind', '') !== 'Application') root.fault('kind', 'want Application')
+  const own = apiVersion.startsWith(ownGroup)
+  const meta = root.inner('metadata', null)
+  const name = nameOf(meta)
+  const annotations = meta.texts('annotations')
+  const spec = root.inner('spec', specFields)
+  const application: Application = {
+    name,
+    uid: declared.uid,
+    project: spec.text('project', 'default'),
+    labels: meta.texts('labels'),
+    annotations,
+    source: sourceOf(spec, declared.readYaml),
+    destination: destinationOf(spec, declared.defaultNode),
+    sync: syncPolicyOf(spec, own),
+    rollout: rolloutOf(spec, annotations),
+    revisionHistoryLimit: spec.whole('revisionHistoryLimit', 10, 0, 100),
+    deletion: deletionOf(spec, meta, own),
+    parent: declared.parent,
+    manifest: input as Manifest,
+  }
+  return faults.length === 0 ? { application, faults: [] } : { application: null, faults }
+}
+
+const specFields = [
+  'project',
+  'source',
+  'destination',
+  'syncPolicy',
+  'ignoreDifferences',
+  'info',
+  'revisionHistoryLimit',
+  'rollout',
+  'deletion',
+  'sources',
+]
+const sourceFields = ['repoURL', 'path', 'targetRevision', 'directory', 'helm', 'chart', 'name', 'ref', 'kustomize', 'plugin']
+
+function nameOf(meta: Fields): string {
+  const name = meta.text('name', '')
+  if (!/^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$/.test(name))
+    meta.fault('name', `want lower-case letters, digits, '-' and '.', at most 63 (RFC 1123), got ${JSON.stringify(name)}`)
+  return name
+}
+
+function sourceOf(spec: Fields, readYaml: Declared['readYaml']): Source {
+  if (spec.has('sources')) spec.fault('sources', 'several sources are not supported yet; use spec.source')
+  const source = spec.inner('source', sourceFields)
+  for (const later of ['kustomize', 'plugin', 'chart'] as const)
+    if (source.has(later))
+      source.fault(later, `a ${later} source is not supported yet; use a directory of YAML or a chart in the repository`)
+  const repoURL = source.text('repoURL', '')
+  if (repoURL === '') source.fault('repoURL', 'is missing; give the http(s) URL or the absolute path of a Git repository')
+  const directory = source.inner('directory', ['recurse', 'include', 'exclude', 'jsonnet'])
+  return {
+    repoURL,
+    path: pathOf(source),
+    targetRevision: source.text('targetRevision', 'HEAD'),
+    directory: {
+      recurse: directory.flag('recurse', false),
+      include: directory.text('include', ''),
+      exclude: directory.text('exclude', ''),
+    },
+    chart: chartOf(source.inner('helm', chartFields), readYaml),
+  }
+}
+
+function pathOf(source: Fields): string {
+  const path = source
+    .text('path', '.')
+    .replace(/^\.\/+/, '')
+    .replace(/\/+$/, '')
+  if (path.startsWith('/') || path.split('/').includes('..')) source.fault('path', 'must lie inside the repository')
+  return path === '' ? '.' : path
+}
+
+const chartFields = [
+  'releaseName',
+  'valueFiles',
+  'ignoreMissingValueFiles',
+  'values',
+  'valuesObject',
+  'parameters',
+  'fileParameters',
+  'skipCrds',
+  'skipTests',
+  'skipSchemaValidation',
+  'passCredentials',
+  'namespace',
+  'kubeVersion',
+  'apiVersions',
+  'version',
+]
+
+function chartOf(helm: Fields, readYaml: Declared['readYaml']): ChartOptions {
+  for (const later of ['fileParameters', 'kubeVersion', 'apiVersions'])
+    if (helm.has(later)) helm.fault(later, 'is not supported yet')
+  return {
+    releaseName: helm.text('releaseName', ''),
+    valueFiles: helm.textList('valueFiles'),
+    ignoreMissingValueFiles: helm.flag('ignoreMissingValueFiles', false),
+    values: { ...inlineValues(helm, readYaml), ...helm.record('valuesObject') },
+    parameters: helm.list('parameters').map((entry, at) => {
+      const parameter = fieldsOf(entry, `${helm.path}.parameters[${at}]`, helm.faults, ['name', 'value', 'forceString'])
+      return {
+        name: parameter.text('name', ''),
+        value: parameter.scalar('value', ''),
+        forceString: parameter.flag('forceString', false),
+      }
+    }),
+  }
+}
+
+/** Argo CD has `values` as a string of YAML and `valuesObject` as a map that wins over it. */
+function inlineValues(helm: Fields, readYaml: Declared['readYaml']): Readonly<Record<string, unknown>> {
+  const text = helm.text('values', '')
+  if (text.trim() === '') return {}
+  try {
+    const values = readYaml(text)
+    if (isRecord(values)) return values
+    helm.fault('values', 'want a map of values')
+  } catch (error) {
+    helm.fault('values', (error as Error).message)
+  }
+  return {}
+}
+
+function destinationOf(spec: Fields, defaultNode: string): Destination {
+  const destination = spec.inner('destination', ['server', 'name', 'namespace'])
+  if (destination.has('server'))
+    destination.fault('server', 'Kubernetes clusters are not supported yet; name a node in destination.name')
+  const name = destination.text('name', defaultNode).replace(/^node\//, '')
+  if (name === '') destination.fault('name', 'is missing, and there is not exactly one node to take; `slipway nodes` lists them')
+  else if (!/^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$/.test(name))
+    destination.fault('name', `${JSON.stringify(name)} is no node name`)
+  return { place: `node/${name}`, kind: 'node', name, namespace: destination.text('namespace', 'default') }
+}
+
+/** Slipway's own group: automated, pruning, self-healing unless written otherwise; Argo CD's: manual unless written. */
+function syncPolicyOf(spec: Fields, own: boolean): SyncPolicy {
+  const policy = spec.inner('syncPolicy', ['automated', 'retry', 'syncOptions', 'managedNamespaceMetadata'])
+  const written = policy.has('automated')
+  const automated = policy.inner('automated', ['enabled', 'prune', 'selfHeal', 'allowEmpty'])
+  return {
+    automated: automated.flag('enabled', own || written),
+    prune: automated.flag('prune', own),
+    selfHeal: automated.flag('selfHeal', own),
+    allowEmpty: automated.flag('allowEmpty', false),
+  }
+}
+
+const rolloutFields = ['healthTimeout', 'bakeTime', 'onFailure', 'writeBack', 'restartsAllowed', 'afterHooks'] as const
+
+/** `spec.rollout` in our group; `slipway.dev/health-timeout` and so on as annotations on either. */
+function rolloutOf(spec: Fields, annotations: Readonly<Record<string, string>>): RolloutPolicy {
+  const faults = spec.faults
+  const written: Record<string, unknown> = { ...spec.record('rollout') }
+  for (const field of rolloutFields) {
+    const annotation = annotations[`slipway.dev/${field.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`]
+    if (annotation !== undefined) written[field] ??= annotation
+  }
+  const rollout = fieldsOf(written, 'spec.rollout', faults, rolloutFields)
+  return {
+    healthTimeoutMs: rollout.duration('healthTimeout', rolloutDefaults.healthTimeoutMs),
+    bakeTimeMs: rollout.duration('bakeTime', rolloutDefaults.bakeTimeMs),
+    onFailure: rollout.oneOf('onFailure', ['RollBack', 'Hold'], rolloutDefaults.onFailure),
+    writeBack: rollout.oneOf('writeBack', ['none', 'revertCommit'], rolloutDefaults.writeBack),
+    restartsAllowed: rollout.whole('restartsAllowed', rolloutDefaults.restartsAllowed, 0, 100),
+    afterHooks: rollout.oneOf('afterHooks', ['Hold', 'RollBack'], rolloutDefaults.afterHooks),
+  }
+}
+
+function deletionOf(spec: Fields, meta: Fields, own: boolean): 'cascade' | 'orphan' {
+  const finalized = meta.textList('finalizers').some(finalizer => finalizer.startsWith(cascadeFinalizer))
+  return spec.oneOf('deletion', ['cascade', 'orphan'], finalized || own ? 'cascade' : 'orphan')
 }

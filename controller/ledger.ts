@@ -23,7 +23,13 @@ export interface Ledger {
   readonly attempt: Attempt | null
   /** An attempt that has not begun to change anything: seen, held, or in preflight. */
   readonly trying: Attempt | null
-  readonly pin: { readonly to: ReleaseId; readonly left: ReleaseId | null; readonly candidate: ReleaseId | null; readonly by: Actor; readonly at: number } | null
+  readonly pin: {
+    readonly to: ReleaseId
+    readonly left: ReleaseId | null
+    readonly candidate: ReleaseId | null
+    readonly by: Actor
+    readonly at: number
+  } | null
   readonly requests: readonly Request[]
   readonly pause: { readonly by: Actor; readonly at: number; readonly reason: string } | null
   readonly deletion: { readonly by: Actor; readonly at: number; readonly cascade: boolean } | null
@@ -102,8 +108,23 @@ export interface Actor {
 }
 
 export type Request =
-  | { readonly id: string; readonly kind: 'sync'; readonly by: Actor; readonly at: number; readonly commit: CommitSha | null; readonly release: ReleaseId | null; readonly prune: boolean | null }
-  | { readonly id: string; readonly kind: 'rollback'; readonly by: Actor; readonly at: number; readonly release: ReleaseId; readonly message: string }
+  | {
+      readonly id: string
+      readonly kind: 'sync'
+      readonly by: Actor
+      readonly at: number
+      readonly commit: CommitSha | null
+      readonly release: ReleaseId | null
+      readonly prune: boolean | null
+    }
+  | {
+      readonly id: string
+      readonly kind: 'rollback'
+      readonly by: Actor
+      readonly at: number
+      readonly release: ReleaseId
+      readonly message: string
+    }
   | { readonly id: string; readonly kind: 'retry'; readonly by: Actor; readonly at: number; readonly release: ReleaseId | null }
 
 export type Outcome = 'Healthy' | 'RolledBack' | 'Failed' | 'Held' | 'Superseded'
@@ -130,7 +151,12 @@ export interface Attempt {
   /** What current was before; where a rollback of this one goes unless a newer good one came. */
   readonly from: ReleaseId | null
   /** Set when rolling back: to which release, and since when without progress. */
-  readonly rollback: { readonly to: ReleaseId; readonly since: number; readonly progressAt: number; readonly healthyAt: number } | null
+  readonly rollback: {
+    readonly to: ReleaseId
+    readonly since: number
+    readonly progressAt: number
+    readonly healthyAt: number
+  } | null
   readonly progress: ProgressMark
   readonly moves: readonly { readonly at: number; readonly step: string; readonly message: string }[]
   readonly counts: { readonly objects: number; readonly changed: number; readonly pruned: number }

@@ -44,7 +44,12 @@ export interface Rejection {
 
 export type Candidate =
   | { readonly kind: 'release'; readonly revision: Revision; readonly release: Release; readonly stale: Stale | null }
-  | { readonly kind: 'rejection'; readonly revision: Revision | null; readonly rejection: Rejection; readonly stale: Stale | null }
+  | {
+      readonly kind: 'rejection'
+      readonly revision: Revision | null
+      readonly rejection: Rejection
+      readonly stale: Stale | null
+    }
 
 /** Git could not be asked since then; the candidate is the last one known. */
 export interface Stale {

@@ -4,7 +4,17 @@ import type { ObjectRef } from '../runtime/contract/manifest.js'
 import type { Outcome } from './ledger.js'
 
 export type StateWord =
-  | 'Healthy' | 'Releasing' | 'RollingBack' | 'RolledBack' | 'Failed' | 'Held' | 'OutOfSync' | 'Degraded' | 'Unknown' | 'Paused' | 'Deleting'
+  | 'Healthy'
+  | 'Releasing'
+  | 'RollingBack'
+  | 'RolledBack'
+  | 'Failed'
+  | 'Held'
+  | 'OutOfSync'
+  | 'Degraded'
+  | 'Unknown'
+  | 'Paused'
+  | 'Deleting'
 
 export interface ReleaseView {
   readonly id: string
@@ -40,7 +50,15 @@ export interface ApplicationView {
   readonly paused: { readonly by: string; readonly at: string; readonly reason: string } | null
   readonly pinned: { readonly to: string; readonly by: string; readonly at: string } | null
   readonly why: WhyView
-  readonly policy: { readonly automated: boolean; readonly selfHeal: boolean; readonly prune: boolean; readonly onFailure: string; readonly healthTimeoutSeconds: number; readonly bakeTimeSeconds: number; readonly writeBack: string }
+  readonly policy: {
+    readonly automated: boolean
+    readonly selfHeal: boolean
+    readonly prune: boolean
+    readonly onFailure: string
+    readonly healthTimeoutSeconds: number
+    readonly bakeTimeSeconds: number
+    readonly writeBack: string
+  }
   readonly deleting: boolean
 }
 
@@ -68,7 +86,17 @@ export interface AttemptView {
   readonly stepDetail: string
   readonly outcome: Outcome | null
   readonly message: string
-  readonly times: { readonly pushed: string; readonly seen: string; readonly rendered: string; readonly preflighted: string; readonly applied: string; readonly healthy: string; readonly baked: string; readonly judged: string; readonly ended: string }
+  readonly times: {
+    readonly pushed: string
+    readonly seen: string
+    readonly rendered: string
+    readonly preflighted: string
+    readonly applied: string
+    readonly healthy: string
+    readonly baked: string
+    readonly judged: string
+    readonly ended: string
+  }
   readonly verdict: VerdictView | null
   readonly moves: readonly { readonly at: string; readonly step: string; readonly message: string }[]
   readonly counts: { readonly objects: number; readonly changed: number; readonly pruned: number }
@@ -109,7 +137,14 @@ export interface PodView {
   readonly ip: string
   readonly release: string
   readonly restarts: number
-  readonly containers: readonly { readonly name: string; readonly ready: boolean; readonly state: string; readonly reason: string; readonly restartCount: number; readonly image: string }[]
+  readonly containers: readonly {
+    readonly name: string
+    readonly ready: boolean
+    readonly state: string
+    readonly reason: string
+    readonly restartCount: number
+    readonly image: string
+  }[]
   readonly createdAt: string
 }
 
@@ -141,5 +176,10 @@ export interface EventView {
 export interface DiffView {
   readonly from: string
   readonly to: string
-  readonly objects: readonly { readonly ref: ObjectRef; readonly change: 'added' | 'removed' | 'changed'; readonly patch: readonly unknown[]; readonly text: string }[]
+  readonly objects: readonly {
+    readonly ref: ObjectRef
+    readonly change: 'added' | 'removed' | 'changed'
+    readonly patch: readonly unknown[]
+    readonly text: string
+  }[]
 }

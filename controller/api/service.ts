@@ -10,11 +10,23 @@ export interface Service {
   /** The declaration as it was given, with our metadata (uid, generation). */
   declaration(name: string): Manifest | null
   /** Creates or replaces; throws InvalidInput with pointers. */
-  declare(manifest: unknown, by: Actor, options: { readonly dryRun: boolean }): Promise<{ readonly view: ApplicationView | null; readonly created: boolean; readonly changed: boolean }>
+  declare(
+    manifest: unknown,
+    by: Actor,
+    options: { readonly dryRun: boolean },
+  ): Promise<{ readonly view: ApplicationView | null; readonly created: boolean; readonly changed: boolean }>
   remove(name: string, by: Actor, options: { readonly cascade: boolean }): Promise<void>
-  sync(name: string, by: Actor, options: { readonly revision: string | null; readonly prune: boolean | null }): Promise<{ readonly request: string }>
+  sync(
+    name: string,
+    by: Actor,
+    options: { readonly revision: string | null; readonly prune: boolean | null },
+  ): Promise<{ readonly request: string }>
   /** `to`: a release id, `r14`, an attempt number, a commit prefix, or '' for the previous good one. */
-  rollback(name: string, by: Actor, options: { readonly to: string; readonly message: string }): Promise<{ readonly request: string }>
+  rollback(
+    name: string,
+    by: Actor,
+    options: { readonly to: string; readonly message: string },
+  ): Promise<{ readonly request: string }>
   retry(name: string, by: Actor, options: { readonly release: string }): Promise<{ readonly request: string }>
   pause(name: string, by: Actor, reason: string): Promise<void>
   resume(name: string, by: Actor): Promise<void>
@@ -25,7 +37,17 @@ export interface Service {
   tree(name: string): readonly ObjectView[]
   diff(name: string, from: string, to: string): Promise<DiffView>
   events(name: string | null, limit: number): Promise<readonly EventView[]>
-  logs(name: string, options: { readonly pod: string; readonly container: string; readonly tail: number; readonly follow: boolean; readonly previous: boolean }, signal: AbortSignal): AsyncIterable<{ readonly at: string; readonly pod: string; readonly container: string; readonly text: string }>
+  logs(
+    name: string,
+    options: {
+      readonly pod: string
+      readonly container: string
+      readonly tail: number
+      readonly follow: boolean
+      readonly previous: boolean
+    },
+    signal: AbortSignal,
+  ): AsyncIterable<{ readonly at: string; readonly pod: string; readonly container: string; readonly text: string }>
   nodes(): readonly NodeView[]
   /** Looks at a repository now; unknown ones are ignored in silence. Returns how many applications were woken. */
   wakeRepository(repoURL: string, ref: string | null): number

@@ -52,7 +52,13 @@ export interface Cluster {
   remember(app: Application, order: Order, signal: AbortSignal): Promise<void>
   /** Ends everything of the application there. */
   remove(app: Application, order: Order, signal: AbortSignal): Promise<void>
-  logs(app: Application, pod: string, container: string, options: { readonly tail: number; readonly follow: boolean; readonly previous: boolean }, signal: AbortSignal): AsyncIterable<{ readonly at: string; readonly stream: string; readonly text: string }>
+  logs(
+    app: Application,
+    pod: string,
+    container: string,
+    options: { readonly tail: number; readonly follow: boolean; readonly previous: boolean },
+    signal: AbortSignal,
+  ): AsyncIterable<{ readonly at: string; readonly stream: string; readonly text: string }>
   /** Wakes, carries nothing: something changed for this application. */
   onChange(listener: (application: string) => void): () => void
 }

@@ -1,0 +1,138 @@
+import t from 'tap'
+import { type Application, type Declared, parseApplication } from '../../controller/application.js'
+import { durationMs } from '../../controller/fields.js'
+
+const declared: Declared = { uid: 'u1', parent: null, defaultNode: 'lab', readYaml: text => JSON.parse(text) as unknown }
+
+function shopWith(spec: Record<string, unknown> = {}, over: Record<string, unknown> = {}): unknown {
+  return {
+    apiVersion: 'slipway.dev/v1alpha1',
+    kind: 'Application',
+    metadata: { name: 'shop' },
+    spec: { source: { repoURL: 'http://git.test/shop.git', path: 'deploy' }, ...spec },
+    ...over,
+  }
+}
+
+function parsed(input: unknown): Application {
+  const result = parseApplication(input, declared)
+  if (result.application === null) throw new Error(result.faults.map(fault => `${fault.pointer}: ${fault.message}`).join('\n'))
+  return result.application
+}
+
+function faultsOf(input: unknown): readonly string[] {
+  return parseApplication(input, declared).faults.map(fault => `${fault.pointer}: ${fault.message}`)
+}
+
+t.test('the least that can be declared gets the policy of a delivery tool', async t => {
+  const app = parsed(shopWith())
+
+  t.same(app.sync, { automated: true, prune: true, selfHeal: true, allowEmpty: false })
+  t.same(app.destination, { place: 'node/lab', kind: 'node', name: 'lab', namespace: 'default' })
+  t.equal(app.source.targetRevision, 'HEAD')
+  t.match(app.rollout, {
+    healthTimeoutMs: 300_000,
+    bakeTimeMs: 30_000,
+    onFailure: 'RollBack',
+    writeBack: 'none',
+    restartsAllowed: 2,
+  })
+  t.equal(app.deletion, 'cascade')
+})
+
+t.test("in Argo CD's group Argo CD's defaults hold, and annotations say what spec.rollout would", async t => {
+  const app = parsed(
+    shopWith(
+      {},
+      {
+        apiVersion: 'argoproj.io/v1alpha1',
+        metadata: { name: 'shop', annotations: { 'slipway.dev/bake-time': '5s', 'slipway.dev/on-failure': 'Hold' } },
+      },
+    ),
+  )
+
+  t.same(app.sync, { automated: false, prune: false, selfHeal: false, allowEmpty: false })
+  t.equal(app.deletion, 'orphan')
+  t.equal(app.rollout.bakeTimeMs, 5000)
+  t.equal(app.rollout.onFailure, 'Hold')
+  t.equal(parsed(shopWith({ syncPolicy: { automated: {} } }, { apiVersion: 'argoproj.io/v1alpha1' })).sync.automated, true)
+})
+
+t.test('valuesObject wins over values, and parameters keep their order', async t => {
+  const app = parsed(
+    shopWith({
+      source: {
+        repoURL: '/srv/shop.git',
+        helm: {
+          values: '{"a":1,"b":1}',
+          valuesObject: { b: 2 },
+          parameters: [
+            { name: 'x', value: 1 },
+            { name: 'y', value: 'z', forceString: true },
+          ],
+        },
+      },
+    }),
+  )
+
+  t.same(app.source.chart.values, { a: 1, b: 2 })
+  t.same(app.source.chart.parameters, [
+    { name: 'x', value: '1', forceString: false },
+    { name: 'y', value: 'z', forceString: true },
+  ])
+})
+
+t.test('every fault is named at once, with its path and what was wanted', async t => {
+  const cases: readonly [unknown, readonly string[]][] = [
+    [
+      shopWith({ rollout: { bakeTime: 'soon', onFailure: 'Panic', bakeTme: '3s' } }),
+      [
+        'spec.rollout.bakeTme: unknown field (did you mean bakeTime?)',
+        'spec.rollout.bakeTime: want a duration such as 30s or 5m, got "soon"',
+        'spec.rollout.onFailure: want RollBack or Hold, got "Panic"',
+      ],
+    ],
+    [
+      shopWith({ source: { path: '../etc' } }),
+      [
+        'spec.source.repoURL: is missing; give the http(s) URL or the absolute path of a Git repository',
+        'spec.source.path: must lie inside the repository',
+      ],
+    ],
+    [
+      shopWith({ destination: { server: 'https://kubernetes.default.svc' } }),
+      ['spec.destination.server: Kubernetes clusters are not supported yet; name a node in destination.name'],
+    ],
+    [
+      shopWith({}, { metadata: { name: 'Shop_1' } }),
+      [`metadata.name: want lower-case letters, digits, '-' and '.', at most 63 (RFC 1123), got "Shop_1"`],
+    ],
+    [
+      shopWith({ syncPolicy: { automated: { prune: 'yes' } } }),
+      ['spec.syncPolicy.automated.prune: want true or false, got "yes"'],
+    ],
+    [
+      shopWith({ source: { repoURL: 'x', kustomize: {} } }),
+      ['spec.source.kustomize: a kustomize source is not supported yet; use a directory of YAML or a chart in the repository'],
+    ],
+    ['text', ['apiVersion: want slipway.dev/v1alpha1 or argoproj.io/v1alpha1, got ""']],
+  ]
+
+  for (const [input, expected] of cases)
+    for (const line of expected) t.ok(faultsOf(input).includes(line), `${line}\n(got ${faultsOf(input).join('; ')})`)
+})
+
+t.test('durations are read as Go writes them', async t => {
+  for (const [text, ms] of [
+    ['30s', 30_000],
+    ['1h30m', 5_400_000],
+    ['500ms', 500],
+    ['5min', 300_000],
+    [2, 2000],
+    ['0.5s', 500],
+    ['s', null],
+    ['-1s', null],
+    ['', null],
+  ] as const)
+    t.equal(durationMs(text), ms, String(text))
+})
