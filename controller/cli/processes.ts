@@ -1,0 +1,131 @@
+// The processes of one machine as `slipway up` keeps them: detached, with pid and log files under the state directory.
+import { spawn } from 'node:child_process'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+
+export interface Layout {
+  readonly state: string
+  readonly keys: string
+  readonly run: string
+  readonly logs: string
+  readonly nats: string
+  readonly runtime: string
+  readonly controller: string
+}
+
+export function layoutOf(state: string): Layout {
+  const at = (name: string) => join(state, name)
+  return { state, keys: at('keys'), run: at('run'), logs: at('log'), nats: at('nats'), runtime: at('runtime'), controller: at('controller') }
+}
+
+export function makeLayout(layout: Layout): void {
+  for (const dir of Object.values(layout)) mkdirSync(dir, { recursive: true, mode: 0o700 })
+}
+
+export interface Kept {
+  readonly name: string
+  readonly command: string
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+}
+
+/** Starts it under its keeper (`runtime/keep.sh`) unless keeper or process live already. */
+export function keep(layout: Layout, keeper: string, kept: Kept): 'running' | 'started' {
+  if (keeperPid(layout, kept.name) > 0 || pidOf(layout, kept.name) > 0) return 'running'
+  const log = logFile(layout, kept.name)
+  const out = openSync(log, 'a', 0o600)
+  const child = spawn('/bin/sh', [keeper, pidFile(layout, kept.name), log, kept.command, ...kept.args], {
+    detached: true,
+    stdio: ['ignore', out, out],
+    env: { ...kept.env },
+  })
+  closeSync(out)
+  child.unref()
+  writeFileSync(keeperFile(layout, kept.name), String(child.pid ?? 0), { mode: 0o600 })
+  return 'started'
+}
+
+/** Ends keeper first, then the process by SIGTERM; SIGKILL after `graceMs`. True if there was one. */
+export async function end(layout: Layout, name: string, graceMs: number): Promise<boolean> {
+  const keeper = keeperPid(layout, name)
+  if (keeper > 0) process.kill(keeper, 'SIGTERM')
+  await ended(keeper, 2000)
+  const pid = pidOf(layout, name)
+  if (pid > 0) process.kill(pid, 'SIGTERM')
+  if (!(await ended(pid, graceMs))) process.kill(pid, 'SIGKILL')
+  rmSync(pidFile(layout, name), { force: true })
+  rmSync(keeperFile(layout, name), { force: true })
+  return pid > 0
+}
+
+/** The living process's pid; 0 where there is none. */
+export function pidOf(layout: Layout, name: string): number {
+  return livingPid(pidFile(layout, name))
+}
+
+export function logFile(layout: Layout, name: string): string {
+  return join(layout.logs, `${name}.log`)
+}
+
+/** The last lines of a process's log, for an error that says why it did not start. */
+export function lastLines(layout: Layout, name: string, count: number): string {
+  const file = logFile(layout, name)
+  return existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n').slice(-count).join('\n') : ''
+}
+
+function pidFile(layout: Layout, name: string): string {
+  return join(layout.run, `${name}.pid`)
+}
+
+function keeperFile(layout: Layout, name: string): string {
+  return join(layout.run, `${name}.keeper.pid`)
+}
+
+function keeperPid(layout: Layout, name: string): number {
+  return livingPid(keeperFile(layout, name))
+}
+
+/** A pid is given out again after a reboot: a process that began after its file was written is another one. */
+function livingPid(file: string): number {
+  try {
+    const pid = Number.parseInt(readFileSync(file, 'utf8'), 10)
+    return pid > 0 && isAlive(pid) && startedAt(pid) <= statSync(file).mtimeMs + 2000 ? pid : 0
+  } catch {
+    return 0
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return statFields(pid)[0] !== 'Z'
+  } catch {
+    return false
+  }
+}
+
+/** ms since 1970 at which the process began, from field 22 of /proc/PID/stat (clock ticks since boot); 0 without /proc. */
+function startedAt(pid: number): number {
+  const ticks = Number(statFields(pid)[19])
+  const boot = /^btime (\d+)/m.exec(readFileSync('/proc/stat', 'utf8'))?.[1]
+  return boot === undefined || Number.isNaN(ticks) ? 0 : Number(boot) * 1000 + ticks * 10
+}
+
+/** The fields of /proc/PID/stat after the command's name: state first. */
+function statFields(pid: number): readonly string[] {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  } catch {
+    return []
+  }
+}
+
+async function ended(pid: number, withinMs: number): Promise<boolean> {
+  for (let waited = 0; pid > 0 && isAlive(pid); waited += 50) {
+    if (waited >= withinMs) return false
+    await delay(50)
+  }
+  return true
+}

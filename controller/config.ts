@@ -1,0 +1,85 @@
+// The controller's configuration: one YAML file, overridden by SLIPWAY_* variables; the only reader of either. Says every fault at once.
+import { hostname, homedir } from 'node:os'
+import { join } from 'node:path'
+import { type Fault, type Fields, fieldsOf } from './fields.js'
+
+export interface Config {
+  /** Keys, Git objects, tokens, logs. */
+  readonly stateDir: string
+  readonly listen: { readonly host: string; readonly port: number }
+  /** How people reach the API, for links; '' = from `listen`. */
+  readonly publicURL: string
+  /** '' = the one that `slipway up` started. */
+  readonly natsURL: string
+  /** The node of this machine. */
+  readonly node: string
+  readonly pollIntervalMs: number
+  readonly webhookSecrets: Readonly<Record<string, string>>
+  readonly repositories: readonly RepositoryAccess[]
+  readonly commitAuthor: { readonly name: string; readonly email: string }
+  readonly logLevel: string
+}
+
+export interface RepositoryAccess {
+  /** The credentials serve every repository whose URL begins so. */
+  readonly url: string
+  readonly username: string
+  /** Read at start; the configuration itself may hold no secret. */
+  readonly passwordFile: string
+}
+
+export const defaultPort = 7433
+
+/** Where everything lies unless told otherwise: `/var/lib/slipway` for root, the user's data directory else. */
+export function defaultStateDir(env: Readonly<Record<string, string | undefined>>, isRoot: boolean): string {
+  if (env.SLIPWAY_HOME !== undefined && env.SLIPWAY_HOME !== '') return env.SLIPWAY_HOME
+  return isRoot ? '/var/lib/slipway' : join(env.XDG_DATA_HOME ?? join(homedir(), '.local/share'), 'slipway')
+}
+
+/** A node name from the machine's: `Lab_1.local` -> `lab-1`. */
+export function defaultNodeName(host = hostname()): string {
+  const name = (host.split('.')[0] ?? '').toLowerCase().replace(/[^a-z0-9-]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 40)
+  return name === '' ? 'node' : name
+}
+
+const fields = ['listen', 'publicURL', 'nats', 'node', 'pollInterval', 'webhooks', 'repositories', 'commitAuthor', 'logLevel', 'stateDir']
+
+/** `file` is the parsed YAML or undefined. Environment: SLIPWAY_HOME, SLIPWAY_PORT, SLIPWAY_NATS_URL, SLIPWAY_NODE, SLIPWAY_POLL_INTERVAL, SLIPWAY_LOG_LEVEL. */
+export function parseConfig(file: unknown, env: Readonly<Record<string, string | undefined>>, isRoot: boolean): { config: Config; faults: readonly Fault[] } {
+  const faults: Fault[] = []
+  const root = fieldsOf(overridden(file, env), '', faults, fields)
+  const listen = root.inner('listen', ['host', 'port'])
+  const author = root.inner('commitAuthor', ['name', 'email'])
+  const config: Config = {
+    stateDir: root.text('stateDir', defaultStateDir(env, isRoot)),
+    listen: { host: listen.text('host', '127.0.0.1'), port: listen.whole('port', defaultPort, 0, 65_535) },
+    publicURL: root.text('publicURL', '').replace(/\/+$/, ''),
+    natsURL: root.inner('nats', ['url']).text('url', ''),
+    node: root.text('node', defaultNodeName()),
+    pollIntervalMs: root.duration('pollInterval', 10_000),
+    webhookSecrets: root.texts('webhooks'),
+    repositories: repositoriesOf(root),
+    commitAuthor: { name: author.text('name', 'Slipway'), email: author.text('email', 'slipway@localhost') },
+    logLevel: root.oneOf('logLevel', ['trace', 'debug', 'info', 'warn', 'error'], 'info'),
+  }
+  return { config, faults }
+}
+
+function repositoriesOf(root: Fields): readonly RepositoryAccess[] {
+  return root.list('repositories').map((entry, at) => {
+    const access = fieldsOf(entry, `repositories[${at}]`, root.faults, ['url', 'username', 'passwordFile'])
+    if (access.text('url', '') === '') access.fault('url', 'is missing; give the beginning of the URLs that these credentials serve')
+    return { url: access.text('url', ''), username: access.text('username', 'git'), passwordFile: access.text('passwordFile', '') }
+  })
+}
+
+function overridden(file: unknown, env: Readonly<Record<string, string | undefined>>): unknown {
+  if (file !== undefined && file !== null && (typeof file !== 'object' || Array.isArray(file))) return file
+  const over: Record<string, unknown> = { ...(file as Record<string, unknown> | null | undefined) }
+  if (env.SLIPWAY_PORT !== undefined) over.listen = { ...(over.listen as object | undefined), port: Number(env.SLIPWAY_PORT) }
+  if (env.SLIPWAY_NATS_URL !== undefined) over.nats = { url: env.SLIPWAY_NATS_URL }
+  if (env.SLIPWAY_NODE !== undefined) over.node = env.SLIPWAY_NODE
+  if (env.SLIPWAY_POLL_INTERVAL !== undefined) over.pollInterval = env.SLIPWAY_POLL_INTERVAL
+  if (env.SLIPWAY_LOG_LEVEL !== undefined) over.logLevel = env.SLIPWAY_LOG_LEVEL
+  return over
+}
