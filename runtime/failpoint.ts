@@ -1,0 +1,15 @@
+// Named places where tests kill the process, to show that every write can be the last. Without a hook (always, outside tests) they do nothing.
+
+type Hook = (name: string) => void
+
+let hook: Hook | null = null
+
+/** `controller.release.stored`, `runtime.document.saved`: called right after the write of that name, and `.before` right before. */
+export function failpoint(name: string): void {
+  hook?.(name)
+}
+
+/** For test entry points only; the product never calls it. */
+export function onFailpoint(then: Hook | null): void {
+  hook = then
+}
