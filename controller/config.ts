@@ -38,14 +38,33 @@ export function defaultStateDir(env: Readonly<Record<string, string | undefined>
 
 /** A node name from the machine's: `Lab_1.local` -> `lab-1`. */
 export function defaultNodeName(host = hostname()): string {
-  const name = (host.split('.')[0] ?? '').toLowerCase().replace(/[^a-z0-9-]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 40)
+  const name = (host.split('.')[0] ?? '')
+    .toLowerCase()
+    .replace(/[^a-z0-9-]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 40)
   return name === '' ? 'node' : name
 }
 
-const fields = ['listen', 'publicURL', 'nats', 'node', 'pollInterval', 'webhooks', 'repositories', 'commitAuthor', 'logLevel', 'stateDir']
+const fields = [
+  'listen',
+  'publicURL',
+  'nats',
+  'node',
+  'pollInterval',
+  'webhooks',
+  'repositories',
+  'commitAuthor',
+  'logLevel',
+  'stateDir',
+]
 
 /** `file` is the parsed YAML or undefined. Environment: SLIPWAY_HOME, SLIPWAY_PORT, SLIPWAY_NATS_URL, SLIPWAY_NODE, SLIPWAY_POLL_INTERVAL, SLIPWAY_LOG_LEVEL. */
-export function parseConfig(file: unknown, env: Readonly<Record<string, string | undefined>>, isRoot: boolean): { config: Config; faults: readonly Fault[] } {
+export function parseConfig(
+  file: unknown,
+  env: Readonly<Record<string, string | undefined>>,
+  isRoot: boolean,
+): { config: Config; faults: readonly Fault[] } {
   const faults: Fault[] = []
   const root = fieldsOf(overridden(file, env), '', faults, fields)
   const listen = root.inner('listen', ['host', 'port'])
@@ -68,8 +87,13 @@ export function parseConfig(file: unknown, env: Readonly<Record<string, string |
 function repositoriesOf(root: Fields): readonly RepositoryAccess[] {
   return root.list('repositories').map((entry, at) => {
     const access = fieldsOf(entry, `repositories[${at}]`, root.faults, ['url', 'username', 'passwordFile'])
-    if (access.text('url', '') === '') access.fault('url', 'is missing; give the beginning of the URLs that these credentials serve')
-    return { url: access.text('url', ''), username: access.text('username', 'git'), passwordFile: access.text('passwordFile', '') }
+    if (access.text('url', '') === '')
+      access.fault('url', 'is missing; give the beginning of the URLs that these credentials serve')
+    return {
+      url: access.text('url', ''),
+      username: access.text('username', 'git'),
+      passwordFile: access.text('passwordFile', ''),
+    }
   })
 }
 

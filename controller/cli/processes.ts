@@ -16,7 +16,15 @@ export interface Layout {
 
 export function layoutOf(state: string): Layout {
   const at = (name: string) => join(state, name)
-  return { state, keys: at('keys'), run: at('run'), logs: at('log'), nats: at('nats'), runtime: at('runtime'), controller: at('controller') }
+  return {
+    state,
+    keys: at('keys'),
+    run: at('run'),
+    logs: at('log'),
+    nats: at('nats'),
+    runtime: at('runtime'),
+    controller: at('controller'),
+  }
 }
 
 export function makeLayout(layout: Layout): void {
