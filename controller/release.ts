@@ -56,3 +56,28 @@ export interface Stale {
   readonly since: number
   readonly message: string
 }
+
+/** One entry of a Git tree; `path` as the asker names it. Symlinks and submodules are listed so that they can be refused by name. */
+export interface TreeEntry {
+  readonly path: string
+  /** The blob's object id (of a submodule: its commit). */
+  readonly oid: string
+  readonly kind: 'blob' | 'symlink' | 'submodule'
+}
+
+/**
+ * An application's path at one commit, read by object id; `controller/git` implements it. Nothing is checked out.
+ * Everything under a tree id is immutable, so what was made of one may be kept by that id.
+ */
+export interface GitTree {
+  /** Tree id of the application's path. */
+  readonly treeId: TreeId
+  /** The application's path from the repository's root, '' for the root itself; no leading or trailing slash. */
+  readonly root: string
+  /** Everything below the application's path, recursively; paths relative to it. */
+  list(): Promise<readonly TreeEntry[]>
+  /** The bytes of a blob. Throws where it is missing or larger than the reader's limit. */
+  read(oid: string): Promise<Uint8Array>
+  /** One file by its normalised path from the repository's root (`values/prod.yaml`); null where there is none. Never follows a symlink. */
+  resolve(pathFromRepoRoot: string): Promise<TreeEntry | null>
+}
