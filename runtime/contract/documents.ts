@@ -170,4 +170,9 @@ export interface NodeLease {
   readonly addresses: readonly string[]
   /** What the node wants people to know: an engine that does not answer, a full disk. Empty when all is well. */
   readonly conditions: readonly { readonly type: string; readonly status: 'True' | 'False'; readonly message: string }[]
+  /**
+   * The buckets (by creation time) in which the controller finds all this node has to say: the desired one was listed and what it
+   * lacked given back, reports lie in the other. '' while not yet. Until both are those of now, nothing new is written to the node.
+   */
+  readonly told: { readonly desired: string; readonly reports: string }
 }
