@@ -1,0 +1,35 @@
+// What can go wrong with the container engine, in the words that decide what happens next.
+
+/** refused: the engine understood and says no. failed: it tried and could not. unreachable: nobody knows whether it did. */
+export type EngineErrorKind = 'notFound' | 'conflict' | 'refused' | 'failed' | 'unreachable'
+
+export class EngineError extends Error {
+  readonly kind: EngineErrorKind
+  /** HTTP status; 0 where the engine did not answer. */
+  readonly status: number
+  /** The engine's own sentence, without ours around it. */
+  readonly said: string
+
+  constructor(doing: string, kind: EngineErrorKind, status: number, said: string, cause?: unknown) {
+    super(`${doing}: ${said}`, cause === undefined ? undefined : { cause })
+    this.name = 'EngineError'
+    this.kind = kind
+    this.status = status
+    this.said = said
+  }
+
+  /** Trying the same again later may help. */
+  get transient(): boolean {
+    return this.kind === 'unreachable' || this.kind === 'failed'
+  }
+}
+
+export function kindOfStatus(status: number): EngineErrorKind {
+  if (status === 404) return 'notFound'
+  if (status === 409) return 'conflict'
+  return status >= 500 ? 'failed' : 'refused'
+}
+
+export function isEngineError(error: unknown, kind?: EngineErrorKind): error is EngineError {
+  return error instanceof EngineError && (kind === undefined || error.kind === kind)
+}
