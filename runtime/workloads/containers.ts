@@ -1,5 +1,15 @@
 // Reads one container of a PodSpec (core/v1 Container) and fills in Kubernetes' defaults.
-import type { ContainerPort, ContainerSpec, EnvFrom, EnvVar, HandlerSpec, ProbeSpec, Resources, SecurityContext, VolumeMount } from '../pods/types.js'
+import type {
+  ContainerPort,
+  ContainerSpec,
+  EnvFrom,
+  EnvVar,
+  HandlerSpec,
+  ProbeSpec,
+  Resources,
+  SecurityContext,
+  VolumeMount,
+} from '../pods/types.js'
 import { defined, type Fields } from './fields.js'
 import { parseBytes, parseCpuMillis } from './quantity.js'
 
@@ -7,7 +17,8 @@ const dnsLabel = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/
 
 export function readContainer(fields: Fields, init: boolean): ContainerSpec {
   const name = fields.requiredString('name')
-  if (name !== '' && !(dnsLabel.test(name) && name.length <= 63)) fields.invalid('name', `'${name}' must be lower case letters, digits and '-'`)
+  if (name !== '' && !(dnsLabel.test(name) && name.length <= 63))
+    fields.invalid('name', `'${name}' must be lower case letters, digits and '-'`)
   const image = fields.requiredString('image')
   const ports = fields.each('ports', readPort)
   const restartPolicy = init ? fields.oneOf('restartPolicy', ['Always']) : undefined
@@ -35,7 +46,8 @@ export function readContainer(fields: Fields, init: boolean): ContainerSpec {
     terminationMessagePolicy: fields.oneOf('terminationMessagePolicy', ['File', 'FallbackToLogsOnError']) ?? 'File',
     restartPolicy,
   })
-  for (const field of ['volumeDevices']) if (fields.has(field)) fields.refuse(field, 'HostPolicy', 'devices of the host are not given to containers')
+  for (const field of ['volumeDevices'])
+    if (fields.has(field)) fields.refuse(field, 'HostPolicy', 'devices of the host are not given to containers')
   if (!init) fields.unsupported(['restartPolicy'], 'is only supported on an init container (Always: a sidecar)')
   fields.unsupported(['restartPolicyRules', 'stdinOnce'])
   fields.inert('resizePolicy')
@@ -65,7 +77,11 @@ function readPort(fields: Fields): ContainerPort {
 
 function readEnv(fields: Fields): EnvVar {
   const from = fields.object('valueFrom')
-  const variable = defined({ name: fields.requiredString('name'), value: fields.string('value'), valueFrom: from && readSource(from) })
+  const variable = defined({
+    name: fields.requiredString('name'),
+    value: fields.string('value'),
+    valueFrom: from && readSource(from),
+  })
   if (from !== undefined && variable.value !== undefined) fields.invalid('valueFrom', 'must not stand beside value')
   fields.end()
   return variable
@@ -87,7 +103,11 @@ function readSource(fields: Fields): EnvVar['valueFrom'] {
 }
 
 function readKey(fields: Fields): { name: string; key: string; optional: boolean } {
-  const key = { name: fields.requiredString('name'), key: fields.requiredString('key'), optional: fields.bool('optional') ?? false }
+  const key = {
+    name: fields.requiredString('name'),
+    key: fields.requiredString('key'),
+    optional: fields.bool('optional') ?? false,
+  }
   fields.end()
   return key
 }
@@ -98,7 +118,8 @@ const fieldPath =
 export function readFieldRef(fields: Fields): string {
   fields.oneOf('apiVersion', ['v1'])
   const path = fields.requiredString('fieldPath')
-  if (path !== '' && !fieldPath.test(path)) fields.refuse('fieldPath', 'UnsupportedField', `'${path}' is not a field that a pod can be told`)
+  if (path !== '' && !fieldPath.test(path))
+    fields.refuse('fieldPath', 'UnsupportedField', `'${path}' is not a field that a pod can be told`)
   fields.end()
   return path
 }
@@ -109,7 +130,12 @@ export function readResourceRef(fields: Fields): Extract<EnvVar['valueFrom'], { 
     fields.refuse('resource', 'UnsupportedField', `'${resource}' must be requests or limits of cpu or memory`)
   }
   const divisor = fields.raw('divisor')
-  const read = { kind: 'resource' as const, ...defined({ container: fields.string('containerName') }), resource, divisor: String(divisor ?? '0') }
+  const read = {
+    kind: 'resource' as const,
+    ...defined({ container: fields.string('containerName') }),
+    resource,
+    divisor: String(divisor ?? '0'),
+  }
   fields.end()
   return read
 }
@@ -138,14 +164,18 @@ function readResources(fields: Fields): ContainerSpec['resources'] {
   resources.unsupported(['claims'])
   resources.end()
   for (const key of ['cpuMillis', 'memoryBytes'] as const) {
-    if ((requests[key] ?? 0) > (limits[key] ?? Infinity)) resources.invalid('requests', `${key === 'cpuMillis' ? 'cpu' : 'memory'} must not be more than its limit`)
+    if ((requests[key] ?? 0) > (limits[key] ?? Infinity))
+      resources.invalid('requests', `${key === 'cpuMillis' ? 'cpu' : 'memory'} must not be more than its limit`)
   }
   return { requests, limits }
 }
 
 function readAmounts(fields: Fields | undefined): Resources {
   if (fields === undefined) return {}
-  const amounts = defined({ cpuMillis: readAmount(fields, 'cpu', parseCpuMillis), memoryBytes: readAmount(fields, 'memory', parseBytes) })
+  const amounts = defined({
+    cpuMillis: readAmount(fields, 'cpu', parseCpuMillis),
+    memoryBytes: readAmount(fields, 'memory', parseBytes),
+  })
   fields.unsupported(['ephemeral-storage'], 'is not limited on a node: leave it out')
   fields.end()
   return amounts
@@ -170,7 +200,8 @@ function readMount(fields: Fields): VolumeMount {
     fields.refuse('subPath', 'HostPolicy', `must be a relative path without '..'`)
   }
   if (mount.mountPath.includes(':')) fields.invalid('mountPath', `must not contain ':'`)
-  if ((fields.string('mountPropagation') ?? 'None') !== 'None') fields.refuse('mountPropagation', 'HostPolicy', 'mounts of the host are not shared with containers')
+  if ((fields.string('mountPropagation') ?? 'None') !== 'None')
+    fields.refuse('mountPropagation', 'HostPolicy', 'mounts of the host are not shared with containers')
   fields.unsupported(['subPathExpr', 'recursiveReadOnly'])
   fields.end()
   return mount
@@ -189,7 +220,8 @@ function readProbe(fields: Fields, name: string, ports: readonly ContainerPort[]
     terminationGracePeriodSeconds: probe.int('terminationGracePeriodSeconds', 1),
   })
   if (name !== 'readinessProbe' && read.successThreshold !== 1) probe.invalid('successThreshold', 'must be 1')
-  if (name === 'readinessProbe' && read.terminationGracePeriodSeconds !== undefined) probe.invalid('terminationGracePeriodSeconds', 'must not be set for a readiness probe')
+  if (name === 'readinessProbe' && read.terminationGracePeriodSeconds !== undefined)
+    probe.invalid('terminationGracePeriodSeconds', 'must not be set for a readiness probe')
   probe.end()
   return read.handler === undefined ? undefined : { ...read, handler: read.handler }
 }
@@ -199,7 +231,12 @@ type HandlerKind = HandlerSpec['kind']
 function readHandler(fields: Fields, ports: readonly ContainerPort[], kinds: readonly HandlerKind[]): HandlerSpec | undefined {
   const given = kinds.filter(kind => fields.has(kind))
   if (given.length !== 1) {
-    fields.invalid(kinds[0]!, given.length === 0 ? `or ${kinds.slice(1).join(', ')} is required` : `and ${given.slice(1).join(', ')} must not stand together`)
+    fields.invalid(
+      kinds[0]!,
+      given.length === 0
+        ? `or ${kinds.slice(1).join(', ')} is required`
+        : `and ${given.slice(1).join(', ')} must not stand together`,
+    )
     return undefined
   }
   const kind = given[0]!
@@ -222,7 +259,11 @@ const handlers: { readonly [K in HandlerKind]: (fields: Fields, ports: readonly 
       return read
     }),
   }),
-  tcpSocket: (fields, ports) => ({ kind: 'tcpSocket', port: resolvePort(fields, ports), ...defined({ host: fields.string('host') }) }),
+  tcpSocket: (fields, ports) => ({
+    kind: 'tcpSocket',
+    port: resolvePort(fields, ports),
+    ...defined({ host: fields.string('host') }),
+  }),
   grpc: fields => ({ kind: 'grpc', port: fields.int('port', 1, 65535) ?? 0, service: fields.string('service') ?? '' }),
   exec: fields => ({ kind: 'exec', command: fields.strings('command') }),
   sleep: fields => ({ kind: 'sleep', seconds: fields.int('seconds') ?? 0 }),
@@ -237,7 +278,10 @@ function resolvePort(fields: Fields, ports: readonly ContainerPort[]): number {
   if (typeof port === 'number' && Number.isInteger(port) && port > 0 && port < 65536) return port
   const named = ports.find(candidate => candidate.name === port)
   if (named !== undefined) return named.containerPort
-  fields.invalid('port', port === undefined ? 'is required' : `'${String(port)}' is neither a port number nor the name of a port of this container`)
+  fields.invalid(
+    'port',
+    port === undefined ? 'is required' : `'${String(port)}' is neither a port number nor the name of a port of this container`,
+  )
   return 0
 }
 
@@ -264,7 +308,11 @@ function readHook(fields: Fields, name: string, ports: readonly ContainerPort[])
 
 /** What both a pod's and a container's security context have; the caller ends the pod's. */
 export function readIdentity(fields: Fields): Pick<SecurityContext, 'runAsUser' | 'runAsGroup' | 'runAsNonRoot'> {
-  return defined({ runAsUser: fields.int('runAsUser'), runAsGroup: fields.int('runAsGroup'), runAsNonRoot: fields.bool('runAsNonRoot') })
+  return defined({
+    runAsUser: fields.int('runAsUser'),
+    runAsGroup: fields.int('runAsGroup'),
+    runAsNonRoot: fields.bool('runAsNonRoot'),
+  })
 }
 
 function readSecurity(fields: Fields | undefined): SecurityContext {
@@ -278,7 +326,8 @@ function readSecurity(fields: Fields | undefined): SecurityContext {
     capabilities: capabilities && { add: capabilities.strings('add'), drop: capabilities.strings('drop') },
   })
   capabilities?.end()
-  if ((fields.string('procMount') ?? 'Default') !== 'Default') fields.refuse('procMount', 'HostPolicy', 'an unmasked /proc is never given to a container')
+  if ((fields.string('procMount') ?? 'Default') !== 'Default')
+    fields.refuse('procMount', 'HostPolicy', 'an unmasked /proc is never given to a container')
   readConfinement(fields)
   fields.end()
   return read as SecurityContext
@@ -295,5 +344,6 @@ export function readConfinement(fields: Fields): void {
     else if (type !== 'RuntimeDefault') profile.refuse('type', 'UnsupportedField', 'must be RuntimeDefault')
     profile.end()
   }
-  for (const name of ['seLinuxOptions', 'windowsOptions']) if (fields.has(name)) fields.refuse(name, 'HostPolicy', 'is not given to containers')
+  for (const name of ['seLinuxOptions', 'windowsOptions'])
+    if (fields.has(name)) fields.refuse(name, 'HostPolicy', 'is not given to containers')
 }

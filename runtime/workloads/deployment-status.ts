@@ -79,7 +79,12 @@ function availability(conditions: readonly Condition[], available: boolean, now:
     conditions,
     available
       ? { type: 'Available', status: 'True', reason: 'MinimumReplicasAvailable', message: 'Deployment has minimum availability.' }
-      : { type: 'Available', status: 'False', reason: 'MinimumReplicasUnavailable', message: 'Deployment does not have minimum availability.' },
+      : {
+          type: 'Available',
+          status: 'False',
+          reason: 'MinimumReplicasUnavailable',
+          message: 'Deployment does not have minimum availability.',
+        },
     now,
   )
 }
@@ -122,7 +127,14 @@ function isProgress(now: Counts, before: Counts): boolean {
 function touch(conditions: readonly Condition[], message: string, now: number): readonly Condition[] {
   const current = conditions.find(condition => condition.type === 'Progressing')
   const lastTransitionTime = current?.status === 'True' ? current.lastTransitionTime : rfc3339(now)
-  const moved = { type: 'Progressing', status: 'True', reason: 'ReplicaSetUpdated', message, lastUpdateTime: rfc3339(now), lastTransitionTime } as const
+  const moved = {
+    type: 'Progressing',
+    status: 'True',
+    reason: 'ReplicaSetUpdated',
+    message,
+    lastUpdateTime: rfc3339(now),
+    lastTransitionTime,
+  } as const
   return [...conditions.filter(condition => condition !== current), moved]
 }
 
@@ -133,7 +145,11 @@ function isLate(current: Condition | undefined, deadlineSeconds: number, now: nu
 
 function deadline(conditions: readonly Condition[], deadlineSeconds: number, now: number): number | null {
   const current = conditions.find(condition => condition.type === 'Progressing')
-  if (current === undefined || ['NewReplicaSetAvailable', 'ProgressDeadlineExceeded', 'DeploymentPaused'].includes(current.reason)) return null
+  if (
+    current === undefined ||
+    ['NewReplicaSetAvailable', 'ProgressDeadlineExceeded', 'DeploymentPaused'].includes(current.reason)
+  )
+    return null
   const at = Date.parse(current.lastUpdateTime) + deadlineSeconds * 1000
   return at > now ? at : null
 }

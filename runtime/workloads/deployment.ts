@@ -4,7 +4,18 @@ import type { PodRecord, PodView } from '../pods/types.js'
 import { type Counts, deploymentStatus } from './deployment-status.js'
 import { exclusiveBecause } from './exclusive.js'
 import type { NodeObject } from './objects.js'
-import { type Condition, earliest, type Ending, isAlive, isAvailable, isFinished, nextAvailable, type Plan, setCondition, victimsFirst } from './plan.js'
+import {
+  type Condition,
+  earliest,
+  type Ending,
+  isAlive,
+  isAvailable,
+  isFinished,
+  nextAvailable,
+  type Plan,
+  setCondition,
+  victimsFirst,
+} from './plan.js'
 import { type Bounds, recreateStep, resolveBounds, type Revision, rollingStep, scaleStep, type Sizes } from './rolling.js'
 import { newPod, type Surroundings, templateHash } from './template.js'
 
@@ -57,21 +68,49 @@ export function planDeployment(
   const create = missing(sizes, scene)
   const terminate = [...surplus(sizes, scene), ...finished(pods)]
   const resized = sets.map(set => ({ ...set, size: settled(set, sizes, scene) }))
-  const told = deploymentStatus(deployment, pods, resized, hash, conditionsFor(before, scene), before.counts, generation, bounds, around.now)
-  const next = { sets: history(resized, hash, spec.revisionHistoryLimit), current: hash, replicas: spec.replicas, allowed: spec.replicas + bounds.surge, ...told.memory }
+  const told = deploymentStatus(
+    deployment,
+    pods,
+    resized,
+    hash,
+    conditionsFor(before, scene),
+    before.counts,
+    generation,
+    bounds,
+    around.now,
+  )
+  const next = {
+    sets: history(resized, hash, spec.revisionHistoryLimit),
+    current: hash,
+    replicas: spec.replicas,
+    allowed: spec.replicas + bounds.surge,
+    ...told.memory,
+  }
   const wakeAt = earliest([nextAvailable(pods, spec.minReadySeconds, around.now), told.deadlineAt])
   return { create, terminate, status: told.status, memory: next, wakeAt, templateHash: hash }
 }
 
 /** What was remembered, or what the living pods tell when that is lost. */
 function recall(memory: DeploymentMemory | null, pods: readonly PodView[], hash: string): DeploymentMemory {
-  const known = memory ?? { sets: [], current: hash, replicas: -1, allowed: 0, conditions: [], counts: { updated: 0, old: 0, ready: 0, available: 0 } }
+  const known = memory ?? {
+    sets: [],
+    current: hash,
+    replicas: -1,
+    allowed: 0,
+    conditions: [],
+    counts: { updated: 0, old: 0, ready: 0, available: 0 },
+  }
   const unknown = new Map<string, PodView[]>()
   for (const pod of pods.filter(isAlive)) {
     if (known.sets.some(set => set.hash === pod.record.templateHash)) continue
     unknown.set(pod.record.templateHash, [...(unknown.get(pod.record.templateHash) ?? []), pod])
   }
-  const found = [...unknown].map(([found, living]) => ({ hash: found, revision: 0, size: living.length, createdAt: firstCreated(living) }))
+  const found = [...unknown].map(([found, living]) => ({
+    hash: found,
+    revision: 0,
+    size: living.length,
+    createdAt: firstCreated(living),
+  }))
   return { ...known, sets: [...known.sets, ...found] }
 }
 
@@ -84,7 +123,8 @@ function withNewest(memory: DeploymentMemory, { deployment, hash, around }: Scen
   const { sets } = memory
   const highest = Math.max(0, ...sets.map(set => set.revision))
   const found = sets.find(set => set.hash === hash)
-  if (found === undefined) return deployment.spec.paused ? sets : [...sets, { hash, revision: highest + 1, size: 0, createdAt: around.now }]
+  if (found === undefined)
+    return deployment.spec.paused ? sets : [...sets, { hash, revision: highest + 1, size: 0, createdAt: around.now }]
   if (found.revision === highest && highest > 0) return sets
   return sets.map(set => (set === found ? { ...set, revision: highest + 1 } : set))
 }
@@ -92,10 +132,20 @@ function withNewest(memory: DeploymentMemory, { deployment, hash, around }: Scen
 function nextSizes(sets: readonly SetMemory[], memory: DeploymentMemory, scene: Scene): Sizes {
   const { deployment, hash, bounds, around, pods } = scene
   const { spec } = deployment
-  const revisions: Revision[] = sets.map(set => ({ ...set, available: availableOf(pods, set.hash, spec.minReadySeconds, around.now) }))
-  const scaled = memory.current === hash && memory.replicas >= 0 && memory.replicas !== spec.replicas && sets.some(set => set.size > 0)
+  const revisions: Revision[] = sets.map(set => ({
+    ...set,
+    available: availableOf(pods, set.hash, spec.minReadySeconds, around.now),
+  }))
+  const scaled =
+    memory.current === hash && memory.replicas >= 0 && memory.replicas !== spec.replicas && sets.some(set => set.size > 0)
   if (spec.paused || scaled) return scaleStep(revisions, hash, spec.replicas, bounds, memory.allowed)
-  if (spec.strategy.type === 'Recreate') return recreateStep(revisions, hash, spec.replicas, pods.every(pod => pod.record.templateHash === hash))
+  if (spec.strategy.type === 'Recreate')
+    return recreateStep(
+      revisions,
+      hash,
+      spec.replicas,
+      pods.every(pod => pod.record.templateHash === hash),
+    )
   return rollingStep(revisions, hash, spec.replicas, bounds)
 }
 
@@ -109,14 +159,17 @@ function living(pods: readonly PodView[], hash: string): readonly PodView[] {
 
 /** Pods that a set lacks. Those of the newest are made of the template; those of an older one as their living siblings are. */
 function missing(sizes: Sizes, scene: Scene): readonly PodRecord[] {
-  let room = scene.exclusive === null ? Infinity : scene.deployment.spec.replicas - scene.pods.filter(pod => !isFinished(pod)).length
+  let room =
+    scene.exclusive === null ? Infinity : scene.deployment.spec.replicas - scene.pods.filter(pod => !isFinished(pod)).length
   return [...sizes].flatMap(([hash, size]) => {
     const alive = living(scene.pods, hash)
     const sibling = alive[0]?.record ?? null
     if (hash !== scene.hash && sibling === null) return []
     const count = Math.max(0, Math.min(size - alive.length, room))
     room -= count
-    return Array.from({ length: count }, () => (hash === scene.hash ? freshPod(scene) : sibling === null ? freshPod(scene) : clone(sibling, scene)))
+    return Array.from({ length: count }, () =>
+      hash === scene.hash ? freshPod(scene) : sibling === null ? freshPod(scene) : clone(sibling, scene),
+    )
   })
 }
 
@@ -146,7 +199,12 @@ function freshPod({ deployment, hash, around }: Scene): PodRecord {
 
 function clone(sibling: PodRecord, { deployment, around }: Scene): PodRecord {
   const { uid, suffix } = around.newId()
-  return { ...sibling, uid, name: podName(deployment.ref.name, `${sibling.templateHash}-${suffix}`), createdAt: new Date(around.now).toISOString() }
+  return {
+    ...sibling,
+    uid,
+    name: podName(deployment.ref.name, `${sibling.templateHash}-${suffix}`),
+    createdAt: new Date(around.now).toISOString(),
+  }
 }
 
 /** A pod's name is a host name: 63 characters at most, the tail is what makes it one of a kind. */
@@ -163,7 +221,9 @@ function surplus(sizes: Sizes, scene: Scene): readonly Ending[] {
 }
 
 function finished(pods: readonly PodView[]): readonly Ending[] {
-  return pods.filter(pod => isFinished(pod) && !pod.terminating).map(pod => ({ uid: pod.record.uid, reason: `ended as ${pod.phase}` }))
+  return pods
+    .filter(pod => isFinished(pod) && !pod.terminating)
+    .map(pod => ({ uid: pod.record.uid, reason: `ended as ${pod.phase}` }))
 }
 
 /** A new template starts the progress clock afresh, whatever the last rollout came to. */
@@ -182,4 +242,3 @@ function history(sets: readonly SetMemory[], hash: string, limit: number): reado
   const dropped = new Set(empty.slice(limit))
   return sets.filter(set => !dropped.has(set))
 }
-

@@ -10,15 +10,23 @@ export function exclusiveBecause(
   claims: ReadonlyMap<string, NodeObject<'PersistentVolumeClaim'>>,
 ): string | null {
   if (spec.hostNetwork) return 'it uses the network of the host'
-  const hostPort = [...spec.initContainers, ...spec.containers].flatMap(container => container.ports).find(port => port.hostPort !== undefined)
+  const hostPort = [...spec.initContainers, ...spec.containers]
+    .flatMap(container => container.ports)
+    .find(port => port.hostPort !== undefined)
   if (hostPort !== undefined) return `host port ${hostPort.hostPort} can be held by one pod only`
   // Several replicas share their volumes anyway.
   return replicas > 1 ? null : exclusiveVolume(spec, namespace, claims)
 }
 
-function exclusiveVolume(spec: PodSpec, namespace: string, claims: ReadonlyMap<string, NodeObject<'PersistentVolumeClaim'>>): string | null {
+function exclusiveVolume(
+  spec: PodSpec,
+  namespace: string,
+  claims: ReadonlyMap<string, NodeObject<'PersistentVolumeClaim'>>,
+): string | null {
   const writable = (volume: string) =>
-    [...spec.initContainers, ...spec.containers].some(container => container.volumeMounts.some(mount => mount.name === volume && !mount.readOnly))
+    [...spec.initContainers, ...spec.containers].some(container =>
+      container.volumeMounts.some(mount => mount.name === volume && !mount.readOnly),
+    )
   for (const { name, source } of spec.volumes) {
     if (!writable(name)) continue
     if (source.kind === 'hostPath' && source.type.endsWith('Device')) return `device ${source.path} can be used by one pod only`

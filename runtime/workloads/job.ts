@@ -24,7 +24,12 @@ export interface JobMemory {
 
 type End = { readonly type: 'Complete' | 'Failed'; readonly reason: string; readonly message: string }
 
-export function planJob(job: NodeObject<'Job'>, pods: readonly PodView[], memory: JobMemory | null, around: Surroundings): Plan<JobMemory> {
+export function planJob(
+  job: NodeObject<'Job'>,
+  pods: readonly PodView[],
+  memory: JobMemory | null,
+  around: Surroundings,
+): Plan<JobMemory> {
   const { spec, ref } = job
   const { now } = around
   const hash = templateHash(spec.template, ref.namespace, around)
@@ -37,13 +42,20 @@ export function planJob(job: NodeObject<'Job'>, pods: readonly PodView[], memory
   const startAt = startsAt(next)
   const wanted = next.end === null && !spec.suspend ? wantedPods(spec, next, active.length) : 0
   const free = pods.every(pod => pod.record.annotations[runAnnotation] === run)
-  const create = free && startAt <= now ? Array.from({ length: Math.max(0, wanted - active.length) }, () => freshPod(job, hash, run, around)) : []
+  const create =
+    free && startAt <= now
+      ? Array.from({ length: Math.max(0, wanted - active.length) }, () => freshPod(job, hash, run, around))
+      : []
   return {
     create,
     terminate: endings(spec, pods, own, active, wanted, next, now),
     status: status(next, own, active, spec),
     memory: next,
-    wakeAt: earliest([wanted > active.length && startAt > now ? startAt : null, timeLimit(spec, next, now), expiry(spec, next, now)]),
+    wakeAt: earliest([
+      wanted > active.length && startAt > now ? startAt : null,
+      timeLimit(spec, next, now),
+      expiry(spec, next, now),
+    ]),
     templateHash: hash,
   }
 }
@@ -75,7 +87,8 @@ function judge(spec: JobSpec, memory: JobMemory, active: readonly PodView[], now
   if (spec.activeDeadlineSeconds !== null && !spec.suspend && memory.startedAt + spec.activeDeadlineSeconds * 1000 <= now) {
     return { type: 'Failed', reason: 'DeadlineExceeded', message: 'Job was active longer than specified deadline' }
   }
-  const enough = spec.completions === null ? memory.succeeded.length > 0 && active.length === 0 : memory.succeeded.length >= spec.completions
+  const enough =
+    spec.completions === null ? memory.succeeded.length > 0 && active.length === 0 : memory.succeeded.length >= spec.completions
   return enough ? { type: 'Complete', reason: 'CompletionsReached', message: 'Reached expected number of succeeded pods' } : null
 }
 
@@ -126,7 +139,12 @@ function endings(
   const former = pods.filter(pod => !own.includes(pod) && !pod.terminating)
   const over = active.slice(wanted)
   const expired = isExpired(spec, memory, now) ? own.filter(pod => isFinished(pod) && !pod.terminating) : []
-  const because = memory.end === null ? (spec.suspend ? 'the Job is suspended' : 'the Job needs fewer pods') : `the Job is over: ${memory.end.type}`
+  const because =
+    memory.end === null
+      ? spec.suspend
+        ? 'the Job is suspended'
+        : 'the Job needs fewer pods'
+      : `the Job is over: ${memory.end.type}`
   return [
     ...former.map(pod => ({ uid: pod.record.uid, reason: 'replaced: the Job has changed' })),
     ...over.map(pod => ({ uid: pod.record.uid, reason: because })),
@@ -134,7 +152,12 @@ function endings(
   ]
 }
 
-function status(memory: JobMemory, own: readonly PodView[], active: readonly PodView[], spec: JobSpec): Readonly<Record<string, unknown>> {
+function status(
+  memory: JobMemory,
+  own: readonly PodView[],
+  active: readonly PodView[],
+  spec: JobSpec,
+): Readonly<Record<string, unknown>> {
   const suspended = { type: 'Suspended', status: 'True', reason: 'JobSuspended', message: 'Job suspended' }
   return {
     active: active.length,

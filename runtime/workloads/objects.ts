@@ -101,7 +101,9 @@ interface Kinds {
 
 export type NodeKind = keyof Kinds
 /** One object that the node honours, read. */
-export type NodeObject<K extends NodeKind = NodeKind> = { [P in K]: { readonly kind: P; readonly ref: ObjectRef; readonly manifest: Manifest } & Kinds[P] }[K]
+export type NodeObject<K extends NodeKind = NodeKind> = {
+  [P in K]: { readonly kind: P; readonly ref: ObjectRef; readonly manifest: Manifest } & Kinds[P]
+}[K]
 
 /** The group and version of each kind; other versions of it are refused with this one named. */
 export const kindVersions: { readonly [K in NodeKind]: string } = {
@@ -163,7 +165,14 @@ function readMeta(fields: Fields | undefined, template = false): { labels: Strin
   const meta = { labels: fields.stringMap('labels'), annotations: fields.stringMap('annotations') }
   fields.string('namespace')
   fields.unsupported(['generateName'], 'is not supported: give it a name')
-  fields.inert('creationTimestamp', 'deletionGracePeriodSeconds', 'deletionTimestamp', 'finalizers', 'generation', 'managedFields')
+  fields.inert(
+    'creationTimestamp',
+    'deletionGracePeriodSeconds',
+    'deletionTimestamp',
+    'finalizers',
+    'generation',
+    'managedFields',
+  )
   fields.inert('ownerReferences', 'resourceVersion', 'selfLink', 'uid')
   fields.end()
   return meta
@@ -174,7 +183,9 @@ const readers: { readonly [K in NodeKind]: (fields: Fields) => Kinds[K] } = {
   ReplicaSet: readReplicaSet,
   Pod: fields => {
     const meta = fields.raw('metadata')
-    const { labels, annotations } = isObject(meta) ? { labels: strings(meta.labels), annotations: strings(meta.annotations) } : { labels: {}, annotations: {} }
+    const { labels, annotations } = isObject(meta)
+      ? { labels: strings(meta.labels), annotations: strings(meta.annotations) }
+      : { labels: {}, annotations: {} }
     const spec = readPodSpec(required(fields, 'spec'))
     return { template: { labels, annotations, spec, raw: { metadata: { labels, annotations }, spec: fields.raw('spec') } } }
   },
@@ -189,7 +200,8 @@ const readers: { readonly [K in NodeKind]: (fields: Fields) => Kinds[K] } = {
   Secret: fields => {
     const data = fields.stringMap('data')
     for (const [key, value] of Object.entries(data)) {
-      if (!/^[A-Za-z0-9+/\s]*={0,2}\s*$/.test(value)) fields.invalid('data', `${key} must be base64 (plain text goes into stringData)`)
+      if (!/^[A-Za-z0-9+/\s]*={0,2}\s*$/.test(value))
+        fields.invalid('data', `${key} must be base64 (plain text goes into stringData)`)
     }
     const clean = Object.fromEntries(Object.entries(data).map(([key, value]) => [key, value.replace(/\s/g, '')]))
     fields.inert('immutable')
@@ -238,7 +250,8 @@ function readDeployment(fields: Fields): Kinds['Deployment'] {
     revisionHistoryLimit: spec.int('revisionHistoryLimit') ?? 10,
     paused: spec.bool('paused') ?? false,
   }
-  if (read.progressDeadlineSeconds <= read.minReadySeconds) spec.invalid('progressDeadlineSeconds', 'must be greater than minReadySeconds')
+  if (read.progressDeadlineSeconds <= read.minReadySeconds)
+    spec.invalid('progressDeadlineSeconds', 'must be greater than minReadySeconds')
   spec.end()
   return { spec: read }
 }
@@ -249,7 +262,8 @@ function readStrategy(fields: Fields | undefined): DeploymentSpec['strategy'] {
   const bounds = { maxSurge: readBound(rolling, 'maxSurge'), maxUnavailable: readBound(rolling, 'maxUnavailable') }
   rolling?.end()
   if (type === 'Recreate' && rolling !== undefined) fields?.invalid('rollingUpdate', 'must not stand beside type Recreate')
-  if (rolling !== undefined && isZero(bounds.maxSurge) && isZero(bounds.maxUnavailable)) rolling.invalid('maxUnavailable', 'must not be 0 when maxSurge is 0')
+  if (rolling !== undefined && isZero(bounds.maxSurge) && isZero(bounds.maxUnavailable))
+    rolling.invalid('maxUnavailable', 'must not be 0 when maxSurge is 0')
   fields?.end()
   return type === 'Recreate' ? { type } : { type, ...bounds }
 }
@@ -362,7 +376,8 @@ function readService(fields: Fields): Kinds['Service'] {
   const spec = required(fields, 'spec')
   const type = spec.oneOf('type', ['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName']) ?? 'ClusterIP'
   const clusterIP = spec.string('clusterIP') ?? ''
-  if (clusterIP !== '' && clusterIP !== 'None') spec.refuse('clusterIP', 'UnsupportedField', 'addresses are given out by the node: leave it out, or None for headless')
+  if (clusterIP !== '' && clusterIP !== 'None')
+    spec.refuse('clusterIP', 'UnsupportedField', 'addresses are given out by the node: leave it out, or None for headless')
   const headless = clusterIP === 'None'
   if (headless && type !== 'ClusterIP') spec.invalid('clusterIP', `None does not go with type ${type}`)
   const read: ServiceSpecRead = {
@@ -377,18 +392,35 @@ function readService(fields: Fields): Kinds['Service'] {
   checkPorts(spec, read)
   spec.oneOf('sessionAffinity', ['None'])
   spec.oneOf('ipFamilyPolicy', ['SingleStack', 'PreferDualStack'])
-  spec.unsupported(['externalIPs', 'healthCheckNodePort', 'loadBalancerClass', 'loadBalancerIP', 'loadBalancerSourceRanges', 'sessionAffinityConfig'])
-  spec.inert('allocateLoadBalancerNodePorts', 'clusterIPs', 'externalTrafficPolicy', 'internalTrafficPolicy', 'ipFamilies', 'trafficDistribution')
+  spec.unsupported([
+    'externalIPs',
+    'healthCheckNodePort',
+    'loadBalancerClass',
+    'loadBalancerIP',
+    'loadBalancerSourceRanges',
+    'sessionAffinityConfig',
+  ])
+  spec.inert(
+    'allocateLoadBalancerNodePorts',
+    'clusterIPs',
+    'externalTrafficPolicy',
+    'internalTrafficPolicy',
+    'ipFamilies',
+    'trafficDistribution',
+  )
   spec.end()
   return { spec: read }
 }
 
 function checkPorts(spec: Fields, service: ServiceSpecRead): void {
   const { ports } = service
-  if (ports.length === 0 && !service.headless && service.type !== 'ExternalName') spec.invalid('ports', 'must have at least one port')
-  if (ports.length > 1 && ports.some(port => port.name === '')) spec.invalid('ports', 'must each have a name when there are several')
+  if (ports.length === 0 && !service.headless && service.type !== 'ExternalName')
+    spec.invalid('ports', 'must have at least one port')
+  if (ports.length > 1 && ports.some(port => port.name === ''))
+    spec.invalid('ports', 'must each have a name when there are several')
   const numbers = ports.map(port => port.port)
-  for (const twice of new Set(numbers.filter((port, index) => numbers.indexOf(port) !== index))) spec.invalid('ports', `${twice} is there twice`)
+  for (const twice of new Set(numbers.filter((port, index) => numbers.indexOf(port) !== index)))
+    spec.invalid('ports', `${twice} is there twice`)
 }
 
 function readServicePort(fields: Fields, type: string): ServicePortRead {
@@ -396,21 +428,34 @@ function readServicePort(fields: Fields, type: string): ServicePortRead {
   const port = fields.int('port', 1, 65535) ?? 0
   if (!fields.has('port')) fields.invalid('port', 'is required')
   const protocol = fields.string('protocol') ?? 'TCP'
-  if (protocol !== 'TCP') fields.refuse('protocol', 'UnsupportedField', `${protocol} is not supported for Services on a node: only TCP is`)
+  if (protocol !== 'TCP')
+    fields.refuse('protocol', 'UnsupportedField', `${protocol} is not supported for Services on a node: only TCP is`)
   const target = fields.raw('targetPort')
-  if (target !== undefined && typeof target !== 'string' && typeof target !== 'number') fields.invalid('targetPort', 'must be a port or its name')
+  if (target !== undefined && typeof target !== 'string' && typeof target !== 'number')
+    fields.invalid('targetPort', 'must be a port or its name')
   const nodePort = fields.int('nodePort', 1, 65535) ?? null
-  if (nodePort !== null && type !== 'NodePort' && type !== 'LoadBalancer') fields.invalid('nodePort', `does not go with type ${type}`)
+  if (nodePort !== null && type !== 'NodePort' && type !== 'LoadBalancer')
+    fields.invalid('nodePort', `does not go with type ${type}`)
   const mode = portMode(portName, fields.string('appProtocol'))
   fields.end()
-  return { name: portName, port, targetPort: typeof target === 'string' || typeof target === 'number' ? target : port, nodePort, mode }
+  return {
+    name: portName,
+    port,
+    targetPort: typeof target === 'string' || typeof target === 'number' ? target : port,
+    nodePort,
+    mode,
+  }
 }
 
 /** appProtocol first, then the name, as service meshes read it; neither: the first bytes tell. */
 export function portMode(portName: string, appProtocol?: string): ServicePortRead['mode'] {
   const said = appProtocol ?? portName.split('-')[0]!
   if (['http', 'kubernetes.io/ws', 'ws'].includes(said)) return 'http'
-  if (appProtocol !== undefined || ['https', 'tcp', 'tls', 'grpc', 'http2', 'mysql', 'redis', 'mongo', 'postgres', 'postgresql', 'amqp'].includes(said)) return 'tcp'
+  if (
+    appProtocol !== undefined ||
+    ['https', 'tcp', 'tls', 'grpc', 'http2', 'mysql', 'redis', 'mongo', 'postgres', 'postgresql', 'amqp'].includes(said)
+  )
+    return 'tcp'
   return 'detect'
 }
 
@@ -424,7 +469,10 @@ function readClaim(fields: Fields): Kinds['PersistentVolumeClaim'] {
   resources.inert('limits')
   resources.end()
   spec.oneOf('volumeMode', ['Filesystem'])
-  spec.unsupported(['dataSource', 'dataSourceRef', 'selector', 'storageClassName', 'volumeAttributesClassName', 'volumeName'], 'is not supported on a node: its volumes are local')
+  spec.unsupported(
+    ['dataSource', 'dataSourceRef', 'selector', 'storageClassName', 'volumeAttributesClassName', 'volumeName'],
+    'is not supported on a node: its volumes are local',
+  )
   spec.end()
   return { claim }
 }

@@ -32,11 +32,19 @@ export function rfc3339(ms: number): string {
 }
 
 /** Replaces the condition of its type; the transition time is kept while the status is the same. */
-export function setCondition(conditions: readonly Condition[], next: Omit<Condition, 'lastUpdateTime' | 'lastTransitionTime'>, now: number): readonly Condition[] {
+export function setCondition(
+  conditions: readonly Condition[],
+  next: Omit<Condition, 'lastUpdateTime' | 'lastTransitionTime'>,
+  now: number,
+): readonly Condition[] {
   const before = conditions.find(condition => condition.type === next.type)
   const same = before?.status === next.status && before.reason === next.reason && before.message === next.message
   if (same) return conditions
-  const changed = { ...next, lastUpdateTime: rfc3339(now), lastTransitionTime: before?.status === next.status ? before.lastTransitionTime : rfc3339(now) }
+  const changed = {
+    ...next,
+    lastUpdateTime: rfc3339(now),
+    lastTransitionTime: before?.status === next.status ? before.lastTransitionTime : rfc3339(now),
+  }
   return [...conditions.filter(condition => condition.type !== next.type), changed]
 }
 

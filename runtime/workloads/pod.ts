@@ -12,12 +12,22 @@ export interface PodMemory {
   readonly status: Readonly<Record<string, unknown>>
 }
 
-export function planPod(pod: NodeObject<'Pod'>, pods: readonly PodView[], memory: PodMemory | null, around: Surroundings): Plan<PodMemory | null> {
+export function planPod(
+  pod: NodeObject<'Pod'>,
+  pods: readonly PodView[],
+  memory: PodMemory | null,
+  around: Surroundings,
+): Plan<PodMemory | null> {
   const { ref, template } = pod
   const written = contentHash(template.raw)
   const hash = templateHash(template, ref.namespace, around)
   const current = pods.find(candidate => !candidate.terminating && isCurrent(candidate, hash, written, memory))
-  const done = current !== undefined && isFinished(current) ? { finished: written, status: podStatus(current) } : memory?.finished === written ? memory : null
+  const done =
+    current !== undefined && isFinished(current)
+      ? { finished: written, status: podStatus(current) }
+      : memory?.finished === written
+        ? memory
+        : null
   const stale = pods.filter(candidate => candidate !== current && !candidate.terminating)
   const wanted = current === undefined && pods.length === 0 && done === null
   const identity = { name: ref.name, owner: null, workload: ref, templateHash: hash, minReadySeconds: 0 }

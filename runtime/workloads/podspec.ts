@@ -6,11 +6,27 @@ import { parseBytes } from './quantity.js'
 
 /** Scheduling among nodes means nothing on one; a service account has no API server to speak to. */
 const inertFields = [
-  'automountServiceAccountToken', 'enableServiceLinks', 'preemptionPolicy', 'priority', 'priorityClassName', 'schedulerName',
-  'serviceAccount', 'tolerations', 'topologySpreadConstraints',
+  'automountServiceAccountToken',
+  'enableServiceLinks',
+  'preemptionPolicy',
+  'priority',
+  'priorityClassName',
+  'schedulerName',
+  'serviceAccount',
+  'tolerations',
+  'topologySpreadConstraints',
 ] as const
 
-const unsupportedFields = ['ephemeralContainers', 'overhead', 'readinessGates', 'resourceClaims', 'resources', 'schedulingGates', 'setHostnameAsFQDN', 'hostnameOverride'] as const
+const unsupportedFields = [
+  'ephemeralContainers',
+  'overhead',
+  'readinessGates',
+  'resourceClaims',
+  'resources',
+  'schedulingGates',
+  'setHostnameAsFQDN',
+  'hostnameOverride',
+] as const
 
 export function readPodSpec(fields: Fields): PodSpec {
   const spec = defined({
@@ -53,15 +69,21 @@ function refuseHost(fields: Fields): void {
   for (const name of ['hostPID', 'hostIPC']) {
     if (fields.bool(name) === true) fields.refuse(name, 'HostPolicy', `the host's namespaces are not shared with containers`)
   }
-  if (fields.bool('hostUsers') === false) fields.refuse('hostUsers', 'UnsupportedField', 'user namespaces are not supported on a node')
-  if (fields.has('runtimeClassName')) fields.refuse('runtimeClassName', 'HostPolicy', `the engine's default runtime always runs containers`)
+  if (fields.bool('hostUsers') === false)
+    fields.refuse('hostUsers', 'UnsupportedField', 'user namespaces are not supported on a node')
+  if (fields.has('runtimeClassName'))
+    fields.refuse('runtimeClassName', 'HostPolicy', `the engine's default runtime always runs containers`)
 }
 
 /** What can only be satisfied or not on one node: wishes are fine, requirements must be plainly true. */
 function readPlacement(fields: Fields): void {
   for (const [label, value] of Object.entries(fields.stringMap('nodeSelector'))) {
     if (!(label === 'kubernetes.io/os' && value === 'linux')) {
-      fields.refuse('nodeSelector', 'UnsupportedField', `'${label}' is not known on a node: leave it out, the application's destination names the node`)
+      fields.refuse(
+        'nodeSelector',
+        'UnsupportedField',
+        `'${label}' is not known on a node: leave it out, the application's destination names the node`,
+      )
     }
   }
   const os = fields.object('os')
@@ -71,7 +93,10 @@ function readPlacement(fields: Fields): void {
   for (const kind of ['nodeAffinity', 'podAffinity', 'podAntiAffinity']) {
     const wish = affinity?.object(kind)
     wish?.inert('preferredDuringSchedulingIgnoredDuringExecution')
-    wish?.unsupported(['requiredDuringSchedulingIgnoredDuringExecution'], 'cannot be honoured by a single node: use preferred..., or leave it out')
+    wish?.unsupported(
+      ['requiredDuringSchedulingIgnoredDuringExecution'],
+      'cannot be honoured by a single node: use preferred..., or leave it out',
+    )
     wish?.end()
   }
   affinity?.end()
@@ -122,13 +147,35 @@ function readPodSecurity(fields: Fields | undefined): PodSpec['securityContext']
 
 const sources = ['emptyDir', 'configMap', 'secret', 'downwardAPI', 'projected', 'hostPath', 'persistentVolumeClaim'] as const
 const foreignSources = [
-  'awsElasticBlockStore', 'azureDisk', 'azureFile', 'cephfs', 'cinder', 'csi', 'ephemeral', 'fc', 'flexVolume', 'flocker', 'gcePersistentDisk',
-  'gitRepo', 'glusterfs', 'image', 'iscsi', 'nfs', 'photonPersistentDisk', 'portworxVolume', 'quobyte', 'rbd', 'scaleIO', 'storageos', 'vsphereVolume',
+  'awsElasticBlockStore',
+  'azureDisk',
+  'azureFile',
+  'cephfs',
+  'cinder',
+  'csi',
+  'ephemeral',
+  'fc',
+  'flexVolume',
+  'flocker',
+  'gcePersistentDisk',
+  'gitRepo',
+  'glusterfs',
+  'image',
+  'iscsi',
+  'nfs',
+  'photonPersistentDisk',
+  'portworxVolume',
+  'quobyte',
+  'rbd',
+  'scaleIO',
+  'storageos',
+  'vsphereVolume',
 ] as const
 
 function readVolume(fields: Fields): VolumeSpec | null {
   const name = fields.requiredString('name')
-  for (const source of foreignSources) if (fields.has(source)) fields.refuse(source, 'UnsupportedField', 'volumes of this kind are not supported on a node')
+  for (const source of foreignSources)
+    if (fields.has(source)) fields.refuse(source, 'UnsupportedField', 'volumes of this kind are not supported on a node')
   const given = sources.filter(source => fields.has(source))
   if (given.length > 1) fields.invalid(given[1]!, `must not stand beside ${given[0]}`)
   if (given.length === 0) {
@@ -154,12 +201,30 @@ const readers: { readonly [K in Source['kind']]: (fields: Fields) => Source } = 
   }),
   configMap: fields => ({ kind: 'configMap', name: fields.requiredString('name'), ...readFiles(fields) }),
   secret: fields => ({ kind: 'secret', name: fields.requiredString('secretName'), ...readFiles(fields) }),
-  downwardAPI: fields => ({ kind: 'downwardAPI', items: fields.each('items', readDownward), defaultMode: readMode(fields, 'defaultMode') ?? 0o644 }),
-  projected: fields => ({ kind: 'projected', sources: fields.each('sources', readProjection), defaultMode: readMode(fields, 'defaultMode') ?? 0o644 }),
+  downwardAPI: fields => ({
+    kind: 'downwardAPI',
+    items: fields.each('items', readDownward),
+    defaultMode: readMode(fields, 'defaultMode') ?? 0o644,
+  }),
+  projected: fields => ({
+    kind: 'projected',
+    sources: fields.each('sources', readProjection),
+    defaultMode: readMode(fields, 'defaultMode') ?? 0o644,
+  }),
   hostPath: fields => ({
     kind: 'hostPath',
     path: fields.requiredString('path'),
-    type: fields.oneOf('type', ['', 'DirectoryOrCreate', 'Directory', 'FileOrCreate', 'File', 'Socket', 'CharDevice', 'BlockDevice']) ?? '',
+    type:
+      fields.oneOf('type', [
+        '',
+        'DirectoryOrCreate',
+        'Directory',
+        'FileOrCreate',
+        'File',
+        'Socket',
+        'CharDevice',
+        'BlockDevice',
+      ]) ?? '',
   }),
   persistentVolumeClaim: fields => ({
     kind: 'persistentVolumeClaim',
@@ -187,7 +252,8 @@ function readItems(fields: Fields): readonly KeyToPath[] | undefined {
 
 function readRelative(fields: Fields): string {
   const path = fields.requiredString('path')
-  if (path.startsWith('/') || path.split('/').includes('..')) fields.refuse('path', 'HostPolicy', `must be a relative path without '..'`)
+  if (path.startsWith('/') || path.split('/').includes('..'))
+    fields.refuse('path', 'HostPolicy', `must be a relative path without '..'`)
   return path
 }
 
@@ -206,7 +272,8 @@ function readDownward(fields: Fields) {
     container: source?.container,
   })
   if (field === undefined && resource === undefined) fields.invalid('fieldRef', 'or resourceFieldRef is required')
-  if (readMode(fields, 'mode') !== undefined) fields.refuse('mode', 'UnsupportedField', 'is not supported here: set defaultMode of the volume')
+  if (readMode(fields, 'mode') !== undefined)
+    fields.refuse('mode', 'UnsupportedField', 'is not supported here: set defaultMode of the volume')
   fields.end()
   return read
 }
@@ -237,13 +304,15 @@ function checkNames(fields: Fields, spec: PodSpec): void {
   const all = [...spec.initContainers, ...spec.containers]
   if (spec.containers.length === 0) fields.invalid('containers', 'must have at least one container')
   const names = all.map(container => container.name)
-  for (const name of new Set(names.filter((name, index) => names.indexOf(name) !== index))) fields.invalid('containers', `'${name}' is there twice`)
+  for (const name of new Set(names.filter((name, index) => names.indexOf(name) !== index)))
+    fields.invalid('containers', `'${name}' is there twice`)
   const volumes = new Set(spec.volumes.map(volume => volume.name))
   const declared = fields.raw('volumes')
   if (Array.isArray(declared)) for (const volume of declared) if (isObject(volume)) volumes.add(String(volume.name))
   for (const container of all) {
     for (const mount of container.volumeMounts) {
-      if (!volumes.has(mount.name)) fields.invalid('containers', `'${container.name}' mounts volume '${mount.name}', which is not among the volumes`)
+      if (!volumes.has(mount.name))
+        fields.invalid('containers', `'${container.name}' mounts volume '${mount.name}', which is not among the volumes`)
     }
   }
 }

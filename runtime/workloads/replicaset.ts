@@ -5,13 +5,24 @@ import type { NodeObject } from './objects.js'
 import { isAlive, isAvailable, isFinished, nextAvailable, type Plan, victimsFirst } from './plan.js'
 import { newPod, type Surroundings, templateHash } from './template.js'
 
-export function planReplicaSet(set: NodeObject<'ReplicaSet'>, pods: readonly PodView[], generation: number, around: Surroundings): Plan<null> {
+export function planReplicaSet(
+  set: NodeObject<'ReplicaSet'>,
+  pods: readonly PodView[],
+  generation: number,
+  around: Surroundings,
+): Plan<null> {
   const { ref, spec } = set
   const hash = templateHash(spec.template, ref.namespace, around)
   const alive = pods.filter(isAlive)
   const create = Array.from({ length: Math.max(0, spec.replicas - alive.length) }, () => {
     const { uid, suffix } = around.newId()
-    const identity = { name: podName(ref.name, suffix), owner: ref, workload: ref, templateHash: hash, minReadySeconds: spec.minReadySeconds }
+    const identity = {
+      name: podName(ref.name, suffix),
+      owner: ref,
+      workload: ref,
+      templateHash: hash,
+      minReadySeconds: spec.minReadySeconds,
+    }
     return newPod(identity, uid, spec.template, around)
   })
   const victims = [...alive].sort(victimsFirst).slice(0, Math.max(0, alive.length - spec.replicas))
@@ -27,5 +38,12 @@ export function planReplicaSet(set: NodeObject<'ReplicaSet'>, pods: readonly Pod
     readyReplicas: alive.filter(pod => pod.ready).length,
     availableReplicas: alive.filter(pod => isAvailable(pod, spec.minReadySeconds, around.now)).length,
   }
-  return { create, terminate, status, memory: null, wakeAt: nextAvailable(pods, spec.minReadySeconds, around.now), templateHash: hash }
+  return {
+    create,
+    terminate,
+    status,
+    memory: null,
+    wakeAt: nextAvailable(pods, spec.minReadySeconds, around.now),
+    templateHash: hash,
+  }
 }

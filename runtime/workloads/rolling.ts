@@ -49,10 +49,18 @@ function newSize(size: number, all: number, replicas: number, { surge }: Bounds)
   return size + Math.max(0, Math.min(replicas + surge - all, replicas - size))
 }
 
-function shrinkOld(revisions: readonly Revision[], newHash: string, replicas: number, bounds: Bounds, sizes: Map<string, number>): Sizes {
+function shrinkOld(
+  revisions: readonly Revision[],
+  newHash: string,
+  replicas: number,
+  bounds: Bounds,
+  sizes: Map<string, number>,
+): Sizes {
   const minAvailable = replicas - bounds.unavailable
   const fresh = revisions.find(revision => revision.hash === newHash)
-  const old = revisions.filter(revision => revision.hash !== newHash && revision.size > 0).sort((a, b) => a.createdAt - b.createdAt || a.revision - b.revision)
+  const old = revisions
+    .filter(revision => revision.hash !== newHash && revision.size > 0)
+    .sort((a, b) => a.createdAt - b.createdAt || a.revision - b.revision)
   const limit = total(revisions, 'size') - minAvailable - ((fresh?.size ?? 0) - Math.min(fresh?.available ?? 0, fresh?.size ?? 0))
   take(old, limit, revision => revision.size - revision.available, sizes)
   const spare = total(revisions, 'available') - minAvailable
@@ -80,7 +88,13 @@ export function recreateStep(revisions: readonly Revision[], newHash: string, re
  * `replicas` has changed, or the Deployment is paused: no rollout, the revisions there are grow and shrink in proportion (sync.go scale).
  * `before` is replicas + surge of the last time.
  */
-export function scaleStep(revisions: readonly Revision[], newHash: string, replicas: number, bounds: Bounds, before: number): Sizes {
+export function scaleStep(
+  revisions: readonly Revision[],
+  newHash: string,
+  replicas: number,
+  bounds: Bounds,
+  before: number,
+): Sizes {
   const sizes = new Map(revisions.map(revision => [revision.hash, revision.size]))
   const active = revisions.filter(revision => revision.size > 0)
   const newest = [...revisions].sort((a, b) => b.revision - a.revision)[0]

@@ -31,7 +31,9 @@ function servicePort(port: ServicePortRead): ServicePort {
 export function targetPort(spec: PodSpec, port: ServicePortRead): number | null {
   if (typeof port.targetPort === 'number') return port.targetPort
   if (/^\d+$/.test(port.targetPort)) return Number(port.targetPort)
-  const named = containersServing(spec).flatMap(container => container.ports).find(candidate => candidate.name === port.targetPort)
+  const named = containersServing(spec)
+    .flatMap(container => container.ports)
+    .find(candidate => candidate.name === port.targetPort)
   return named?.containerPort ?? null
 }
 
@@ -51,7 +53,9 @@ export function portMap(spec: PodSpec, services: readonly Service[]): PodRecord[
 /** Target ports whose container has no readiness probe: they must accept a connection before traffic comes. */
 export function gatePorts(spec: PodSpec, services: readonly Service[]): readonly number[] {
   const targets = services.flatMap(service => service.spec.ports.map(port => targetPort(spec, port)))
-  const gated = targets.filter((port): port is number => port !== null && listenersOf(spec, port).some(container => container.readinessProbe === undefined))
+  const gated = targets.filter(
+    (port): port is number => port !== null && listenersOf(spec, port).some(container => container.readinessProbe === undefined),
+  )
   return [...new Set(gated)].sort((a, b) => a - b)
 }
 

@@ -40,7 +40,8 @@ export function references(spec: PodSpec): { readonly required: References; read
   const found: { kind: 'configMap' | 'secret'; name: string; optional: boolean }[] = []
   for (const container of [...spec.initContainers, ...spec.containers]) {
     for (const from of container.envFrom) found.push(from)
-    for (const { valueFrom } of container.env) if (valueFrom?.kind === 'configMap' || valueFrom?.kind === 'secret') found.push(valueFrom)
+    for (const { valueFrom } of container.env)
+      if (valueFrom?.kind === 'configMap' || valueFrom?.kind === 'secret') found.push(valueFrom)
   }
   for (const { source } of spec.volumes) {
     if (source.kind === 'configMap' || source.kind === 'secret') found.push(source)
@@ -58,7 +59,8 @@ function projected(source: unknown): { kind: 'configMap' | 'secret'; name: strin
 }
 
 function named(found: readonly { readonly kind: 'configMap' | 'secret'; readonly name: string }[]): References {
-  const names = (kind: string) => [...new Set(found.filter(reference => reference.kind === kind).map(reference => reference.name))].sort()
+  const names = (kind: string) =>
+    [...new Set(found.filter(reference => reference.kind === kind).map(reference => reference.name))].sort()
   return { configMaps: names('configMap'), secrets: names('secret') }
 }
 
@@ -78,7 +80,11 @@ export function templateHash(template: Template, namespace: string, around: Surr
 
 function snapshot(wanted: References, namespace: string, around: Surroundings) {
   const take = (names: readonly string[], from: ReadonlyMap<string, Contents>): Record<string, Contents> =>
-    Object.fromEntries(names.flatMap(name => [[name, from.get(`${namespace}/${name}`)] as const]).filter((pair): pair is [string, Contents] => pair[1] !== undefined))
+    Object.fromEntries(
+      names
+        .flatMap(name => [[name, from.get(`${namespace}/${name}`)] as const])
+        .filter((pair): pair is [string, Contents] => pair[1] !== undefined),
+    )
   return { configMaps: take(wanted.configMaps, around.configMaps), secrets: take(wanted.secrets, around.secrets) }
 }
 
