@@ -1,0 +1,59 @@
+// Is it alive, is it ready, which version: for load balancers, Kubernetes probes and people.
+import { Type } from '@fastify/type-provider-typebox'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Api, World } from './api.js'
+
+const plain = { 200: { description: 'well', content: { 'text/plain': { schema: Type.String() } } } }
+const verbose = Type.Object({ verbose: Type.Optional(Type.String({ description: 'each part on a line' })) })
+
+export function health(app: Api, { service, version }: World): void {
+  const alive = (path: string, summary: string) =>
+    app.get(
+      path,
+      { config: { access: 'public' }, schema: { operationId: path.slice(1), tags: ['health'], summary, response: plain } },
+      async (_request, reply) => reply.type('text/plain; charset=utf-8').send('ok\n'),
+    )
+  alive('/livez', 'The process answers; nothing else is asked')
+  alive('/healthz', 'As /livez')
+
+  app.get(
+    '/readyz',
+    {
+      config: { access: 'public' },
+      schema: {
+        operationId: 'readyz',
+        tags: ['health'],
+        summary: 'Every part it needs is well (503 otherwise)',
+        querystring: verbose,
+        response: { ...plain, 503: { description: 'not ready', content: { 'text/plain': { schema: Type.String() } } } },
+      },
+    },
+    async (request, reply) => readiness(service, request, reply, request.query.verbose !== undefined),
+  )
+
+  app.get(
+    '/api/version',
+    {
+      config: { access: 'public' },
+      schema: {
+        operationId: 'version',
+        tags: ['health'],
+        summary: 'The version that runs',
+        response: { 200: Type.Object({ version: Type.String(), api: Type.Literal('v1') }) },
+      },
+    },
+    async () => ({ version, api: 'v1' as const }),
+  )
+}
+
+/** Strangers get the parts' names only; why one is not well is for those with a token. */
+function readiness(service: World['service'], request: FastifyRequest, reply: FastifyReply, verbose: boolean): FastifyReply {
+  const parts = service.readiness()
+  const ready = parts.every(part => part.ok)
+  const told = (message: string) =>
+    message === '' ? '' : `: ${request.caller === null ? 'reason withheld' : message.replace(/[\r\n]+/g, ' ')}`
+  const lines = parts.map(part => (part.ok ? `[+] ${part.part} ok` : `[-] ${part.part} failed${told(part.message)}`))
+  const end = ready ? 'ready' : 'not ready'
+  reply.code(ready ? 200 : 503).type('text/plain; charset=utf-8')
+  return reply.send(verbose || !ready ? `${[...lines, end].join('\n')}\n` : 'ok\n')
+}
