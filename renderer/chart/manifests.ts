@@ -1,0 +1,114 @@
+// YAML text to Kubernetes objects: what every object must have, Lists opened, each with the place where it stands.
+import { faultAt, holdsSecrets, type Place, type RenderFault } from '../fault.js'
+import type { Limits } from '../limits.js'
+import { Bytes, type Dict, isDict, isList, kindOf, type Value } from '../value.js'
+import { loadYaml, type YamlDocument } from '../yaml/load.js'
+
+/** A Kubernetes object as plain JSON. */
+export interface RenderedObject {
+  readonly manifest: {
+    readonly apiVersion: string
+    readonly kind: string
+    readonly metadata: { readonly name: string; readonly [field: string]: unknown }
+    readonly [field: string]: unknown
+  }
+  readonly file: string
+  /** Line in the file (of a template: the template's line that wrote it), from 1. */
+  readonly line: number
+}
+
+export interface Source {
+  readonly file: string
+  readonly text: string
+  readonly limits: Limits
+  readonly template?: { readonly source: string; readonly lineAt: (offset: number) => number }
+}
+
+type Path = readonly (string | number)[]
+
+/** Throws `RenderFault`: `InvalidYaml`, or `InvalidManifest` where it is no object. */
+export function readManifests(source: Source): RenderedObject[] {
+  const { template } = source
+  const options = {
+    file: source.file,
+    limits: source.limits,
+    mode: 'manifest',
+    ...(template === undefined ? {} : { template }),
+  } as const
+  return loadYaml(source.text, options).flatMap(document => new Reader(source, document).objects(document.value, []))
+}
+
+class Reader {
+  readonly #source: Source
+  readonly #document: YamlDocument
+  constructor(source: Source, document: YamlDocument) {
+    this.#source = source
+    this.#document = document
+  }
+
+  objects(value: Value, path: Path): RenderedObject[] {
+    if (value === null || (isDict(value) && value.size === 0 && path.length === 0)) return []
+    if (!isDict(value)) throw this.#fault(`a Kubernetes object is wanted, this is a ${kindOf(value)}`, path)
+    const apiVersion = this.#text(value, 'apiVersion', path)
+    const kind = this.#text(value, 'kind', path)
+    const items = value.get('items')
+    if (kind.endsWith('List') && isList(items)) return items.flatMap((item, at) => this.objects(item, [...path, 'items', at]))
+    const metadata = value.get('metadata')
+    if (!isDict(metadata)) throw this.#fault(`${kind} has no metadata`, path)
+    this.#named(metadata, kind, path)
+    const place = this.#document.locate(path)
+    const manifest = this.#plain(value, path) as RenderedObject['manifest']
+    return [{ manifest: { ...manifest, apiVersion, kind }, file: place.file, line: place.line }]
+  }
+
+  #text(value: Dict, field: string, path: Path): string {
+    const text = value.get(field)
+    if (typeof text === 'string' && text !== '') return text
+    const what = text === undefined || text === null || text === '' ? 'is missing' : `must be text, is a ${kindOf(text)}`
+    throw this.#fault(`${field} ${what}`, [...path, field])
+  }
+
+  #named(metadata: Dict, kind: string, path: Path): void {
+    const name = metadata.get('name')
+    const inner = [...path, 'metadata', 'name']
+    if (name === undefined || name === null || name === '')
+      throw this.#fault(
+        metadata.has('generateName')
+          ? `${kind} has generateName, but what is kept in Git needs a fixed metadata.name`
+          : `${kind} has no metadata.name`,
+        inner,
+      )
+    if (typeof name !== 'string') throw this.#fault(`metadata.name must be text, is a ${kindOf(name)}; put it in quotes`, inner)
+    for (const field of ['labels', 'annotations'] as const) this.#texts(metadata.get(field), [...path, 'metadata', field])
+  }
+
+  /** A label `version: 1.0` is refused by the API server; say so before anything is touched. */
+  #texts(value: Value | undefined, path: Path): void {
+    if (value === undefined || value === null) return
+    if (!isDict(value)) throw this.#fault(`${path.join('.')} must be a map, is a ${kindOf(value)}`, path)
+    for (const [key, item] of value)
+      if (typeof item !== 'string' && item !== null)
+        throw this.#fault(`${path.join('.')}.${key} must be text, is a ${kindOf(item)}; put it in quotes`, [...path, key])
+  }
+
+  /** As plain JSON. What JSON in JavaScript cannot carry exactly is refused, not rounded. */
+  #plain(value: Value, path: Path): unknown {
+    if (value instanceof Bytes) throw this.#fault('bytes cannot be part of an object', path)
+    if (typeof value === 'bigint')
+      throw this.#fault(`${pathText(path)} is a number beyond 2^53, which cannot be carried exactly; put it in quotes`, path)
+    if (isList(value)) return value.map((item, at) => this.#plain(item, [...path, at]))
+    if (!isDict(value)) return value
+    if (value.has('__proto__')) throw this.#fault('a key cannot be named __proto__', [...path, '__proto__'])
+    return Object.fromEntries([...value].map(([key, item]) => [key, this.#plain(item, [...path, key])] as const))
+  }
+
+  #fault(what: string, path: Path): RenderFault {
+    const place: Place = this.#document.locate(path)
+    const shown = this.#source.template?.source ?? this.#source.text
+    return faultAt('InvalidManifest', place, what, shown, holdsSecrets(shown) ? 'texts' : 'nothing')
+  }
+}
+
+function pathText(path: Path): string {
+  return path.map((part, at) => (typeof part === 'number' ? `[${part}]` : at === 0 ? part : `.${part}`)).join('')
+}

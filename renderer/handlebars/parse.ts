@@ -1,0 +1,301 @@
+// Handlebars text to the checked syntax tree. The package's parser does the syntax; its compiler, which makes code, is never loaded.
+import base from 'handlebars/dist/cjs/handlebars/compiler/base.js'
+import { faultAt, holdsSecrets, type RenderFault } from '../fault.js'
+import { functions } from '../functions/table.js'
+import type { Expression, Named, Path, Program, Spot, Statement } from './ast.js'
+
+export interface Template {
+  readonly file: string
+  readonly source: string
+  readonly program: Program
+}
+
+type Node = Readonly<Record<string, unknown>>
+
+/** Throws `RenderFault` at the place: a syntax error, a construct that charts do not have, a name that is no function. */
+export function parseTemplate(source: string, file: string): Template {
+  return { file, source, program: new Reader(source, file).program(parsed(source, file)) }
+}
+
+class SyntaxFault extends Error {
+  readonly spot: Spot
+  constructor(message: string, spot: Spot) {
+    super(message)
+    this.spot = spot
+  }
+}
+
+base.parser.parseError = (message, hash) => {
+  const { first_line: line, first_column: column } = base.parser.lexer.yylloc
+  const spot =
+    hash.token === null || hash.token === undefined
+      ? { line: base.parser.lexer.yylineno + 1, column: 0 }
+      : { line, column: column + 1 }
+  throw new SyntaxFault(told(hash.token ?? null, hash.expected ?? [], message), spot)
+}
+
+const tokens: Readonly<Record<string, string>> = {
+  EOF: 'the end of the file',
+  CLOSE: '}}',
+  SEP: "'.' or '/'",
+  OPEN_ENDBLOCK: 'the end of a block that was not opened',
+  INVERSE: '{{else}} outside a block',
+  INVALID: 'a character that means nothing here',
+  EQUALS: "'='",
+  OPEN: '{{',
+}
+
+function told(token: string | null, expected: readonly string[], message: string): string {
+  if (token === null) return message.split('\n')[0] ?? message
+  const unclosed = token === 'EOF' && expected.some(name => name.includes('OPEN_ENDBLOCK'))
+  if (unclosed) return 'a block is not closed: {{/if}}, {{/each}} or the like is missing'
+  if (token === 'SEP') return "unexpected '.' or '/': write {{Values.x}}, not {{.Values.x}}"
+  return `unexpected ${tokens[token] ?? token.toLowerCase().replaceAll('_', ' ')}`
+}
+
+function parsed(source: string, file: string): Node {
+  if (typeof source !== 'string') throw new TypeError('templates are text')
+  try {
+    return object(base.parse(source))
+  } catch (cause) {
+    throw syntaxFault(cause, source, file)
+  }
+}
+
+function syntaxFault(cause: unknown, source: string, file: string): unknown {
+  if (!(cause instanceof Error)) return cause
+  if (cause instanceof RangeError)
+    return faultAt(
+      'TemplateError',
+      { file, line: 1, column: 0 },
+      'blocks or brackets are nested too deeply',
+      source,
+      hidden(source),
+    )
+  if (cause instanceof SyntaxFault)
+    return faultAt('TemplateError', { file, ...cause.spot }, cause.message, source, hidden(source))
+  const { lineNumber, column } = cause as { lineNumber?: number; column?: number }
+  const place = { file, line: lineNumber ?? 1, column: column === undefined ? 0 : column + 1 }
+  return faultAt('TemplateError', place, cause.message.replace(/ - \d+:\d+$/, ''), source, hidden(source))
+}
+
+export function hidden(source: string): 'texts' | 'nothing' {
+  return holdsSecrets(source) ? 'texts' : 'nothing'
+}
+
+function object(node: unknown): Node {
+  return typeof node === 'object' && node !== null ? (node as Node) : {}
+}
+
+function nodes(list: unknown): Node[] {
+  return Array.isArray(list) ? list.map(object) : []
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : ''
+}
+
+const blocks = ['if', 'unless', 'with', 'each'] as const
+
+class Reader {
+  readonly #source: string
+  readonly #file: string
+  #lines: readonly string[] | null = null
+  constructor(source: string, file: string) {
+    this.#source = source
+    this.#file = file
+  }
+
+  program(node: Node): Program {
+    const params = Array.isArray(node.blockParams) ? node.blockParams.map(text) : []
+    return { body: nodes(node.body).flatMap(statement => this.#statement(statement)), blockParams: params }
+  }
+
+  #statement(node: Node): Statement[] {
+    const spot = spotOf(node)
+    switch (node.type) {
+      case 'ContentStatement':
+        return [{ type: 'content', text: text(node.value), spot: contentSpot(node) }]
+      case 'CommentStatement':
+        return []
+      case 'MustacheStatement':
+        return [{ type: 'print', call: this.#call(node, true), spot: spotOf(object(node.path)) }]
+      case 'BlockStatement':
+        return [this.#block(node, spot)]
+      case 'PartialStatement':
+        return [this.#partial(node, spot)]
+      case 'PartialBlockStatement':
+        throw this.#fault('{{#> ...}} blocks are not supported; use {{> name}}', spot)
+      case 'Decorator':
+      case 'DecoratorBlock':
+        throw this.#fault('decorators ({{* ...}}) are not supported; write a partial file _name.hbs', spot)
+      default:
+        throw this.#fault(`${text(node.type) || 'this'} is not supported`, spot)
+    }
+  }
+
+  #block(node: Node, spot: Spot): Statement {
+    const written = text(object(node.path).original)
+    const name = blocks.find(block => block === written)
+    if (name === undefined) throw this.#fault(`unknown block ${written}; there are if, unless, with and each`, spot)
+    const params = nodes(node.params)
+    const subject = params[0]
+    if (subject === undefined || params.length > 1)
+      throw this.#fault(
+        `{{#${name}}} wants one value, got ${params.length}${params.length > 1 ? '; put a call into (brackets)' : ''}`,
+        spot,
+      )
+    if (nodes(object(node.hash).pairs).length > 0) throw this.#fault(`{{#${name}}} takes no named values`, spot)
+    const empty: Program = { body: [], blockParams: [] }
+    return {
+      type: 'block',
+      name,
+      subject: this.#expression(subject),
+      program: node.program ? this.program(object(node.program)) : empty,
+      inverse: node.inverse ? this.program(object(node.inverse)) : empty,
+      spot,
+    }
+  }
+
+  #partial(node: Node, spot: Spot): Statement {
+    const params = nodes(node.params)
+    if (params.length > 1) throw this.#fault('a partial takes one context, then name=value pairs', spot)
+    const name = object(node.name)
+    return {
+      type: 'partial',
+      name: name.type === 'SubExpression' ? this.#expression(name) : String(name.original ?? ''),
+      context: params[0] === undefined ? null : this.#expression(params[0]),
+      named: this.#named(node),
+      indent: text(node.indent),
+      spot,
+    }
+  }
+
+  #named(node: Node): Named {
+    return nodes(object(node.hash).pairs).map(pair => ({ key: text(pair.key), value: this.#expression(object(pair.value)) }))
+  }
+
+  #expression(node: Node): Expression {
+    const spot = spotOf(node)
+    switch (node.type) {
+      case 'PathExpression':
+        return this.#path(node)
+      case 'SubExpression':
+        return this.#call(node, false)
+      case 'StringLiteral':
+        return { type: 'literal', value: text(node.value), spot }
+      case 'NumberLiteral':
+        return { type: 'literal', value: this.#number(node), spot }
+      case 'BooleanLiteral':
+        return { type: 'literal', value: node.value === true, spot }
+      case 'NullLiteral':
+      case 'UndefinedLiteral':
+        return { type: 'literal', value: null, spot }
+      default:
+        throw this.#fault(`${text(node.type) || 'this'} is not supported here`, spot)
+    }
+  }
+
+  /** From the text, because the parser has already rounded it. */
+  #number(node: Node): number | bigint {
+    const value = Number(node.value)
+    if (!Number.isInteger(value) || Number.isSafeInteger(value)) return value
+    this.#lines ??= this.#source.split('\n')
+    const spot = spotOf(node)
+    const digits = /^-?\d+/.exec((this.#lines[spot.line - 1] ?? '').slice(spot.column - 1))?.[0]
+    return digits === undefined ? value : BigInt(digits)
+  }
+
+  /** `{{x}}` alone is a value, unless a function has that name; `{{x y}}` and `(x)` call. */
+  #call(node: Node, canPrint: boolean): Expression {
+    const head = object(node.path)
+    if (head.type !== 'PathExpression') return this.#expression(head)
+    const path = this.#path(head)
+    const args = nodes(node.params).map(param => this.#expression(param))
+    const named = this.#named(node)
+    const callable = !path.scoped && !path.data && path.up === 0
+    const name = path.parts.join('.')
+    if (callable && functions.has(name)) return this.#checked({ type: 'call', name, args, named, spot: path.spot })
+    if (canPrint && args.length === 0 && named.length === 0) return path
+    throw this.#fault(`unknown function ${path.text}${suggestion(path.text)}`, path.spot)
+  }
+
+  #checked(call: Extract<Expression, { type: 'call' }>): Expression {
+    const { least, most } = functions.get(call.name) ?? { least: 0, most: 0 }
+    const count = call.args.length
+    if (count >= least && count <= most) return call
+    const wanted =
+      least === most ? String(least) : most === Number.POSITIVE_INFINITY ? `at least ${least}` : `${least} to ${most}`
+    throw this.#fault(`${call.name} wants ${wanted} argument${wanted === '1' ? '' : 's'}, got ${count}`, call.spot)
+  }
+
+  #path(node: Node): Path {
+    const written = text(node.original)
+    return {
+      type: 'path',
+      text: written,
+      data: node.data === true,
+      up: Number(node.depth),
+      parts: Array.isArray(node.parts) ? node.parts.map(text) : [],
+      scoped: /^(this\b|\.\/)/.test(written),
+      spot: spotOf(node),
+    }
+  }
+
+  #fault(what: string, spot: Spot): RenderFault {
+    return faultAt('TemplateError', { file: this.#file, ...spot }, what, this.#source, hidden(this.#source))
+  }
+}
+
+function spotOf(node: Node): Spot {
+  const start = object(object(node.loc).start)
+  return { line: Number(start.line ?? 1), column: Number(start.column ?? 0) + 1 }
+}
+
+/** The text may have lost leading lines to whitespace control: its first line is counted from what is left. */
+function contentSpot(node: Node): Spot {
+  const spot = spotOf(node)
+  const original = text(node.original)
+  const value = text(node.value)
+  const cut = original.indexOf(value)
+  const skipped = cut > 0 ? original.slice(0, cut).split('\n').length - 1 : 0
+  return { line: spot.line + skipped, column: skipped === 0 ? spot.column : 1 }
+}
+
+function suggestion(name: string): string {
+  const near = nearest(name, functions.keys())
+  return near === null ? '' : ` (did you mean ${near}?)`
+}
+
+/** The name that is at most two changes away, and less than half of it; null where none is. */
+export function nearest(name: string, names: Iterable<string>): string | null {
+  let best: string | null = null
+  let least = Math.min(3, Math.ceil(name.length / 2))
+  for (const other of names) {
+    if (Math.abs(other.length - name.length) >= least || other.length > 64) continue
+    const distance = changes(name.toLowerCase(), other.toLowerCase())
+    if (distance < least) {
+      best = other
+      least = distance
+    }
+  }
+  return best
+}
+
+/** Levenshtein's distance, a swap of neighbours counted as one. */
+function changes(a: string, b: string): number {
+  let before: number[] = []
+  let row = Array.from({ length: b.length + 1 }, (_, at) => at)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1] ? 0 : 1
+      let cost = Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + same)
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) cost = Math.min(cost, (before[j - 2] ?? 0) + 1)
+      next.push(cost)
+    }
+    before = row
+    row = next
+  }
+  return row[b.length] ?? 0
+}

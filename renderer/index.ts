@@ -1,0 +1,133 @@
+// The one door: files and options in, Kubernetes objects or one fault out. No network, no clock, no disk, no environment.
+import { type Chart, isChart, loadChart } from './chart/chart.js'
+import { type DirectoryOptions, manifestPaths } from './chart/directory.js'
+import { type RenderedObject, readManifests } from './chart/manifests.js'
+import { type FaultReason, RenderFault } from './fault.js'
+import { type Files, textOfFile } from './files.js'
+import { evaluate, type World } from './handlebars/evaluate.js'
+import { parseTemplate, type Template } from './handlebars/parse.js'
+import { defaultLimits, type Limits, Meter } from './limits.js'
+import { type Dict, type Value } from './value.js'
+import { gatherValues, type ValueInputs } from './values/gather.js'
+
+export { isChart, isCore } from './chart/chart.js'
+export { isManifest, manifestPaths } from './chart/directory.js'
+export type { RenderedObject } from './chart/manifests.js'
+export { type FaultReason, RenderFault } from './fault.js'
+export { type Files, valueFilePath } from './files.js'
+export { defaultLimits, type Limits } from './limits.js'
+
+export interface RenderOptions extends ValueInputs {
+  readonly directory: DirectoryOptions
+  readonly release: { readonly name: string; readonly namespace: string }
+  readonly capabilities: Capabilities
+  readonly limits?: Partial<Limits>
+}
+
+export interface Capabilities {
+  /** `v1.31.0` */
+  readonly kubeVersion: string
+  readonly apiVersions: readonly string[]
+}
+
+export type Rendered =
+  | { readonly objects: readonly RenderedObject[]; readonly error?: undefined }
+  | {
+      readonly error: { readonly reason: FaultReason; readonly message: string; readonly excerpt: string }
+      readonly objects?: undefined
+    }
+
+/** Parsed templates of earlier renders, by file name and text; the caller bounds it. */
+export interface ParseCache {
+  get(key: string): Template | undefined
+  set(key: string, template: Template): unknown
+}
+
+/** Same files and options, same result. With a `Chart.yaml` it is a chart, else a directory of manifests. */
+export function render(files: Files, options: RenderOptions, cache: ParseCache = new Map()): Rendered {
+  const limits = { ...defaultLimits, ...options.limits }
+  try {
+    return {
+      objects: isChart(files.paths) ? renderChart(files, options, limits, cache) : renderDirectory(files, options, limits),
+    }
+  } catch (cause) {
+    if (!(cause instanceof RenderFault)) throw cause
+    return { error: { reason: cause.reason, message: cause.message, excerpt: cause.excerpt } }
+  }
+}
+
+/** YAML as the loader of values reads it, for declarations that carry YAML as text. Throws `RenderFault`. */
+export { readYaml } from './yaml/read.js'
+
+function renderDirectory(files: Files, options: RenderOptions, limits: Limits): RenderedObject[] {
+  return manifestPaths(files.paths, options.directory).flatMap(path => plainFile(files, path, limits))
+}
+
+function plainFile(files: Files, path: string, limits: Limits): RenderedObject[] {
+  const bytes = files.read(path)
+  return bytes === null ? [] : readManifests({ file: path, text: textOfFile(path, bytes), limits })
+}
+
+function renderChart(files: Files, options: RenderOptions, limits: Limits, cache: ParseCache): RenderedObject[] {
+  const chart = loadChart(files, limits)
+  const root = contextOf(chart, gatherValues(chart.values, options, limits), options)
+  const parse = (path: string): Template => parsed(files, path, cache)
+  const others = new Set(chart.others)
+  const world: World = {
+    meter: new Meter(limits),
+    partials: new Map([...chart.partials].map(([name, path]) => [name, parse(path)] as const)),
+    file: path => (others.has(path) ? files.read(path) : null),
+    filePaths: chart.others,
+  }
+  const crds = chart.crds.flatMap(path => plainFile(files, path, limits))
+  return [...crds, ...chart.templates.flatMap(path => renderTemplate(chart, parse(path), root, world))]
+}
+
+function parsed(files: Files, path: string, cache: ParseCache): Template {
+  const source = textOfFile(path, files.read(path) ?? new Uint8Array())
+  const key = `${path}\0${source}`
+  const known = cache.get(key)
+  if (known !== undefined) return known
+  const template = parseTemplate(source, path)
+  cache.set(key, template)
+  return template
+}
+
+function renderTemplate(chart: Chart, template: Template, root: Dict, world: World): RenderedObject[] {
+  const context: Dict = new Map(root).set(
+    'Template',
+    dict({ Name: `${chart.name}/${template.file}`, BasePath: `${chart.name}/templates` }),
+  )
+  const output = evaluate(template, context, world)
+  const { limits } = world.meter
+  return readManifests({
+    file: template.file,
+    text: output.text(),
+    limits,
+    template: { source: template.source, lineAt: at => output.lineAt(at) },
+  })
+}
+
+function contextOf(chart: Chart, values: Dict, options: RenderOptions): Dict {
+  const [, major = '', minor = ''] = /^v?(\d+)\.(\d+)/.exec(options.capabilities.kubeVersion) ?? []
+  return dict({
+    Values: values,
+    Chart: chart.head,
+    Release: dict({
+      Name: options.release.name,
+      Namespace: options.release.namespace,
+      Service: 'Slipway',
+      Revision: 1,
+      IsInstall: true,
+      IsUpgrade: false,
+    }),
+    Capabilities: dict({
+      KubeVersion: dict({ Version: options.capabilities.kubeVersion, Major: major, Minor: minor }),
+      APIVersions: options.capabilities.apiVersions,
+    }),
+  })
+}
+
+function dict(fields: Readonly<Record<string, Value>>): Dict {
+  return new Map(Object.entries(fields))
+}
