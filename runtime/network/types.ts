@@ -58,10 +58,60 @@ export interface DataPlane {
   /** A free pod address of the runtime's own network, recycled late; the same again for the same uid. */
   podAddress(uid: string): string
   releaseAddress(uid: string): void
+  /** For a container that was found running: this address is its own, whatever the book says. */
+  keepAddress(uid: string, ip: string): void
   /** For HostConfig: the responder's address and the search list of a namespace. */
-  dns(namespace: string): { readonly servers: readonly string[]; readonly search: readonly string[]; readonly options: readonly string[] }
+  dns(namespace: string): {
+    readonly servers: readonly string[]
+    readonly search: readonly string[]
+    readonly options: readonly string[]
+  }
   /** The engine's network that pods are attached to, made by start(). */
   readonly podNetwork: string
   /** Ends HAProxy and names, takes addresses and bridges away. Only for `slipway down --purge`. */
   purge(): Promise<void>
+}
+
+/** What the data plane needs of the container engine. `network` resolves with null when there is none of that name. */
+export interface NetworkEngine {
+  network(name: string): Promise<EngineNetwork | null>
+  createNetwork(network: NewNetwork): Promise<void>
+  /** Nothing happens when it is gone already. */
+  removeNetwork(name: string): Promise<void>
+}
+
+export interface EngineNetwork {
+  /** `10.211.0.0/16`, and the bridge's address in it. */
+  readonly subnet: string
+  readonly gateway: string
+}
+
+/** A bridge network: IPAM {Subnet, Gateway, IPRange}, options {com.docker.network.bridge.name}, labels. */
+export interface NewNetwork extends EngineNetwork {
+  readonly name: string
+  /** Where the engine takes addresses from for what is attached without one: never those that the data plane gives. */
+  readonly ipRange: string
+  /** The bridge's name, at most 15 characters. */
+  readonly bridge: string
+  readonly labels: Readonly<Record<string, string>>
+}
+
+export interface DataPlaneOptions {
+  /** Of its own; at most 75 characters, as unix sockets live in it. */
+  readonly stateDir: string
+  readonly docker: NetworkEngine
+  /** ms since 1970. */
+  readonly now: () => number
+  readonly log: (message: string, facts: Readonly<Record<string, unknown>>) => void
+  /** `/usr/sbin/haproxy`, 2.4 or newer. */
+  readonly haproxyPath: string
+  /** The Node that runs the names process; default: this one. */
+  readonly nodePath?: string
+  /** Names on the machine: several instances need different ones. Defaults `slipway-pods`, `slipway1`, `slipway0`. */
+  readonly network?: string
+  readonly podBridge?: string
+  readonly serviceBridge?: string
+  /** Defaults 10.211.0.0/16 and 10.210.0.0/16; where that is routed already, the next free range. Fixed with the first start. */
+  readonly podRange?: string
+  readonly serviceRange?: string
 }

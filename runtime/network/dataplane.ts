@@ -1,0 +1,211 @@
+// The data plane of one node: addresses, load balancer and names, led to what they should be as often as it is asked.
+import { mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { contentHash } from '../contract/hash.js'
+import { chooseRange, formatIp, formatRange, overlap, parseRange, type Range, rangeSize } from './addresses.js'
+import { type Book, type Ranges, readOrBegin } from './book.js'
+import { createBalancer } from './balancer.js'
+import { type Conflict, findConflicts } from './conflicts.js'
+import { drain } from './draining.js'
+import { createHaproxy } from './haproxy/process.js'
+import { ensureServiceBridge, listeningSockets, removeServiceBridge, socketsOf, takenRanges } from './host.js'
+import { balanced, type Given, type Listener, listenersOf, serviceKey, targetsOf } from './listeners.js'
+import { createNames, type Names } from './names/process.js'
+import { DOMAIN, zoneOf } from './names/services.js'
+import type { DataPlane, DataPlaneOptions, DataPlaneState, ServicePort, ServiceSpec } from './types.js'
+
+const WATCH_EVERY_MS = 1_000
+const WANTED_PODS = '10.211.0.0/16'
+const WANTED_SERVICES = '10.210.0.0/16'
+
+export function createDataPlane(options: DataPlaneOptions): DataPlane {
+  const { stateDir, docker, now, log } = options
+  const network = options.network ?? 'slipway-pods'
+  const podBridge = options.podBridge ?? 'slipway1'
+  const serviceBridge = options.serviceBridge ?? 'slipway0'
+  const haproxy = createHaproxy({ program: options.haproxyPath, directory: stateDir })
+  const balancer = createBalancer(haproxy, `slipway-${contentHash(stateDir)}`)
+  let parts: { readonly book: Book; readonly names: Names } | null = null
+  let wanted: DataPlaneState | null = null
+  let applied: DataPlaneState | null = null
+  let turn: Promise<unknown> = Promise.resolve()
+
+  function started(): { readonly book: Book; readonly names: Names } {
+    if (parts === null) throw new Error('the data plane is not started')
+    return parts
+  }
+
+  /** One change at a time; a failed one does not stop the next. */
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = turn.then(work, work)
+    turn = mine.catch(() => {})
+    return mine
+  }
+
+  async function start(signal: AbortSignal): Promise<void> {
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 })
+    const existing = await docker.network(network)
+    const own = existing === null ? null : parseRange(existing.subnet)
+    const book = await readOrBegin(join(stateDir, 'addresses.json'), async () => freeRanges(options, own, await takenRanges()))
+    if (own !== null && formatRange(own) !== formatRange(book.ranges.pods))
+      throw new Error(
+        `network ${network} has ${formatRange(own)}, not ${formatRange(book.ranges.pods)}: end its containers, then remove it`,
+      )
+    if (existing === null) await docker.createNetwork(newNetwork(network, podBridge, book))
+    await ensureServiceBridge(serviceBridge, book.ranges.services)
+    parts = {
+      book,
+      names: createNames({ directory: stateDir, program: options.nodePath ?? process.execPath, address: book.namesAddress }),
+    }
+    await inTurn(() => ensureRunning(signal))
+    watch(signal)
+  }
+
+  /** What ended is started again: the load balancer with what was applied last. */
+  async function ensureRunning(signal: AbortSignal): Promise<void> {
+    const { names } = started()
+    if (names.pid() === null) {
+      await names.start(signal)
+      log('names started', { pid: names.pid() })
+    }
+    if (await balancer.adopt()) return
+    await balancer.begin(signal)
+    applied = null
+    log('haproxy started', { pid: haproxy.pid() })
+  }
+
+  function watch(signal: AbortSignal): void {
+    const look = async () => {
+      for (;;) {
+        await sleep(WATCH_EVERY_MS, undefined, { signal, ref: false })
+        if (haproxy.pid() !== null && started().names.pid() !== null) continue
+        await inTurn(() => makeSo(wanted ?? { services: [], endpoints: [] }, signal)).catch(error => {
+          if (!signal.aborted) log('data plane not restored yet', { error: String(error) })
+        })
+      }
+    }
+    look().catch(() => {})
+  }
+
+  /** Throws when a listener cannot be, with everything else made so. */
+  async function makeSo(state: DataPlaneState, signal: AbortSignal): Promise<void> {
+    const { book, names } = started()
+    await ensureRunning(signal)
+    if (applied !== null && JSON.stringify(state) === JSON.stringify(applied)) return
+    const listeners = listenersOf(state.services, giving(book))
+    const conflicts = balancer.listensAlready(listeners) ? [] : findConflicts(listeners, await foreignSockets())
+    await balancer.lead(without(listeners, conflicts), targetsOf(state.endpoints), signal)
+    names.publish(zoneOf(state, (namespace, name) => book.serviceAddress(`${namespace}/${name}`)))
+    book.keepOnly(new Set(state.services.map(serviceKey)), new Set(state.services.flatMap(portKeys)))
+    if (conflicts.length > 0) throw new Error(conflicts.map(({ message }) => message).join('\n'))
+    applied = state
+  }
+
+  async function foreignSockets() {
+    const ours = socketsOf(await balancer.pids())
+    return listeningSockets().filter(({ inode }) => !ours.has(inode))
+  }
+
+  async function conflicts(services: readonly ServiceSpec[]): Promise<readonly Conflict[]> {
+    const { book } = started()
+    const asked = new Set(services.map(serviceKey))
+    const others = (wanted?.services ?? []).filter(service => !asked.has(serviceKey(service)))
+    const listening = listenersOf(others, looking(book))
+    const candidates = listenersOf(services, looking(book))
+    const found = findConflicts([...listening, ...candidates], await foreignSockets())
+    return found.filter(({ service }) => asked.has(service))
+  }
+
+  return {
+    podNetwork: network,
+    start,
+    async apply(state, signal) {
+      wanted = state
+      await inTurn(() => makeSo(state, signal))
+    },
+    drained: (ip, limitMs, signal) => drain({ haproxy, backendsWith: balancer.backendsWith, now }, ip, limitMs, signal),
+    clusterIP: (namespace, name) => started().book.serviceAddress(`${namespace}/${name}`),
+    nodePort(namespace, name, port) {
+      const { book } = started()
+      const service = wanted?.services.find(one => one.namespace === namespace && one.name === name)
+      const own = service?.ports.find(one => one.port === port)
+      if (service === undefined || own === undefined) return book.heldNodePort(`${namespace}/${name}/${port}`)
+      return giving(book).nodePort(service, own)
+    },
+    conflicts,
+    podAddress: uid => started().book.podAddress(uid),
+    releaseAddress: uid => started().book.releasePod(uid),
+    keepAddress: (uid, ip) => started().book.keepPodAddress(uid, ip),
+    dns: namespace => ({
+      servers: [started().book.namesAddress],
+      search: [`${namespace}.svc.${DOMAIN}`, `svc.${DOMAIN}`, DOMAIN],
+      options: ['ndots:5'],
+    }),
+    purge: () =>
+      inTurn(async () => {
+        haproxy.endAll('SIGKILL')
+        createNames({ directory: stateDir, program: '', address: '' }).end()
+        await removeServiceBridge(serviceBridge)
+        await docker.removeNetwork(network)
+        rmSync(stateDir, { recursive: true, force: true })
+        parts = null
+      }),
+  }
+}
+
+/** Addresses and node ports, given out where there is none yet. */
+function giving(book: Book): Given {
+  return {
+    clusterIP: (namespace, name) => book.serviceAddress(`${namespace}/${name}`),
+    nodePort(service, port) {
+      if (!balanced(service) || service.type === 'ClusterIP') return null
+      const inUse = (candidate: number) => listeningSockets().some(socket => socket.port === candidate)
+      return book.nodePort(portKey(service, port), port.nodePort, inUse)
+    },
+  }
+}
+
+/** The same without giving out a node port. */
+function looking(book: Book): Given {
+  const held = (service: ServiceSpec, port: ServicePort) => port.nodePort ?? book.heldNodePort(portKey(service, port))
+  return { ...giving(book), nodePort: held }
+}
+
+function portKey(service: ServiceSpec, port: ServicePort): string {
+  return `${serviceKey(service)}/${port.port}`
+}
+
+function portKeys(service: ServiceSpec): readonly string[] {
+  return service.type === 'ClusterIP' ? [] : service.ports.map(port => portKey(service, port))
+}
+
+/** A listener whose port is taken is left out whole: half a Service would look like one that works. */
+function without(listeners: readonly Listener[], conflicts: readonly Conflict[]): readonly Listener[] {
+  const left = new Set(conflicts.map(({ service }) => service))
+  return listeners.filter(({ service }) => !left.has(service))
+}
+
+/** `own`: the range of a network that is there already, when the book was lost. */
+function freeRanges(options: DataPlaneOptions, own: Range | null, taken: readonly Range[]): Ranges {
+  const wantedPods = parseRange(options.podRange ?? WANTED_PODS)
+  const wantedServices = parseRange(options.serviceRange ?? WANTED_SERVICES)
+  const services = chooseRange(
+    wantedServices,
+    own === null ? [...taken, wantedPods] : [...withoutOurs(taken, wantedServices), own],
+  )
+  return { services, pods: own ?? chooseRange(wantedPods, [...taken, services]) }
+}
+
+/** With the network, the Service bridge of before is still there: its own routes do not make its range taken. */
+function withoutOurs(taken: readonly Range[], services: Range): readonly Range[] {
+  return taken.filter(range => formatRange(range) !== formatRange(services) && !(range.prefix === 32 && overlap(range, services)))
+}
+
+function newNetwork(name: string, bridge: string, book: Book) {
+  const { first, prefix } = book.ranges.pods
+  const upper = formatRange({ first: first + rangeSize(book.ranges.pods) / 2, prefix: prefix + 1 })
+  return { name, bridge, subnet: formatRange(book.ranges.pods), gateway: formatIp(first + 1), ipRange: upper, labels: LABELS }
+}
+
+const LABELS = { 'slipway.dev/network': 'pods' }

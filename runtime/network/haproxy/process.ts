@@ -1,0 +1,140 @@
+// The load balancer as processes: one master, its worker, and workers of before a reload. Found, started, reloaded, asked, ended.
+import { execFile } from 'node:child_process'
+import { existsSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { commandLine, findProcesses, logTail, sendSignal, startDetached } from '../detached.js'
+import {
+  type Processes,
+  type Session,
+  readInfo,
+  readLoads,
+  readProcesses,
+  readSessions,
+  readSlots,
+  type WorkerInfo,
+} from './answers.js'
+import { ask } from './socket.js'
+
+const run = promisify(execFile)
+
+export interface HaproxyPlaces {
+  readonly program: string
+  readonly directory: string
+}
+
+export type Haproxy = ReturnType<typeof createHaproxy>
+
+/** Unix socket paths end at 107 bytes, and HAProxy appends `.<pid>.tmp` while it binds. */
+const LONGEST_SOCKET_PATH = 92
+
+const READY_LIMIT_MS = 15_000
+const LOG_LIMIT_BYTES = 1_000_000
+
+export function createHaproxy({ program, directory }: HaproxyPlaces) {
+  const file = join(directory, 'haproxy.cfg')
+  const pidFile = join(directory, 'haproxy.pid')
+  const log = join(directory, 'haproxy.log')
+  const admin = join(directory, 'admin.sock')
+  const master = join(directory, 'master.sock')
+  if (Buffer.byteLength(master) > LONGEST_SOCKET_PATH)
+    throw new Error(`${directory}: too long for a unix socket in it; choose a state directory of at most 75 characters`)
+
+  /** The master's pid; null when none of ours runs. */
+  function pid(): number | null {
+    const written = existsSync(pidFile) ? Number(readFileSync(pidFile, 'utf8').trim()) : 0
+    return written > 0 && commandLine(written)?.includes(file) ? written : null
+  }
+
+  async function start(text: string, shape: string, signal: AbortSignal): Promise<void> {
+    // Workers whose master was killed still listen: with them alive, connections would be shared out to both.
+    endAll('SIGKILL')
+    await written(text)
+    const args = ['-W', '-f', file, '-p', pidFile, '-S', `${master},mode,600`]
+    const started = await startDetached({ path: program, args, logPath: log })
+    await until(
+      async () => (await info())?.shape === shape,
+      () => commandLine(started) !== null,
+      signal,
+    )
+  }
+
+  /** The new worker runs and the old ones take no more connections when this resolves. */
+  async function reload(text: string, shape: string, signal: AbortSignal): Promise<void> {
+    await written(text)
+    const before = await processes()
+    const current = pid()
+    if (current === null || !sendSignal(current, 'SIGUSR2')) throw new Error('HAProxy ended while it was to be reloaded')
+    const isNew = (now: Processes) => now.workers.some(worker => ![...before.workers, ...before.old].includes(worker))
+    await until(
+      async () => isNew(await processes()) && (await info())?.shape === shape,
+      async () => pid() !== null && (await processes().catch(() => before)).failedReloads <= before.failedReloads,
+      signal,
+    )
+  }
+
+  /** Checked before it takes the running file's place, so that a bad one is never what the next start finds. */
+  async function written(text: string): Promise<void> {
+    if (existsSync(log) && statSync(log).size > LOG_LIMIT_BYTES) truncateSync(log)
+    writeFileSync(`${file}.new`, text, { mode: 0o600 })
+    await run(program, ['-c', '-q', '-f', `${file}.new`]).catch((cause: { stderr?: string }) => {
+      throw new Error(`HAProxy refuses its configuration ${file}.new: ${cause.stderr?.trim() ?? ''}`, { cause })
+    })
+    renameSync(`${file}.new`, file)
+  }
+
+  async function until(
+    done: () => Promise<boolean>,
+    alive: () => boolean | Promise<boolean>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const limit = performance.now() + READY_LIMIT_MS
+    while (!(await done().catch(() => false))) {
+      if (!(await alive()) || performance.now() > limit)
+        throw new Error(`HAProxy does not run as configured (${log}):\n${logTail(log)}`)
+      await sleep(5, undefined, { signal })
+    }
+  }
+
+  async function info(): Promise<WorkerInfo | null> {
+    return readInfo(await ask(admin, 'show info'))
+  }
+
+  async function processes(): Promise<Processes> {
+    return readProcesses(await ask(master, 'show proc'))
+  }
+
+  /** One of the workers, over the master. Rejects when it does not answer. */
+  async function askWorker(worker: number, command: string): Promise<string> {
+    const answer = await ask(master, `@!${worker} ${command}`)
+    if (/^Can't find the target/.test(answer)) throw new Error(`HAProxy worker ${worker} cannot be asked: ${answer.trim()}`)
+    return answer
+  }
+
+  function endAll(signal: NodeJS.Signals): void {
+    for (const found of findProcesses([file])) sendSignal(found, signal)
+    rmSync(pidFile, { force: true })
+  }
+
+  return {
+    pid,
+    start,
+    reload,
+    info,
+    processes,
+    endAll,
+    /** Sessions of the current worker's servers in these backends. */
+    currentLoads: async (backends: readonly string[]) =>
+      readLoads(await ask(admin, backends.map(backend => `show stat ${backend} 4 -1`).join('; '))),
+    slots: async () => readSlots(await ask(admin, 'show servers state')),
+    steer: (commands: readonly string[]) => ask(admin, commands.join('; ')),
+    loads: async (worker: number, backend?: string) => readLoads(await askWorker(worker, `show stat ${backend ?? '-1'} 4 -1`)),
+    sessions: async (worker: number): Promise<readonly Session[]> => readSessions(await askWorker(worker, 'show sess')),
+    workerInfo: async (worker: number) => readInfo(await askWorker(worker, 'show info')),
+    cut: (worker: number, session: Session) => askWorker(worker, `shutdown session ${session.id}`),
+    /** Pids of all that is ours, the master first. */
+    pids: () => findProcesses([file]),
+    adminSocket: admin,
+  }
+}

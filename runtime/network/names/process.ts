@@ -1,0 +1,64 @@
+// The names process, found or started; and the file that it reads.
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { commandLine, findProcesses, logTail, sendSignal, startDetached } from '../detached.js'
+import { listeningSockets } from '../host.js'
+import type { Zone } from './zone.js'
+
+const READY_LIMIT_MS = 15_000
+
+export interface NamesPlaces {
+  readonly directory: string
+  /** The Node that runs it. */
+  readonly program: string
+  readonly address: string
+}
+
+export type Names = ReturnType<typeof createNames>
+
+export function createNames({ directory, program, address }: NamesPlaces) {
+  const file = join(directory, 'zone.json')
+  const log = join(directory, 'names.log')
+  const pidFile = join(directory, 'names.pid')
+  const main = fileURLToPath(new URL('./main.js', import.meta.url))
+
+  /** null when none of ours runs. */
+  function pid(): number | null {
+    const written = existsSync(pidFile) ? Number(readFileSync(pidFile, 'utf8')) : 0
+    return written > 0 && commandLine(written)?.includes(file) ? written : null
+  }
+
+  async function start(signal: AbortSignal): Promise<void> {
+    end()
+    // A small heap is collected often instead of growing; without V8's worker threads there are 8 instead of 11.
+    const flags = ['--max-old-space-size=16', '--max-semi-space-size=1', '--v8-pool-size=0']
+    const started = await startDetached({ path: program, args: [...flags, main, file, address, '53'], logPath: log })
+    writeFileSync(pidFile, `${started}`)
+    const limit = performance.now() + READY_LIMIT_MS
+    while (!listeningSockets().some(socket => socket.ip === address && socket.port === 53)) {
+      if (commandLine(started) === null || performance.now() > limit)
+        throw new Error(`names does not answer (${log}):\n${logTail(log)}`)
+      await sleep(20, undefined, { signal })
+    }
+  }
+
+  function end(): void {
+    for (const found of findProcesses([file, main])) sendSignal(found, 'SIGKILL')
+    rmSync(pidFile, { force: true })
+  }
+
+  return {
+    pid,
+    start,
+    /** In effect with the next question. */
+    publish(zone: Zone): void {
+      const text = JSON.stringify(zone)
+      if (existsSync(file) && readFileSync(file, 'utf8') === text) return
+      writeFileSync(`${file}.new`, text, { mode: 0o600 })
+      renameSync(`${file}.new`, file)
+    },
+    end,
+  }
+}
