@@ -32,6 +32,21 @@ export function commandLine(pid: number): string | null {
   }
 }
 
+/** A process of that number runs and is no other program than the one of this path; while it starts itself anew it shows no command line. */
+export function stillRuns(pid: number, path: string): boolean {
+  const line = commandLine(pid)
+  return line === null ? pid > 0 && !isEnded(pid) : line.includes(path)
+}
+
+/** Gone, or a zombie that its parent has not heard of yet. */
+function isEnded(pid: number): boolean {
+  try {
+    return /\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  } catch {
+    return true
+  }
+}
+
 /** Living processes that have every one of these words in their command line: the pids of ours alone, as ours name our own paths. */
 export function findProcesses(words: readonly string[]): readonly number[] {
   return readdirSync('/proc')

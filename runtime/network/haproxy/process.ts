@@ -4,7 +4,7 @@ import { existsSync, readFileSync, renameSync, rmSync, statSync, truncateSync, w
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { commandLine, findProcesses, logTail, sendSignal, startDetached } from '../detached.js'
+import { commandLine, findProcesses, logTail, sendSignal, startDetached, stillRuns } from '../detached.js'
 import {
   type Processes,
   type Session,
@@ -30,6 +30,7 @@ export type Haproxy = ReturnType<typeof createHaproxy>
 const LONGEST_SOCKET_PATH = 92
 
 const READY_LIMIT_MS = 15_000
+const MASTER_AWAY_MS = 2_000
 const LOG_LIMIT_BYTES = 1_000_000
 
 export function createHaproxy({ program, directory }: HaproxyPlaces) {
@@ -41,10 +42,14 @@ export function createHaproxy({ program, directory }: HaproxyPlaces) {
   if (Buffer.byteLength(master) > LONGEST_SOCKET_PATH)
     throw new Error(`${directory}: too long for a unix socket in it; choose a state directory of at most 75 characters`)
 
-  /** The master's pid; null when none of ours runs. */
+  let known = 0
+
+  /** The master's pid; null when none of ours runs. It writes the file anew at each reload, so what was read once is kept. */
   function pid(): number | null {
+    if (stillRuns(known, file)) return known
     const written = existsSync(pidFile) ? Number(readFileSync(pidFile, 'utf8').trim()) : 0
-    return written > 0 && commandLine(written)?.includes(file) ? written : null
+    known = written > 0 && commandLine(written)?.includes(file) ? written : 0
+    return known === 0 ? null : known
   }
 
   async function start(text: string, shape: string, signal: AbortSignal): Promise<void> {
@@ -54,7 +59,8 @@ export function createHaproxy({ program, directory }: HaproxyPlaces) {
     const args = ['-W', '-f', file, '-p', pidFile, '-S', `${master},mode,600`]
     const started = await startDetached({ path: program, args, logPath: log })
     await until(
-      async () => (await info())?.shape === shape,
+      // The master listens a moment after its worker does.
+      async () => (await info())?.shape === shape && (await processes()).workers.length > 0,
       () => commandLine(started) !== null,
       signal,
     )
@@ -102,12 +108,21 @@ export function createHaproxy({ program, directory }: HaproxyPlaces) {
   }
 
   async function processes(): Promise<Processes> {
-    return readProcesses(await ask(master, 'show proc'))
+    return readProcesses(await askMaster('show proc'))
+  }
+
+  /** The master starts itself anew after a reload; for that moment nobody listens. */
+  async function askMaster(command: string): Promise<string> {
+    for (const limit = performance.now() + MASTER_AWAY_MS; ; await sleep(5)) {
+      const answer = await ask(master, command).catch(error => error as Error)
+      if (typeof answer === 'string') return answer
+      if (pid() === null || performance.now() > limit) throw answer
+    }
   }
 
   /** One of the workers, over the master. Rejects when it does not answer. */
   async function askWorker(worker: number, command: string): Promise<string> {
-    const answer = await ask(master, `@!${worker} ${command}`)
+    const answer = await askMaster(`@!${worker} ${command}`)
     if (/^Can't find the target/.test(answer)) throw new Error(`HAProxy worker ${worker} cannot be asked: ${answer.trim()}`)
     return answer
   }

@@ -16,6 +16,6 @@ export function ask(path: string, command: string, limitMs = 5_000): Promise<str
     })
     socket.once('error', fail)
     socket.once('close', () => resolve(answer))
-    socket.once('connect', () => socket.write(`${command}\n`))
+    socket.once('connect', () => socket.end(`${command}\n`))
   })
 }

@@ -1,0 +1,62 @@
+import { Agent, get } from 'node:http'
+import { connect } from 'node:net'
+import t from 'tap'
+import { endpoint, httpPod, service, state, tcpPod, testPlane } from '../support/network.js'
+
+const signal = AbortSignal.timeout(100_000)
+const { plane, end } = testPlane()
+t.before(() => plane.start(signal))
+t.teardown(end)
+
+function fetchText(host: string, port: number, path = '/', agent?: Agent): Promise<{ status: number; body: string }> {
+  return new Promise((resolve, reject) => {
+    get({ host, port, path, agent: agent ?? false }, response => {
+      let body = ''
+      response.on('data', chunk => (body += chunk))
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body }))
+    }).on('error', reject)
+  })
+}
+
+t.test('a request to the Service address reaches its pod', async t => {
+  const pod = await httpPod((request, response) => response.end(String(request.headers['x-forwarded-for'])))
+  t.teardown(pod.end)
+
+  await plane.apply(state([service('web')], [endpoint('web', pod)]), signal)
+
+  const answer = await fetchText(plane.clusterIP('shop', 'web'), 80)
+  t.equal(answer.status, 200)
+  t.match(answer.body, /^\d+\.\d+\.\d+\.\d+$/, 'the client address is forwarded')
+})
+
+t.test('a Service without a ready pod answers 503 at once over HTTP and turns TCP away', async t => {
+  await plane.apply(state([service('web'), service('db', { mode: 'tcp' })]), signal)
+
+  t.equal((await fetchText(plane.clusterIP('shop', 'web'), 80)).status, 503)
+  const closed = await new Promise(resolve => {
+    const socket = connect(80, plane.clusterIP('shop', 'db'))
+    socket.once('error', () => resolve('reset')).once('close', () => resolve('closed'))
+  })
+  t.match(closed, /reset|closed/)
+})
+
+t.test('what a port speaks is found out from the first bytes', async t => {
+  const pods = { web: await httpPod(), mail: await tcpPod() }
+  t.teardown(() => Promise.all(Object.values(pods).map(pod => pod.end())))
+
+  const services = [service('web', { mode: 'detect' }), service('mail', { mode: 'detect' })]
+  await plane.apply(state(services, [endpoint('web', pods.web), endpoint('mail', pods.mail)]), signal)
+
+  t.equal((await fetchText(plane.clusterIP('shop', 'web'), 80)).body, pods.web.ip)
+  const heard = await new Promise<string>((resolve, reject) => {
+    const socket = connect(80, plane.clusterIP('shop', 'mail'))
+    let text = ''
+    socket.once('error', reject)
+    socket.on('data', data => {
+      text += data
+      if (text === '220 hello\r\n') socket.write('EHLO\r\n')
+      if (text.endsWith('EHLO\r\n')) socket.end(() => resolve(text))
+    })
+  })
+  t.equal(heard, '220 hello\r\nEHLO\r\n')
+})
