@@ -33,6 +33,8 @@ export interface Faults {
   delayMs: number
   /** Every request is redirected there, its path added; '' for none. */
   redirectTo: string
+  /** Awaited before a request is answered. */
+  before: (request: string) => Promise<void>
 }
 
 export interface GitServer {
@@ -48,7 +50,7 @@ export interface GitServer {
 }
 
 export async function startGitServer(options: GitServerOptions): Promise<GitServer> {
-  const faults: Faults = { down: false, status: 0, delayMs: 0, redirectTo: '' }
+  const faults: Faults = { down: false, status: 0, delayMs: 0, redirectTo: '', before: async () => {} }
   const requests: string[] = []
   const server = createServer((request, response) => {
     requests.push(`${request.method} ${request.url}`)
@@ -87,6 +89,7 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  await faults.before(`${request.method} ${request.url}`)
   if (faults.delayMs > 0) await sleep(faults.delayMs, undefined, { ref: false })
   if (faults.down) return void request.socket.destroy()
   if (faults.status > 0) return end(response, faults.status, 'fault')
