@@ -1,7 +1,8 @@
 // What every resource file is given: the fastify instance with typed schemas, and the world behind it.
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RawServerDefault } from 'fastify'
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Actor } from '../ledger.js'
 import type { ApplicationView } from '../view.js'
 import { RefusedError, type Service } from './service.js'

@@ -4,9 +4,9 @@ import { Type } from '@fastify/type-provider-typebox'
 import { cookieOf, sessionCookie } from './access.js'
 import { type Api, actorOf, streamTimeoutMs, type World } from './api.js'
 import { Buckets } from './limits.js'
-import { done, listOf, problems, refer } from './schemas.js'
+import { done, listOf, problems } from './schemas.js'
 import { RefusedError } from './service.js'
-import { loginLifetimeMs, type Role, sessionLifetimeMs, tokenLifetimeMs, type TokenView } from './tokens.js'
+import { loginLifetimeMs, type Role, sessionLifetimeMs, type TokenView, tokenLifetimeMs } from './tokens.js'
 
 const tags = ['access']
 const role = Type.Unsafe<Role>({ type: 'string', enum: ['read', 'write', 'admin'] })

@@ -1,7 +1,7 @@
 // A Service over plain data, for tests of what stands before it: API, terminal, page. It decides nothing; tests put in what they want seen.
-import type { Manifest, ObjectRef } from '../../runtime/contract/manifest.js'
-import type { Actor } from '../../controller/ledger.js'
+
 import { RefusedError, type Service, type StreamChange } from '../../controller/api/service.js'
+import type { Actor } from '../../controller/ledger.js'
 import type {
   ApplicationView,
   AttemptView,
@@ -12,6 +12,7 @@ import type {
   ReleaseView,
   VerdictView,
 } from '../../controller/view.js'
+import type { Manifest, ObjectRef } from '../../runtime/contract/manifest.js'
 
 /** 2026-03-01 12:00:00 UTC: "now" in what these builders make. */
 export const noon = Date.parse('2026-03-01T12:00:00Z')
@@ -152,8 +153,8 @@ export function node(name: string, over: Partial<NodeView> = {}): NodeView {
     versions: { runtime: '0.1.0', engine: 'docker 20.10.24', haproxy: '2.6.12' },
     applications: 3,
     pods: 7,
-    capacity: { cpuMillis: 2000, memoryBytes: 4 << 30, pods: 110 },
-    allocated: { cpuMillis: 700, memoryBytes: 1 << 30, pods: 7 },
+    capacity: { cpuMillis: 2000, memoryBytes: 4 * 2 ** 30, pods: 110 },
+    allocated: { cpuMillis: 700, memoryBytes: 2 ** 30, pods: 7 },
     conditions: [],
     ...over,
   }

@@ -1,0 +1,27 @@
+// slipway delete APP: deletes the declaration; with --cascade also what it runs.
+
+import { confirm } from './asking.js'
+import { applicationPath, Cli, type Define, type SharedOptions } from './cli.js'
+
+interface Options extends SharedOptions {
+  readonly cascade?: boolean
+  readonly yes?: boolean
+}
+
+export const define: Define = (command, around) => {
+  command
+    .argument('<app>')
+    .option('--cascade', 'also what it runs (data that is to be kept stays)')
+    .option('-y, --yes', 'do not ask')
+    .action(async (app: string, options: Options) => {
+      const cli = new Cli(around, options)
+      const cascade = options.cascade === true
+      await confirm(
+        around,
+        cascade ? `Delete ${app} and everything it runs?` : `Delete ${app}, and leave what it runs?`,
+        options.yes === true,
+      )
+      const answer = await cli.api.send<{ message: string }>(applicationPath(app, '', { cascade }), { method: 'DELETE' })
+      await cli.show(answer, () => answer.message)
+    })
+}

@@ -1,0 +1,34 @@
+// When is waiting over, and how did it end? Pure.
+import type { ApplicationView } from '../view.js'
+
+export interface Goal {
+  /** A request that must have been obeyed first; '' = none. */
+  readonly request: string
+  /** A commit (or its beginning) that must be the newest seen; '' = whatever is. */
+  readonly commit: string
+}
+
+export interface End {
+  readonly ok: boolean
+  readonly message: string
+}
+
+/** A request that nothing comes of for so long is taken as answered: there was nothing to do, or nothing may be done. */
+export const quietMs = 15_000
+
+/** null: go on waiting. `quietForMs`: since anything about the application changed. */
+export function endOf(view: ApplicationView, goal: Goal, quietForMs: number): End | null {
+  if (view.deleting) return { ok: false, message: `${view.name} is being deleted.` }
+  if (view.state === 'Paused') return { ok: false, message: view.message }
+  const pending = view.requests.some(request => request.id === goal.request)
+  if (pending && quietForMs < quietMs) return null
+  if (goal.commit !== '' && !seen(view, goal.commit)) return null
+  if (view.state === 'Healthy') return { ok: true, message: view.message }
+  if (view.state === 'OutOfSync' && !view.policy.automated)
+    return pending || goal.request === '' ? { ok: false, message: view.message } : null
+  return ['RolledBack', 'Failed', 'Held', 'Degraded'].includes(view.state) ? { ok: false, message: view.message } : null
+}
+
+function seen(view: ApplicationView, commit: string): boolean {
+  return [view.candidate, view.attempt?.release, view.release].some(release => release?.commit.startsWith(commit) === true)
+}

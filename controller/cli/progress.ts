@@ -1,0 +1,176 @@
+// How a release is shown while it runs: lines that rewrite themselves, one plain line a change, or one JSON object a change.
+import type { ApplicationView, AttemptView } from '../view.js'
+import type { Cli } from './cli.js'
+import { cut, duration, shortCommit, states } from './words.js'
+
+export interface Display {
+  /** Something changed. */
+  update(view: ApplicationView): void
+  /** Time passed. */
+  tick(): void
+  /** The last word stays. */
+  end(ok: boolean, view: ApplicationView, message: string): void
+}
+
+export function displayFor(cli: Cli): Display {
+  if (cli.format !== 'text') return new JsonDisplay(cli)
+  return cli.live ? new LiveDisplay(cli) : new PlainDisplay(cli)
+}
+
+class JsonDisplay implements Display {
+  readonly #cli: Cli
+  #last = ''
+
+  constructor(cli: Cli) {
+    this.#cli = cli
+  }
+
+  update(view: ApplicationView): void {
+    const text = JSON.stringify(this.#told('progress', view))
+    const same = text.replace(/"at":"[^"]*"/, '')
+    if (same !== this.#last) this.#cli.print(text)
+    this.#last = same
+  }
+
+  tick(): void {}
+
+  end(ok: boolean, view: ApplicationView, message: string): void {
+    this.#cli.print(JSON.stringify({ ...this.#told('result', view), ok, message }))
+  }
+
+  #told(type: string, view: ApplicationView) {
+    const { attempt } = view
+    return {
+      version: 'v1',
+      type,
+      at: new Date(this.#cli.api.now()).toISOString(),
+      application: view.name,
+      state: view.state,
+      attempt: attempt?.number ?? null,
+      commit: attempt?.release?.commit ?? null,
+      release: attempt?.release?.number ?? null,
+      step: attempt?.step ?? null,
+      stepDetail: attempt?.stepDetail ?? '',
+      outcome: attempt?.outcome ?? null,
+      message: view.message,
+    }
+  }
+}
+
+class PlainDisplay implements Display {
+  readonly #cli: Cli
+  #last = ''
+
+  constructor(cli: Cli) {
+    this.#cli = cli
+  }
+
+  update(view: ApplicationView): void {
+    const text = `${view.name} ${states[view.state].word.toLowerCase()}: ${stepText(view.attempt)}${view.short || view.message}`
+    if (text !== this.#last) this.#line(text)
+    this.#last = text
+  }
+
+  tick(): void {}
+
+  end(ok: boolean, view: ApplicationView, message: string): void {
+    this.#line(`${view.name} ${ok ? 'ok' : 'not ok'}: ${message}`)
+  }
+
+  #line(text: string): void {
+    this.#cli.print(`${new Date(this.#cli.api.now()).toISOString().replace('.000', '')} ${text}`)
+  }
+}
+
+const spinner = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']
+
+class LiveDisplay implements Display {
+  readonly #cli: Cli
+  #view: ApplicationView | null = null
+  #drawn = 0
+  #turn = 0
+
+  constructor(cli: Cli) {
+    this.#cli = cli
+  }
+
+  update(view: ApplicationView): void {
+    this.#view = view
+    this.#draw()
+  }
+
+  tick(): void {
+    this.#turn += 1
+    this.#draw()
+  }
+
+  end(ok: boolean, view: ApplicationView, message: string): void {
+    this.#view = view
+    this.#draw()
+    const { shape, colour } = states[view.state]
+    this.#cli.print(`${this.#cli.paint(ok ? 'green' : colour, shape)} ${message}`)
+  }
+
+  /** Goes up over what it drew before, clears it, draws anew. */
+  #draw(): void {
+    if (this.#view === null) return
+    const lines = liveLines(this.#view, this.#cli.api.now(), spinner[this.#turn % spinner.length] ?? '', this.#cli)
+    const up = this.#drawn === 0 ? '' : `\u001b[${this.#drawn}A\u001b[0J`
+    this.#cli.around.write(`${up}${lines.join('\n')}\n`)
+    this.#drawn = lines.length
+  }
+}
+
+/** The title, a line a step that was gone through, and the one that is under way. No line is wider than the terminal. */
+export function liveLines(
+  view: ApplicationView,
+  now: number,
+  spin: string,
+  cli: Pick<Cli, 'paint' | 'columns'>,
+): readonly string[] {
+  const { attempt, place } = view
+  const release = attempt?.release ?? view.candidate
+  const title = `${view.name}  ${shortCommit(release?.commit)} "${cut(release?.subject ?? '', 40)}"  ${place}`
+  if (attempt === null) return [title, `  ${cli.paint('blue', spin)} ${cut(view.short || view.message, cli.columns - 4)}`]
+  const moves = attempt.moves.map((move, at) => {
+    const next = attempt.moves[at + 1]
+    const until = next?.at ?? (attempt.outcome === null ? '' : attempt.times.ended)
+    return stepLine(move, until, { last: next === undefined, attempt, short: view.short, now, spin }, cli)
+  })
+  return [cut(title, cli.columns), ...moves]
+}
+
+interface Around {
+  readonly last: boolean
+  readonly attempt: AttemptView
+  readonly short: string
+  readonly now: number
+  readonly spin: string
+}
+
+function stepLine(
+  move: AttemptView['moves'][number],
+  until: string,
+  around: Around,
+  cli: Pick<Cli, 'paint' | 'columns'>,
+): string {
+  const { last, attempt, now, spin } = around
+  const moving = last && attempt.outcome === null
+  const well = !last || attempt.outcome === 'Healthy'
+  const [mark, colour] = moving ? [spin, 'blue' as const] : well ? ['✔', 'green' as const] : ['✖', 'red' as const]
+  const label = words(moving && attempt.stepDetail !== '' ? attempt.stepDetail : move.step).padEnd(14)
+  const said = moving && around.short !== '' ? around.short : move.message
+  const took = duration((moving ? now : Date.parse(until)) - Date.parse(move.at))
+  const room = Math.max(10, cli.columns - 4 - 14 - 2 - 12)
+  return `  ${cli.paint(colour, mark)} ${label}  ${cut(said, room).padEnd(Math.min(room, 44))}  ${cli.paint('dim', took)}`
+}
+
+function stepText(attempt: AttemptView | null): string {
+  if (attempt === null || attempt.outcome !== null) return ''
+  return `${words(attempt.step)}${attempt.stepDetail === '' ? '' : `, ${attempt.stepDetail}`}: `
+}
+
+/** `RollingBack` -> `rolling back`. */
+function words(step: string): string {
+  return step.replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase()
+}

@@ -1,0 +1,87 @@
+// slipway status APP: the sentence, what runs and what is newest, and the objects with their health. Exits 1 when it is not well.
+import type { ApplicationView, ObjectView, ReleaseView } from '../view.js'
+import { appsTable } from './apps.js'
+import { applicationPath, Cli, type Define, type Listed, listAll, type SharedOptions } from './cli.js'
+import { ago, cut, shortCommit, states, wrapped } from './words.js'
+
+const unwell = ['Failed', 'RolledBack', 'Held', 'Degraded', 'Unknown']
+
+export const define: Define = (command, around) => {
+  command.argument('[app]', 'all where none is named').action(async (app: string | undefined, options: SharedOptions) => {
+    const cli = new Cli(around, options)
+    if (app === undefined) return await all(cli)
+    const view = await cli.api.get<ApplicationView>(applicationPath(app))
+    const tree = await cli.api.get<Listed<ObjectView>>(applicationPath(app, 'resource-tree'))
+    await cli.show({ ...view, objects: tree.items }, () => statusText(view, tree.items, cli))
+    if (unwell.includes(view.state)) around.exit(1)
+  })
+}
+
+async function all(cli: Cli): Promise<void> {
+  const list = await listAll<ApplicationView>(cli.api, '/api/v1/applications?sort=attention&limit=1000')
+  await cli.show(list, () => appsTable(list.items, cli))
+  if (list.items.some(view => unwell.includes(view.state))) cli.around.exit(1)
+}
+
+function statusText(view: ApplicationView, tree: readonly ObjectView[], cli: Cli): string {
+  const { shape, word, colour } = states[view.state]
+  const now = cli.api.now()
+  const facts = factsOf(view, now).map(([what, fact]) => `  ${cli.paint('dim', what.padEnd(9))} ${fact}`)
+  const objects = tree.flatMap(object => objectLines(object, 1, cli))
+  return [
+    `${cli.paint(colour, `${shape} ${view.name}   ${word}`)}   ${cli.paint('dim', ago(view.since, now))}`,
+    wrapped(view.message, cli.columns),
+    '',
+    ...facts,
+    ...(objects.length === 0 ? [] : ['', ...objects]),
+  ].join('\n')
+}
+
+function factsOf(view: ApplicationView, now: number): readonly (readonly [string, string])[] {
+  const { source, candidate, release } = view
+  const facts: (readonly [string, string])[] = [['runs', releaseText(release)]]
+  if (candidate !== null && candidate.id !== release?.id) facts.push(['newest', releaseText(candidate)])
+  facts.push(
+    ['from', `${source.repoURL} ${source.path} @ ${source.targetRevision}`],
+    ['where', `${view.place}, namespace ${view.namespace}`],
+  )
+  facts.push(['health', said(view.health)], ['sync', said(view.sync)])
+  if (view.pinned !== null) facts.push(['pinned', `to ${view.pinned.to} by ${view.pinned.by}, ${ago(view.pinned.at, now)}`])
+  if (view.paused !== null)
+    facts.push([
+      'paused',
+      `by ${view.paused.by}, ${ago(view.paused.at, now)}${view.paused.reason === '' ? '' : `: ${view.paused.reason}`}`,
+    ])
+  if (view.stale !== null) facts.push(['stale', `Git was last read ${ago(view.stale.since, now)}: ${view.stale.message}`])
+  for (const request of view.requests)
+    facts.push(['asked', `${request.kind} by ${request.by}, ${ago(request.at, now)}; not begun yet`])
+  return facts
+}
+
+function releaseText(release: ReleaseView | null): string {
+  return release === null
+    ? 'nothing yet'
+    : `${release.number}  ${shortCommit(release.commit)}  "${cut(release.subject, 50)}"  ${release.author}`
+}
+
+function said({ status, message }: { readonly status: string; readonly message: string }): string {
+  return message === '' ? status : `${status}: ${message}`
+}
+
+function objectLines(object: ObjectView, depth: number, cli: Cli): readonly string[] {
+  const { kind, name } = object.ref
+  const mark = objectMark(object.health.status)
+  const extra = [
+    object.health.message,
+    object.sync === 'OutOfSync' ? 'differs from Git' : object.sync === 'Extra' ? 'no longer in Git' : '',
+  ].filter(text => text !== '')
+  const line = `${'  '.repeat(depth)}${cli.paint(mark.colour, mark.shape)} ${kind} ${name}${extra.length === 0 ? '' : `   ${cli.paint('dim', extra.join('; '))}`}`
+  return [line, ...object.children.flatMap(child => objectLines(child, depth + 1, cli))]
+}
+
+function objectMark(health: string): { readonly shape: string; readonly colour: 'green' | 'blue' | 'red' | 'slate' } {
+  if (health === 'Healthy') return { shape: '●', colour: 'green' }
+  if (health === 'Progressing') return { shape: '◐', colour: 'blue' }
+  if (health === 'Degraded' || health === 'Missing') return { shape: '▼', colour: 'red' }
+  return { shape: '?', colour: 'slate' }
+}
