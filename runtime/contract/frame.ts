@@ -1,6 +1,6 @@
 // Documents <-> bytes. A desired document is signed by the controller and sealed to its node; a report is sealed to the controller.
 // In clear lies a header only (who, which, what order). What comes in is `unknown` until it is parsed here.
-import { createHash, sign, verify } from 'node:crypto'
+import { createHash, randomBytes, sign, verify } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib'
 import { contractVersion } from './documents.js'
@@ -14,7 +14,7 @@ import type {
   Sequence,
 } from './documents.js'
 import type { Manifest } from './manifest.js'
-import { openSealed, SealError, sealTo } from './seal.js'
+import { openSealed, openWith, SealError, sealTo, sealWith } from './seal.js'
 
 /** A document that is not to be believed, or not understood. Trying again cannot help; the next document may. */
 export class FrameError extends Error {
@@ -36,10 +36,13 @@ export interface FrameHeader extends Sequence {
 const signingContext = 'slipway desired document\n'
 const largestBody = 64 * 1024 * 1024
 
-/** `<signature, base64>\n<header, JSON>\n<sealed body>`: Ed25519 over the header's bytes, which name the body's hash. */
-export function encodeDesired(document: DesiredDocument, signing: KeyObject, recipient: KeyObject): Uint8Array {
+/**
+ * `<signature, base64>\n<header, JSON>\n<sealed body>`: Ed25519 over the header's bytes, which name the body's hash. The body can be
+ * opened by each of `recipients`: its node, and the controller itself, which reads it back after a restart.
+ */
+export function encodeDesired(document: DesiredDocument, signing: KeyObject, recipients: readonly KeyObject[]): Uint8Array {
   const { objects, digests, preflight, ledger } = document
-  const body = sealTo(recipient, compress({ objects, digests, preflight, ledger }), sealContext('desired', document))
+  const body = sealToAll(recipients, compress({ objects, digests, preflight, ledger }), sealContext('desired', document))
   const header = Buffer.from(JSON.stringify(headerOf(document, body)))
   const signature = sign(null, Buffer.concat([Buffer.from(signingContext), header]), signing)
   return Buffer.concat([Buffer.from(`${signature.toString('base64')}\n`), header, Buffer.from('\n'), body])
@@ -65,7 +68,7 @@ export function parseDesired(
   if (header.node !== expected.node || header.application.name !== expected.application) {
     throw new FrameError(`${what}: found under the key of ${expected.node}/${expected.application}; refused`)
   }
-  const content = record(decompress(open(own, body, sealContext('desired', header), what), what), what)
+  const content = record(decompress(openAny(own, body, sealContext('desired', header), what), what), what)
   const { bodyHash: _, ...rest } = header
   return { ...rest, ...bodyFields(content, what) }
 }
@@ -210,6 +213,28 @@ function openForController(
 
 function sealContext(kind: string, document: Omit<Addressed, 'contract'>): string {
   return `${kind} ${document.node}/${document.application.name}`
+}
+
+const sealedKeyLength = 1 + 32 + 12 + 32 + 16
+
+/** A count, the content's key sealed to each recipient, and the content sealed with it. */
+function sealToAll(recipients: readonly KeyObject[], plain: Uint8Array, context: string): Uint8Array {
+  const key = randomBytes(32)
+  const keys = recipients.map(recipient => sealTo(recipient, key, context))
+  return Buffer.concat([Buffer.of(keys.length), ...keys, sealWith(key, plain, context)])
+}
+
+function openAny(own: KeyObject, body: Uint8Array, context: string, what: string): Uint8Array {
+  const count = body[0] ?? 0
+  const content = body.subarray(1 + count * sealedKeyLength)
+  for (let at = 1; at < 1 + count * sealedKeyLength; at += sealedKeyLength) {
+    try {
+      return openWith(openSealed(own, body.subarray(at, at + sealedKeyLength), context), content, context)
+    } catch (error) {
+      if (!(error instanceof SealError)) throw error
+    }
+  }
+  throw new FrameError(`${what}: cannot be opened: it is sealed to other keys`)
 }
 
 function open(key: KeyObject, body: Uint8Array, context: string, what: string): Uint8Array {

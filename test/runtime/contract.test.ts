@@ -88,7 +88,7 @@ const here = { node: 'n1', application: 'shop' }
 test('a desired document comes back as it was, and shows nothing of its content on the way', async t => {
   const { controller, node } = await keys(t)
 
-  const bytes = encodeDesired(desired(), controller.signing.privateKey, node.sealing.publicKey)
+  const bytes = encodeDesired(desired(), controller.signing.privateKey, [node.sealing.publicKey])
 
   t.same(parseDesired(bytes, controller.signing.publicKey, node.sealing.privateKey, here), desired())
   t.equal(verifyDesired(bytes, controller.signing.publicKey).generation, 3)
@@ -99,7 +99,7 @@ test('a desired document comes back as it was, and shows nothing of its content 
 
 test('a document that was changed, signed by another, or found in another place is refused', async t => {
   const { controller, foreign, node, other } = await keys(t)
-  const bytes = Buffer.from(encodeDesired(desired(), controller.signing.privateKey, node.sealing.publicKey))
+  const bytes = Buffer.from(encodeDesired(desired(), controller.signing.privateKey, [node.sealing.publicKey]))
   const parse =
     (frame: Uint8Array, where = here, key = node.sealing.privateKey) =>
     () =>
@@ -107,7 +107,7 @@ test('a document that was changed, signed by another, or found in another place 
   const changed = (at: number) => Buffer.from(bytes.map((byte, index) => (index === at ? byte ^ 1 : byte)))
   const text = bytes.toString('latin1')
 
-  t.throws(parse(encodeDesired(desired(), foreign.signing.privateKey, node.sealing.publicKey)), {
+  t.throws(parse(encodeDesired(desired(), foreign.signing.privateKey, [node.sealing.publicKey])), {
     name: 'FrameError',
     message: /not signed by the controller/,
   })
@@ -128,7 +128,7 @@ test('neighbouring contract versions and unknown fields are understood, others a
   const { controller, node } = await keys(t)
   const send = (document: object) =>
     parseDesired(
-      encodeDesired(document as DesiredDocument, controller.signing.privateKey, node.sealing.publicKey),
+      encodeDesired(document as DesiredDocument, controller.signing.privateKey, [node.sealing.publicKey]),
       controller.signing.publicKey,
       node.sealing.privateKey,
       here,

@@ -1,0 +1,72 @@
+// The node's side of desired state: what the controller wants of it, as levels. A key that is missing means nothing here.
+import type { KeyObject } from 'node:crypto'
+
+import type { DesiredDocument, Sequence } from '../contract/documents.js'
+import { isNewer } from '../contract/documents.js'
+import { FrameError, parseDesired } from '../contract/frame.js'
+import { buckets, encodeToken, parseDocumentKey } from '../contract/subjects.js'
+import type { Bus } from '../contract/bus/connect.js'
+import { joinValue } from '../contract/bus/values.js'
+import { watchKeys } from '../contract/bus/watch.js'
+import type { Level, Listing } from '../contract/bus/watch.js'
+
+export interface DesiredOptions {
+  readonly bus: Bus
+  readonly node: string
+  /** Ed25519, of the controller that this node joined. */
+  readonly controller: KeyObject
+  /** X25519, the node's own. */
+  readonly sealing: KeyObject
+  /** What the node obeys now, by application name: only newer documents are given out. */
+  obeyed(): ReadonlyMap<string, Sequence>
+  readonly relistMs?: number
+}
+
+export interface DesiredHandlers {
+  /** Newer than what is obeyed. May come again until it is obeyed. */
+  document(document: DesiredDocument): void
+  /** Not to be obeyed, and why: foreign signature, changed, older than what is obeyed. Said once for each writing. */
+  refused(application: string, error: Error): void
+  /** The bucket was listed whole. `lost`: applications that are obeyed, but whose document is missing there or older. */
+  listed(created: string, lost: readonly string[]): void
+  interrupted(error: Error): void
+}
+
+/** Runs until `signal` aborts. */
+export function followDesired(options: DesiredOptions, handlers: DesiredHandlers, signal: AbortSignal): Promise<void> {
+  const refused = new Map<string, number>()
+  /** null: not one of ours, or refused. */
+  const take = async (level: Level, kv: Listing['kv']): Promise<DesiredDocument | null> => {
+    const place = parseDocumentKey(level.key)
+    if (place === null || level.deleted) return null
+    try {
+      const document = parseDesired(await joinValue(kv, level.key, level.value), options.controller, options.sealing, place)
+      offer(document, options.obeyed().get(place.application) ?? null)
+      refused.delete(level.key)
+      return document
+    } catch (error) {
+      if (!(error instanceof FrameError)) throw error
+      if (refused.get(level.key) !== level.revision) handlers.refused(place.application, error)
+      refused.set(level.key, level.revision)
+      return null
+    }
+  }
+  const offer = (document: DesiredDocument, obeyed: Sequence | null) => {
+    if (obeyed === null || isNewer(document, obeyed)) return handlers.document(document)
+    if (!isNewer(obeyed, document)) return
+    const [theirs, ours] = [document, obeyed].map(({ epoch, generation }) => `${epoch}/${generation}`)
+    throw new FrameError(`document for ${document.node}/${document.application.name}: order ${theirs} is older than ${ours}, which is obeyed`)
+  }
+  const listed = async ({ kv, created, levels }: Listing) => {
+    const current = new Set<string>()
+    for (const level of levels) {
+      const document = await take(level, kv)
+      if (document !== null) current.add(document.application.name)
+    }
+    handlers.listed(created, [...options.obeyed().keys()].filter(application => !current.has(application)))
+  }
+  const watch = { bucket: buckets.desired, filter: `${encodeToken(options.node)}.*.head`, ...(options.relistMs ? { relistMs: options.relistMs } : {}) }
+  const changed = async (level: Level, kv: Listing['kv']) => void (await take(level, kv))
+  return watchKeys(options.bus, watch, { listed, changed, interrupted: handlers.interrupted }, signal)
+}
+

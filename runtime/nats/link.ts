@@ -1,0 +1,87 @@
+// A node's whole link to its controller in one place: follows documents, writes reports and the lease, gives back what a store lost.
+import { contractVersion } from '../contract/documents.js'
+import type { DesiredDocument, NodeLease, ReportDocument } from '../contract/documents.js'
+import { decodePublicKey, encodePublicKey } from '../contract/keys.js'
+import type { ControllerIdentity, NodeKeys } from '../contract/keys.js'
+import type { LogLine, LogRequest } from '../contract/logs.js'
+import type { Bus } from '../contract/bus/connect.js'
+import { followDesired } from './desired.js'
+import { startNodeLease } from './lease.js'
+import { serveLogs } from './logs.js'
+import { startReporter } from './report.js'
+
+export interface LinkOptions {
+  readonly bus: Bus
+  readonly node: string
+  readonly keys: NodeKeys
+  /** Of the controller that this node joined. */
+  readonly controller: ControllerIdentity
+  /** Documents that the node obeys now (from its own disk after a start), by application name. */
+  obeyed(): ReadonlyMap<string, DesiredDocument>
+  /** Size and state of the node, for its lease. */
+  describe(): Omit<NodeLease, 'contract' | 'node' | 'at' | 'sealKey' | 'told'>
+  readLogs(request: LogRequest, signal: AbortSignal): AsyncIterable<LogLine>
+  readonly relistMs?: number
+  readonly leaseMs?: number
+}
+
+export interface LinkHandlers {
+  /** Newer than what is obeyed: verified, opened, whole. May come again until `obeyed()` has it. */
+  document(document: DesiredDocument): void
+  /** A document that is not to be obeyed (foreign, changed, older): loud, once for each writing. */
+  refused(application: string, error: Error): void
+  /** The way to NATS is broken: once for each break. */
+  interrupted(error: Error): void
+}
+
+export interface Link {
+  /** Call when something changed. Never waits: the newest is written as soon as it can be. */
+  report(document: ReportDocument): void
+  /** After everything of a deleted application has ended and was reported. */
+  forget(application: string): void
+  /** Writes the lease now (a condition changed). */
+  leaseNow(): void
+  /** Ends when the signal has aborted. */
+  readonly running: Promise<void>
+}
+
+export function startLink(options: LinkOptions, handlers: LinkHandlers, signal: AbortSignal): Link {
+  const { bus, node, keys, controller } = options
+  const [signing, sealing] = [decodePublicKey('ed25519', controller.signing), decodePublicKey('x25519', controller.sealing)]
+  let desiredListed = ''
+  const lease = startNodeLease({ bus, node, describe: () => leaseOf(), ...(options.leaseMs ? { everyMs: options.leaseMs } : {}) }, signal)
+  const reporter = startReporter(
+    { bus, node, controller: sealing, ...(options.leaseMs ? { checkMs: options.leaseMs } : {}) },
+    { changed: lease.now, failed: handlers.interrupted },
+    signal,
+  )
+  const leaseOf = (): NodeLease => ({
+    ...options.describe(),
+    contract: contractVersion,
+    node,
+    at: new Date().toISOString(),
+    sealKey: encodePublicKey(keys.sealing.publicKey),
+    told: { desired: reporter.settled() === '' ? '' : desiredListed, reports: reporter.settled() },
+  })
+  const listed = (created: string, lost: readonly string[]) => {
+    for (const application of lost) {
+      const document = options.obeyed().get(application)
+      if (document !== undefined) reporter.giveBack(document)
+    }
+    if (desiredListed === created) return
+    desiredListed = created
+    lease.now()
+  }
+  const following = followDesired(
+    { bus, node, controller: signing, sealing: keys.sealing.privateKey, obeyed: options.obeyed, ...(options.relistMs ? { relistMs: options.relistMs } : {}) },
+    { document: handlers.document, refused: handlers.refused, interrupted: handlers.interrupted, listed },
+    signal,
+  )
+  serveLogs({ bus, node, controller: sealing, read: options.readLogs }, signal)
+  return {
+    report: reporter.report,
+    forget: reporter.forget,
+    leaseNow: lease.now,
+    running: Promise.all([following, reporter.running, lease.running]).then(() => {}),
+  }
+}
