@@ -42,7 +42,8 @@ export function parseLogCommand(bytes: Uint8Array): LogCommand {
   if (typeof value.close === 'string') return { close: value.close }
   const open = (value.open ?? {}) as Readonly<Record<string, unknown>>
   const texts = ['stream', 'application', 'pod', 'container'].every(field => typeof open[field] === 'string')
-  if (!texts || !/^[\w-]+$/.test(String(open.stream)) || typeof open.tail !== 'number') throw new FrameError('log request: not of the form we know')
+  if (!texts || !/^[\w-]+$/.test(String(open.stream)) || typeof open.tail !== 'number')
+    throw new FrameError('log request: not of the form we know')
   return { open: { ...(open as unknown as LogRequest), follow: open.follow === true, previous: open.previous === true } }
 }
 

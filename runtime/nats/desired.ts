@@ -55,7 +55,9 @@ export function followDesired(options: DesiredOptions, handlers: DesiredHandlers
     if (obeyed === null || isNewer(document, obeyed)) return handlers.document(document)
     if (!isNewer(obeyed, document)) return
     const [theirs, ours] = [document, obeyed].map(({ epoch, generation }) => `${epoch}/${generation}`)
-    throw new FrameError(`document for ${document.node}/${document.application.name}: order ${theirs} is older than ${ours}, which is obeyed`)
+    throw new FrameError(
+      `document for ${document.node}/${document.application.name}: order ${theirs} is older than ${ours}, which is obeyed`,
+    )
   }
   const listed = async ({ kv, created, levels }: Listing) => {
     const current = new Set<string>()
@@ -63,10 +65,16 @@ export function followDesired(options: DesiredOptions, handlers: DesiredHandlers
       const document = await take(level, kv)
       if (document !== null) current.add(document.application.name)
     }
-    handlers.listed(created, [...options.obeyed().keys()].filter(application => !current.has(application)))
+    handlers.listed(
+      created,
+      [...options.obeyed().keys()].filter(application => !current.has(application)),
+    )
   }
-  const watch = { bucket: buckets.desired, filter: `${encodeToken(options.node)}.*.head`, ...(options.relistMs ? { relistMs: options.relistMs } : {}) }
+  const watch = {
+    bucket: buckets.desired,
+    filter: `${encodeToken(options.node)}.*.head`,
+    ...(options.relistMs ? { relistMs: options.relistMs } : {}),
+  }
   const changed = async (level: Level, kv: Listing['kv']) => void (await take(level, kv))
   return watchKeys(options.bus, watch, { listed, changed, interrupted: handlers.interrupted }, signal)
 }
-

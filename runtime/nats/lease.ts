@@ -15,7 +15,10 @@ export interface LeaseOptions {
 }
 
 /** Returns how to write it at once (something in it changed), and the end of it. */
-export function startNodeLease(options: LeaseOptions, signal: AbortSignal): { readonly now: () => void; readonly running: Promise<void> } {
+export function startNodeLease(
+  options: LeaseOptions,
+  signal: AbortSignal,
+): { readonly now: () => void; readonly running: Promise<void> } {
   let wake = new AbortController()
   const rouse = () => wake.abort()
   signal.addEventListener('abort', rouse)

@@ -49,7 +49,10 @@ export function startLink(options: LinkOptions, handlers: LinkHandlers, signal: 
   const { bus, node, keys, controller } = options
   const [signing, sealing] = [decodePublicKey('ed25519', controller.signing), decodePublicKey('x25519', controller.sealing)]
   let desiredListed = ''
-  const lease = startNodeLease({ bus, node, describe: () => leaseOf(), ...(options.leaseMs ? { everyMs: options.leaseMs } : {}) }, signal)
+  const lease = startNodeLease(
+    { bus, node, describe: () => leaseOf(), ...(options.leaseMs ? { everyMs: options.leaseMs } : {}) },
+    signal,
+  )
   const reporter = startReporter(
     { bus, node, controller: sealing, ...(options.leaseMs ? { checkMs: options.leaseMs } : {}) },
     { changed: lease.now, failed: handlers.interrupted },
@@ -73,7 +76,14 @@ export function startLink(options: LinkOptions, handlers: LinkHandlers, signal: 
     lease.now()
   }
   const following = followDesired(
-    { bus, node, controller: signing, sealing: keys.sealing.privateKey, obeyed: options.obeyed, ...(options.relistMs ? { relistMs: options.relistMs } : {}) },
+    {
+      bus,
+      node,
+      controller: signing,
+      sealing: keys.sealing.privateKey,
+      obeyed: options.obeyed,
+      ...(options.relistMs ? { relistMs: options.relistMs } : {}),
+    },
     { document: handlers.document, refused: handlers.refused, interrupted: handlers.interrupted, listed },
     signal,
   )

@@ -61,13 +61,21 @@ export function serveLogs(options: LogServerOptions, signal: AbortSignal): void 
   })
 }
 
-async function sendLogs(connection: NatsConnection, options: LogServerOptions, request: LogRequest, signal: AbortSignal): Promise<void> {
+async function sendLogs(
+  connection: NatsConnection,
+  options: LogServerOptions,
+  request: LogRequest,
+  signal: AbortSignal,
+): Promise<void> {
   const subject = logStreamSubject(options.node, request.stream)
   let [index, size] = [0, 0]
   let lines: LogLine[] = []
   const send = (rest: Pick<LogBatch, 'end' | 'error'>) => {
     if (connection.isClosed()) return
-    connection.publish(subject, encodeLogBatch({ index: index++, lines, ...rest }, options.controller, options.node, request.stream))
+    connection.publish(
+      subject,
+      encodeLogBatch({ index: index++, lines, ...rest }, options.controller, options.node, request.stream),
+    )
     lines = []
     size = 0
   }

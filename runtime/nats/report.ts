@@ -33,7 +33,11 @@ const firstRetryMs = 100
 const lastRetryMs = 5_000
 
 /** `changed` is called when `settled()` has another answer. `failed` is called for the first failure in a row. */
-export function startReporter(options: ReporterOptions, on: { changed(): void; failed(error: Error): void }, signal: AbortSignal): Reporter {
+export function startReporter(
+  options: ReporterOptions,
+  on: { changed(): void; failed(error: Error): void },
+  signal: AbortSignal,
+): Reporter {
   const wanted = new Map<string, { encode(): Uint8Array; readonly application: string }>()
   const written = new Map<string, unknown>()
   let bucket = ''

@@ -36,10 +36,16 @@ export interface NatsOptions {
 /** Every nats-server there is, newest first; tests of what differs run on each. */
 export function natsServers(): readonly { readonly binary: string; readonly version: string }[] {
   const cache = join(homedir(), '.cache/slipway/bin')
-  const cached = existsSync(cache) ? readdirSync(cache).filter(name => name.startsWith('nats-server')).map(name => join(cache, name)) : []
+  const cached = existsSync(cache)
+    ? readdirSync(cache)
+        .filter(name => name.startsWith('nats-server'))
+        .map(name => join(cache, name))
+    : []
   const places = [...(process.env.PATH ?? '').split(delimiter), join(homedir(), 'go/bin'), '/usr/sbin', '/usr/local/bin']
   const named = [process.env.NATS_SERVER ?? '', ...cached, ...places.map(place => join(place, 'nats-server'))]
-  const found = [...new Set(named)].filter(file => file !== '' && existsSync(file)).map(binary => ({ binary, version: versionOf(binary) }))
+  const found = [...new Set(named)]
+    .filter(file => file !== '' && existsSync(file))
+    .map(binary => ({ binary, version: versionOf(binary) }))
   const versions = new Map(found.filter(({ version }) => version !== '').map(server => [server.version, server]))
   return [...versions.values()].sort((a, b) => b.version.localeCompare(a.version, 'en', { numeric: true }))
 }
@@ -69,7 +75,9 @@ export async function startNats(options: NatsOptions = {}): Promise<NatsServer> 
     started.stderr?.on('data', chunk => {
       log = `${log}${chunk}`.slice(-4000)
     })
-    const ended = new Promise<never>((_, reject) => started.once('exit', code => reject(new Error(`nats-server ended (${code}): ${log}`))))
+    const ended = new Promise<never>((_, reject) =>
+      started.once('exit', code => reject(new Error(`nats-server ended (${code}): ${log}`))),
+    )
     ended.catch(() => {})
     await Promise.race([answering(port), ended])
   }
@@ -128,7 +136,10 @@ async function answering(port: number): Promise<void> {
   for (const deadline = Date.now() + 20_000; Date.now() < deadline; await new Promise(resolve => setTimeout(resolve, 20))) {
     const said = await new Promise<boolean>(resolve => {
       const socket = connectTcp(port, '127.0.0.1')
-      socket.once('data', () => resolve(true)).once('error', () => resolve(false)).once('close', () => resolve(false))
+      socket
+        .once('data', () => resolve(true))
+        .once('error', () => resolve(false))
+        .once('close', () => resolve(false))
       socket.setTimeout(1_000, () => socket.destroy())
       socket.once('data', () => socket.destroy())
     })

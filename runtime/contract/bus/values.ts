@@ -28,7 +28,10 @@ export function bindBucket(connection: NatsConnection, bucket: string): Promise<
 /** When the bucket was made: another answer than before means that its store was wiped. Throws BucketMissingError. */
 export async function bucketCreated(connection: NatsConnection, bucket: string): Promise<string> {
   const response = await naming(bucket, () => connection.request(`$JS.API.STREAM.INFO.KV_${bucket}`, '', { timeout: 5_000 }))
-  const info = response.json<{ readonly created?: string; readonly error?: { readonly description: string; readonly err_code: number } }>()
+  const info = response.json<{
+    readonly created?: string
+    readonly error?: { readonly description: string; readonly err_code: number }
+  }>()
   if (info.created !== undefined) return info.created
   if (info.error?.err_code === streamNotFound) throw new BucketMissingError(`NATS has no bucket ${bucket}`)
   throw new Error(`NATS: bucket ${bucket}: ${info.error?.description ?? 'no answer that we understand'}`)
@@ -38,7 +41,12 @@ export async function bucketCreated(connection: NatsConnection, bucket: string):
  * Writes chunks first, the head last. `revision`: of the head as it was read (0: there was none), or null to write in any case.
  * Throws ConflictError, BucketMissingError, BusDownError; after a BusDownError the write may have landed: read before writing again.
  */
-export async function writeValue(kv: KV, key: string, bytes: Uint8Array, options: { readonly revision: number | null; readonly set: string }): Promise<number> {
+export async function writeValue(
+  kv: KV,
+  key: string,
+  bytes: Uint8Array,
+  options: { readonly revision: number | null; readonly set: string },
+): Promise<number> {
   const pieces = cut(bytes, options.set)
   return naming(key, async () => {
     for (const chunk of pieces.chunks) await kv.put(`${key}.${chunk.name}`, chunk.bytes)
@@ -70,7 +78,13 @@ export async function eraseValue(connection: NatsConnection, bucket: string, key
 }
 
 /** Removes chunks of writings other than the one that `head` names. */
-export async function eraseOldChunks(connection: NatsConnection, bucket: string, key: string, former: Uint8Array, set: string): Promise<void> {
+export async function eraseOldChunks(
+  connection: NatsConnection,
+  bucket: string,
+  key: string,
+  former: Uint8Array,
+  set: string,
+): Promise<void> {
   const old = pointerOf(former)?.set
   if (old === undefined || old === set) return
   const manager = await connection.jetstreamManager({ timeout: 5_000 })
@@ -98,9 +112,17 @@ function named(what: string, error: unknown): unknown {
   if (!(error instanceof NatsError)) return error
   const code = error.api_error?.err_code
   if (code === wrongLastSequence) return new ConflictError(`${what}: written by somebody else meanwhile`, { cause: error })
-  if (code === streamNotFound || error.code === '503') return new BucketMissingError(`${what}: NATS has no bucket for it`, { cause: error })
+  if (code === streamNotFound || error.code === '503')
+    return new BucketMissingError(`${what}: NATS has no bucket for it`, { cause: error })
   if (downCodes.has(error.code)) return new BusDownError(`${what}: NATS does not answer (${error.code})`, { cause: error })
   return error
 }
 
-const downCodes = new Set(['TIMEOUT', 'CONNECTION_CLOSED', 'CONNECTION_DRAINING', 'DISCONNECT', 'CONNECTION_REFUSED', 'CONNECTION_TIMEOUT'])
+const downCodes = new Set([
+  'TIMEOUT',
+  'CONNECTION_CLOSED',
+  'CONNECTION_DRAINING',
+  'DISCONNECT',
+  'CONNECTION_REFUSED',
+  'CONNECTION_TIMEOUT',
+])

@@ -1,0 +1,349 @@
+// Nodes as a `Cluster`: each write is the next generation of one document, put with compare-and-set; each read is from memory.
+import { isNewer } from '../../../runtime/contract/documents.js'
+import type { DesiredDocument, NodeLease, Sequence } from '../../../runtime/contract/documents.js'
+import { cut } from '../../../runtime/contract/chunks.js'
+import { encodeDesired } from '../../../runtime/contract/frame.js'
+import { decodePublicKey } from '../../../runtime/contract/keys.js'
+import type { ControllerKeys, NodeIdentity } from '../../../runtime/contract/keys.js'
+import { buckets, documentKey } from '../../../runtime/contract/subjects.js'
+import type { Bus } from '../../../runtime/contract/bus/connect.js'
+import {
+  bindBucket,
+  ConflictError,
+  eraseOldChunks,
+  eraseValue,
+  withBus,
+  writeValue,
+} from '../../../runtime/contract/bus/values.js'
+import type { Application } from '../../application.js'
+import type { Ledger } from '../../ledger.js'
+import type { Release } from '../../release.js'
+import type { Applied, Cluster, Observed, Order } from '../cluster.js'
+import {
+  documentOf,
+  emptyContent,
+  newest,
+  nextSequence,
+  withDeletion,
+  withObjects,
+  withoutObjects,
+  withPreflight,
+} from './document.js'
+import type { Content } from './document.js'
+import { createPacker } from './ledger.js'
+import type { Kept } from './ledger.js'
+import { followLogs } from './logs.js'
+import { isSilent, watchPlaces } from './places.js'
+import type { KnownNode, Place, Places } from './places.js'
+
+export interface NodeClusterOptions {
+  readonly bus: Bus
+  readonly keys: ControllerKeys
+  /** A node that has joined; null for any other. */
+  identity(node: string): NodeIdentity | null
+  /** The epoch of the lease that we hold, null when we may not write (any more). */
+  epoch(): number | null
+  /** A document of a higher epoch than ours lies there: the lease is another's, or is to be taken anew with a higher epoch. */
+  overtaken(epoch: number): void
+  /** Releases that are kept with the place beside the ledger: the good ones, and current. */
+  releases(app: Application, ledger: Ledger): readonly Release[]
+  /** For the log: something that is refused or went wrong by itself. */
+  warn(message: string): void
+  now(): number
+  readonly relistMs?: number
+}
+
+export interface NodeState {
+  readonly lease: NodeLease
+  readonly heardAt: number
+  readonly silent: boolean
+}
+
+export interface NodeCluster extends Cluster {
+  nodes(): readonly NodeState[]
+  /** Everything was listed at least once: `kept` and `seenEpoch` are whole. */
+  ready(): boolean
+  /** Highest epoch that any document or report names; a lease's epoch must be higher. */
+  seenEpoch(): number
+  /** What lies with the nodes for an empty store: ledger, declaration and releases of each application. */
+  kept(): readonly (Kept & { readonly node: string })[]
+  /** After a deletion is done: removes its keys. */
+  forget(node: string, application: string): Promise<void>
+  readonly running: Promise<void>
+}
+
+/** What the place runs is not known yet; nothing was written. Trying again helps once the node has spoken. */
+export class NotReadBackError extends Error {
+  override name = 'NotReadBackError'
+}
+
+/** Another controller has taken over. Trying again cannot help. */
+export class OvertakenError extends Error {
+  override name = 'OvertakenError'
+}
+
+export function createNodeCluster(options: NodeClusterOptions, signal: AbortSignal): NodeCluster {
+  const { bus, keys, now } = options
+  const listeners = new Set<(application: string) => void>()
+  const packer = createPacker(keys.storage)
+  const tell = (node: string, application: string) => {
+    const touched = places
+      .all()
+      .filter(place => (node === '' || place.node === node) && (application === '' || place.application === application))
+    for (const name of new Set(touched.map(place => place.application))) for (const listener of listeners) listener(name)
+  }
+  const lost = (gone: readonly Place[]) => {
+    for (const place of gone)
+      enqueue(place, () => putAgain(place)).catch(error => options.warn(`${place.application}: ${error.message}`))
+  }
+  const places: Places = watchPlaces(
+    {
+      bus,
+      now,
+      signing: keys.signing.publicKey,
+      sealing: keys.sealing.privateKey,
+      ...(options.relistMs ? { relistMs: options.relistMs } : {}),
+    },
+    { changed: (node, application) => tell(node, application), lost, refused: options.warn },
+    signal,
+  )
+  const stopSilence = watchSilence(places, now, node => tell(node, ''))
+  signal.addEventListener('abort', stopSilence)
+
+  const put = async (place: Place, document: DesiredDocument, revision: number, material: boolean) => {
+    const node = options.identity(place.node)
+    if (node === null)
+      throw new NotReadBackError(`node ${place.node} has not joined this controller; join it with: slipway runtime join`)
+    const frame = encodeDesired(document, keys.signing.privateKey, [
+      decodePublicKey('x25519', node.sealing),
+      keys.sealing.publicKey,
+    ])
+    const key = documentKey(place.node, place.application, 'head')
+    const set = `${document.epoch.toString(36)}${document.generation % 2 === 0 ? 'a' : 'b'}`
+    const former = place.head?.raw
+    place.writing = document
+    try {
+      const kv = await withBus(bus, key, connection => bindBucket(connection, buckets.desired))
+      const written = await writeValue(kv, key, frame, { revision, set })
+      place.head = { document, revision: written, raw: cut(frame, set).head, ours: true, behind: false }
+    } finally {
+      place.writing = null
+    }
+    if (material || place.material === null) place.material = { epoch: document.epoch, generation: document.generation }
+    // Only tidying: what is left over is removed with the next one.
+    if (former !== undefined)
+      await withBus(bus, key, connection => eraseOldChunks(connection, buckets.desired, key, former, set)).catch(() => {})
+  }
+  const putAgain = async (place: Place) => {
+    if (!place.head?.behind || options.epoch() === null) return
+    await put(place, place.head.document, place.head.revision, false)
+  }
+  const reread = async (place: Place) => {
+    const key = documentKey(place.node, place.application, 'head')
+    await withBus(bus, key, async connection => {
+      const kv = await bindBucket(connection, buckets.desired)
+      const entry = await kv.get(key)
+      if (entry === null || entry.operation !== 'PUT') {
+        if (place.head !== null) place.head = { ...place.head, revision: 0, behind: true }
+        return
+      }
+      await places.take({ key, value: entry.value, revision: entry.revision, writtenAt: 0, deleted: false }, kv)
+    })
+  }
+  /** Makes the next document with `edit` and puts it. A conflict is read and tried again on top of what lies there. */
+  const change = (app: Application, order: Order, material: boolean, edit: (former: Content) => Content): Promise<void> => {
+    const place = places.place(app.destination.name, app.name)
+    return enqueue(place, async () => {
+      for (let tries = 1; ; tries++) {
+        const epoch = options.epoch()
+        if (epoch === null) throw new OvertakenError(`${app.name}: this controller does not hold the lease; nothing is written`)
+        const former = readBack(place, app, places, now())
+        if (former !== null && former.epoch > epoch) {
+          options.overtaken(former.epoch)
+          throw new OvertakenError(`${app.name}: node ${place.node} has an order of epoch ${former.epoch}, ours is ${epoch}`)
+        }
+        const kept = { ledger: order.ledger, declaration: app.manifest, releases: options.releases(app, order.ledger) }
+        const content = { ...edit(former ?? emptyContent), ledger: packer.pack(place.node, kept) }
+        const floor = former === null ? (place.report?.epoch === epoch ? place.report : null) : former
+        try {
+          return await put(
+            place,
+            documentOf(place.node, app, nextSequence(floor, epoch), content),
+            place.head?.revision ?? 0,
+            material,
+          )
+        } catch (error) {
+          if (!(error instanceof ConflictError) || tries === 3) throw error
+          await reread(place)
+        }
+      }
+    })
+  }
+  const observe = async (app: Application): Promise<Observed> => {
+    const place = places.place(app.destination.name, app.name)
+    const { desired, reports, nodes } = places.listed()
+    if (desired === '' || reports === '' || nodes === '')
+      throw new NotReadBackError(`node ${place.node}: ${bus.status().message || 'its reports are being read'}`)
+    return observed(
+      place,
+      app,
+      places.nodes().get(place.node) ?? null,
+      options,
+      kept => packer.unpack(place.node, app.name, kept)?.ledger ?? null,
+    )
+  }
+  return {
+    observe,
+    preflight: (app, release, round, order) => change(app, order, true, former => withPreflight(former, release, round, order)),
+    apply: async (app, objects, order) => {
+      let applied: readonly Applied[] = []
+      await change(app, order, true, former => {
+        const next = withObjects(former, objects, order)
+        applied = next.applied
+        return next.content
+      })
+      return applied
+    },
+    prune: async (app, refs, order) => {
+      let applied: readonly Applied[] = []
+      await change(app, order, true, former => {
+        const next = withoutObjects(former, refs, order)
+        applied = next.applied
+        return next.content
+      })
+      return applied
+    },
+    remember: (app, order) => change(app, order, false, former => former),
+    remove: (app, order) => change(app, order, true, former => withDeletion(former, order)),
+    logs: (app, pod, container, wish, stop) =>
+      followLogs({ bus, keys, node: app.destination.name, application: app.name, pod, container, ...wish }, stop),
+    onChange: listener => {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    nodes: () => [...places.nodes().values()].map(node => ({ ...node, silent: isSilent(node, now()) })),
+    ready: () => Object.values(places.listed()).every(created => created !== ''),
+    seenEpoch: () =>
+      Math.max(
+        0,
+        ...places.all().flatMap(({ head, report, returned }) => [head?.document, report, returned].map(one => one?.epoch ?? 0)),
+      ),
+    kept: () => places.all().flatMap(place => keptWith(place, packer, options.warn)),
+    forget: async (node, application) => {
+      await withBus(bus, application, async connection => {
+        await eraseValue(connection, buckets.desired, documentKey(node, application, 'head'))
+        for (const kind of ['report', 'returned'] as const)
+          await eraseValue(connection, buckets.reports, documentKey(node, application, kind))
+      })
+      places.forget(places.place(node, application))
+    },
+    running: places.running,
+  }
+}
+
+function enqueue<T>(place: Place, act: () => Promise<T>): Promise<T> {
+  const next = place.queue.then(act, act)
+  place.queue = next.catch(() => {})
+  return next
+}
+
+/**
+ * The document that the place was last given, or null when it certainly has none. In a new epoch that is known once our document was
+ * read and no report speaks of a newer one, or the node has said that all it has to say lies in the buckets of now.
+ */
+function readBack(place: Place, app: Application, places: Places, now: number): DesiredDocument | null {
+  if (place.head?.ours) return ofUid(place.head.document, app)
+  const listed = places.listed()
+  if (listed.desired === '' || listed.reports === '')
+    throw new NotReadBackError(`node ${place.node}: what it runs is being read back`)
+  const base = newest(place.head?.document ?? null, place.returned)
+  if (base !== null && (place.report === null || !isNewer(place.report, base))) return ofUid(base, app)
+  const node = places.nodes().get(place.node)
+  if (node === undefined || isSilent(node, now))
+    throw new NotReadBackError(`node ${place.node} is silent; nothing is written before it has said what it runs`)
+  const told = node.lease.told.desired === listed.desired && node.lease.told.reports === listed.reports
+  if (!told) throw new NotReadBackError(`node ${place.node} has not said yet what it runs`)
+  if (base === null && place.report !== null && !place.report.deleted)
+    throw new NotReadBackError(`node ${place.node} runs ${app.name}, but has not given its document back yet`)
+  return base === null ? null : ofUid(base, app)
+}
+
+/** What a former application of this name left running is taken over; what it was deleting is not. */
+function ofUid(document: DesiredDocument, app: Application): DesiredDocument {
+  if (document.application.uid === app.uid) return document
+  return { ...document, preflight: null, ...(document.deleted ? { objects: [], digests: {} } : {}) }
+}
+
+function observed(
+  place: Place,
+  app: Application,
+  node: KnownNode | null,
+  options: NodeClusterOptions,
+  open: (packed: string) => Ledger | null,
+): Observed {
+  const report = place.report?.application.uid === app.uid ? place.report : null
+  const covers = report !== null && place.material !== null && !isNewer(place.material, report)
+  const base = place.head?.ours ? null : newest(place.head?.document ?? null, place.returned)
+  return {
+    at: Math.max(node?.heardAt ?? 0, place.reportAt),
+    silent: silence(place.node, node, options),
+    ordered: place.material,
+    obeyed: covers ? place.material : sequenceOf(report),
+    attempt: report?.attempt ?? 0,
+    release: report?.release ?? '',
+    preflight: report?.preflight ?? null,
+    objects: report?.objects ?? [],
+    pods: report?.pods ?? [],
+    gone: covers && report.deleted && (place.head?.document.deleted ?? true),
+    ledger: base !== null && base.application.uid === app.uid ? open(base.ledger) : null,
+  }
+}
+
+function sequenceOf(sequence: Sequence | null): Sequence | null {
+  return sequence === null ? null : { epoch: sequence.epoch, generation: sequence.generation }
+}
+
+function silence(name: string, node: KnownNode | null, options: NodeClusterOptions): Observed['silent'] {
+  if (node !== null && !isSilent(node, options.now())) return null
+  const { connected, since, message } = options.bus.status()
+  if (!connected) return { since: node?.heardAt ?? since, message }
+  if (node === null)
+    return { since, message: `node ${name} has not been heard of since this controller started; is its runtime running?` }
+  return {
+    since: node.heardAt,
+    message: `node ${name} has been silent for ${Math.round((options.now() - node.heardAt) / 1000)} s`,
+  }
+}
+
+function keptWith(
+  place: Place,
+  packer: ReturnType<typeof createPacker>,
+  warn: (message: string) => void,
+): readonly (Kept & { node: string })[] {
+  const document = newest(place.head?.document ?? null, place.returned)
+  if (document === null) return []
+  try {
+    const kept = packer.unpack(place.node, place.application, document.ledger)
+    return kept === null ? [] : [{ ...kept, node: place.node }]
+  } catch (error) {
+    warn(`ledger of ${place.application} on node ${place.node}: ${(error as Error).message}`)
+    return []
+  }
+}
+
+/** Wakes when a node falls silent; that it speaks again its lease tells. */
+function watchSilence(places: Places, now: () => number, fell: (node: string) => void): () => void {
+  const silent = new Set<string>()
+  const look = () => {
+    for (const [name, node] of places.nodes()) {
+      if (!isSilent(node, now())) silent.delete(name)
+      else if (!silent.has(name)) {
+        silent.add(name)
+        fell(name)
+      }
+    }
+  }
+  const timer = setInterval(look, 2_000)
+  timer.unref()
+  return () => clearInterval(timer)
+}

@@ -1,0 +1,118 @@
+// The next desired document of an application on a node, from the one before and what is asked. Pure.
+import { contractVersion, isNewer } from '../../../runtime/contract/documents.js'
+import type { DesiredDocument, Preflight, Sequence } from '../../../runtime/contract/documents.js'
+import { manifestHash } from '../../../runtime/contract/hash.js'
+import { refKey, refOf } from '../../../runtime/contract/manifest.js'
+import type { Manifest, ObjectRef } from '../../../runtime/contract/manifest.js'
+import { stampAttempt } from '../../../runtime/contract/stamp.js'
+import type { Release } from '../../release.js'
+import type { Applied, Order } from '../cluster.js'
+
+/** What an order makes of a document; the rest (sequence, whose it is) is the writer's. */
+export type Content = Pick<
+  DesiredDocument,
+  'attempt' | 'release' | 'commit' | 'deleted' | 'objects' | 'digests' | 'preflight' | 'ledger'
+>
+
+export const emptyContent: Content = {
+  attempt: 0,
+  release: '',
+  commit: '',
+  deleted: false,
+  objects: [],
+  digests: {},
+  preflight: null,
+  ledger: '',
+}
+
+export interface Change {
+  readonly content: Content
+  readonly applied: readonly Applied[]
+}
+
+/** What was there, with these objects added or put in the place of theirs. */
+export function withObjects(former: Content, objects: readonly Manifest[], order: Order): Change {
+  const there = new Map(former.objects.map(object => [refKey(refOf(object)), object]))
+  const applied = objects.map(object => {
+    const stamped = stampAttempt(object, order.fresh)
+    const before = there.get(refKey(refOf(object)))
+    there.set(refKey(refOf(object)), stamped)
+    return { ref: refOf(object), result: compare(before, stamped), message: '' }
+  })
+  const next = [...there.values()]
+  return {
+    content: { ...ordered(former, order), deleted: false, objects: next, digests: digestsOf(former, order, next) },
+    applied,
+  }
+}
+
+export function withoutObjects(former: Content, refs: readonly ObjectRef[], order: Order): Change {
+  const there = new Map(former.objects.map(object => [refKey(refOf(object)), object]))
+  const applied = refs.map((ref): Applied => ({ ref, result: there.delete(refKey(ref)) ? 'pruned' : 'unchanged', message: '' }))
+  const next = [...there.values()]
+  return { content: { ...ordered(former, order), objects: next, digests: digestsOf(former, order, next) }, applied }
+}
+
+export function withPreflight(former: Content, release: Release, round: number, order: Order): Content {
+  const objects = release.objects.map(object => stampAttempt(object, order.fresh))
+  const preflight: Preflight = { release: release.id, objects, digests: order.digests, round }
+  return { ...former, deleted: false, preflight }
+}
+
+/** Ends everything: a document that says so, never a missing one. */
+export function withDeletion(former: Content, order: Order): Content {
+  return { ...ordered(former, order), deleted: true, objects: [], digests: {}, preflight: null }
+}
+
+/** The order after `former` in `epoch`. */
+export function nextSequence(former: Sequence | null, epoch: number): Sequence {
+  return { epoch, generation: former?.epoch === epoch ? former.generation + 1 : 1 }
+}
+
+export function documentOf(
+  node: string,
+  application: { name: string; uid: string },
+  sequence: Sequence,
+  content: Content,
+): DesiredDocument {
+  const { attempt, release, commit, deleted, objects, digests, preflight, ledger } = content
+  const { name, uid } = application
+  const { epoch, generation } = sequence
+  return {
+    contract: contractVersion,
+    node,
+    application: { name, uid },
+    epoch,
+    generation,
+    attempt,
+    release,
+    commit,
+    deleted,
+    objects,
+    digests,
+    preflight,
+    ledger,
+  }
+}
+
+/** Which of two is the newer order; null where there is none. */
+export function newest(a: DesiredDocument | null, b: DesiredDocument | null): DesiredDocument | null {
+  if (a === null || b === null) return a ?? b
+  return isNewer(b, a) ? b : a
+}
+
+function ordered(former: Content, order: Order): Content {
+  return { ...former, attempt: order.attempt, release: order.release ?? former.release, commit: order.commit }
+}
+
+function compare(before: Manifest | undefined, after: Manifest): Applied['result'] {
+  if (before === undefined) return 'created'
+  return manifestHash(before) === manifestHash(after) ? 'unchanged' : 'changed'
+}
+
+/** The order's, and of the former ones those that an object still names. */
+function digestsOf(former: Content, order: Order, objects: readonly Manifest[]): Content['digests'] {
+  const text = JSON.stringify(objects)
+  const still = Object.entries(former.digests).filter(([image]) => text.includes(JSON.stringify(image)))
+  return { ...Object.fromEntries(still), ...order.digests }
+}

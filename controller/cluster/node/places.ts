@@ -1,0 +1,225 @@
+// What is known of every node, in memory, from what lies in NATS: leases, reports, our own documents. It reads; `cluster.ts` writes.
+import type { KeyObject } from 'node:crypto'
+import { isNewer } from '../../../runtime/contract/documents.js'
+import type { DesiredDocument, NodeLease, ReportDocument, Sequence } from '../../../runtime/contract/documents.js'
+import { FrameError, parseDesired, parseReport, parseReturned } from '../../../runtime/contract/frame.js'
+import { buckets, documentKey, leaseKey, parseDocumentKey } from '../../../runtime/contract/subjects.js'
+import type { Bus } from '../../../runtime/contract/bus/connect.js'
+import { joinValue } from '../../../runtime/contract/bus/values.js'
+import { watchKeys } from '../../../runtime/contract/bus/watch.js'
+import type { Level, Listing } from '../../../runtime/contract/bus/watch.js'
+
+/** A node that has not renewed its lease for this long is silent: four renewals. */
+export const silentAfterMs = 40_000
+
+export interface Head {
+  readonly document: DesiredDocument
+  /** Of the key, for compare-and-set; 0 when the store has lost it. */
+  readonly revision: number
+  /** The bytes of the key itself: they name the chunks to remove. */
+  readonly raw: Uint8Array
+  /** Written by us in this epoch; otherwise read back. */
+  readonly ours: boolean
+  /** What lies in the store is older than `document`: it was set back. */
+  readonly behind: boolean
+}
+
+export interface Place {
+  readonly node: string
+  readonly application: string
+  head: Head | null
+  /** The newest order that changed what should run or be answered: `remember` does not. */
+  material: Sequence | null
+  report: ReportDocument | null
+  reportAt: number
+  returned: DesiredDocument | null
+  /** On its way: what a watch tells of it is not news. */
+  writing: Sequence | null
+  /** Writes of one place follow each other. */
+  queue: Promise<unknown>
+}
+
+export interface KnownNode {
+  readonly lease: NodeLease
+  /** ms since 1970: when it was last heard. */
+  readonly heardAt: number
+}
+
+export interface PlacesOptions {
+  readonly bus: Bus
+  readonly signing: KeyObject
+  readonly sealing: KeyObject
+  readonly relistMs?: number
+  now(): number
+}
+
+export interface PlacesHandlers {
+  /** '' for every application of that node. */
+  changed(node: string, application: string): void
+  /** The store was wiped: documents that we hold are to be put again. */
+  lost(places: readonly Place[]): void
+  /** A document or report that cannot be believed or read. */
+  refused(message: string): void
+}
+
+export interface Places {
+  place(node: string, application: string): Place
+  all(): readonly Place[]
+  nodes(): ReadonlyMap<string, KnownNode>
+  /** Creation times of the buckets as last listed; '' before. */
+  listed(): { readonly desired: string; readonly reports: string; readonly nodes: string }
+  /** What lies there now, read whole. */
+  take(level: Level, kv: Listing['kv']): Promise<void>
+  forget(place: Place): void
+  readonly running: Promise<void>
+}
+
+export function watchPlaces(options: PlacesOptions, handlers: PlacesHandlers, signal: AbortSignal): Places {
+  const places = new Map<string, Place>()
+  const nodes = new Map<string, KnownNode>()
+  const listed = { desired: '', reports: '', nodes: '' }
+  const place = (node: string, application: string): Place => {
+    const key = `${node}/${application}`
+    const there = places.get(key)
+    if (there !== undefined) return there
+    const made: Place = {
+      node,
+      application,
+      head: null,
+      material: null,
+      report: null,
+      reportAt: 0,
+      returned: null,
+      writing: null,
+      queue: Promise.resolve(),
+    }
+    places.set(key, made)
+    return made
+  }
+  const take = async (level: Level, kv: Listing['kv']) => {
+    const where = parseDocumentKey(level.key)
+    if (where === null || level.deleted) return
+    const target = place(where.node, where.application)
+    try {
+      if (where.kind === 'head') takeHead(target, await joinValue(kv, level.key, level.value), level, options)
+      if (where.kind === 'report') takeReport(target, await joinValue(kv, level.key, level.value), options)
+      if (where.kind === 'returned')
+        target.returned = parseReturned(await joinValue(kv, level.key, level.value), options.sealing, where)
+    } catch (error) {
+      if (!(error instanceof FrameError)) throw error
+      handlers.refused(error.message)
+    }
+    if (where.kind !== 'head') handlers.changed(where.node, where.application)
+  }
+  const forgetRevisions = () => {
+    for (const target of places.values()) if (target.head !== null) target.head = lostHead(target.head)
+  }
+  const takeAll = async ({ kv, levels }: Listing) => {
+    for (const level of levels) await take(level, kv)
+  }
+  const takeLease = (level: Level) => {
+    const lease = level.deleted ? null : parseLease(level)
+    if (lease === null) return
+    const before = nodes.get(lease.node)
+    nodes.set(lease.node, { lease, heardAt: Math.max(before?.heardAt ?? 0, Math.min(options.now(), level.writtenAt)) })
+    const same =
+      before !== undefined && !isSilent(before, options.now()) && JSON.stringify(before.lease.told) === JSON.stringify(lease.told)
+    if (!same) handlers.changed(lease.node, '')
+  }
+  const relist = options.relistMs === undefined ? {} : { relistMs: options.relistMs }
+  const watchDesired = watchKeys(
+    options.bus,
+    { bucket: buckets.desired, filter: '*.*.head', ...relist },
+    {
+      listed: async listing => {
+        if (listed.desired !== '' && listed.desired !== listing.created) forgetRevisions()
+        await takeAll(listing)
+        listed.desired = listing.created
+        const there = new Set(listing.levels.filter(level => !level.deleted).map(level => level.key))
+        const isMissing = ({ node, application }: Place) => !there.has(documentKey(node, application, 'head'))
+        const ours = [...places.values()].filter(({ head, writing }) => head?.ours && writing === null)
+        for (const target of ours.filter(isMissing)) target.head = lostHead(target.head!)
+        const lost = ours.filter(({ head }) => head?.behind)
+        if (lost.length > 0) handlers.lost(lost)
+      },
+      changed: take,
+    },
+    signal,
+  )
+  const watchReports = watchKeys(
+    options.bus,
+    { bucket: buckets.reports, filter: '>', ...relist },
+    {
+      listed: async listing => {
+        await takeAll(listing)
+        listed.reports = listing.created
+        handlers.changed('', '')
+      },
+      changed: take,
+    },
+    signal,
+  )
+  const watchNodes = watchKeys(
+    options.bus,
+    { bucket: buckets.nodes, filter: '>', ...relist },
+    {
+      listed: listing => {
+        listing.levels.forEach(takeLease)
+        listed.nodes = listing.created
+        handlers.changed('', '')
+      },
+      changed: takeLease,
+    },
+    signal,
+  )
+  return {
+    place,
+    all: () => [...places.values()],
+    nodes: () => nodes,
+    listed: () => listed,
+    take,
+    forget: ({ node, application }) => places.delete(`${node}/${application}`),
+    running: Promise.all([watchDesired, watchReports, watchNodes]).then(() => {}),
+  }
+}
+
+export function isSilent(node: KnownNode, now: number): boolean {
+  return now - node.heardAt > silentAfterMs
+}
+
+function lostHead(head: Head): Head {
+  return { ...head, revision: 0, raw: Buffer.from('='), behind: true }
+}
+
+function takeHead(place: Place, bytes: Uint8Array, level: Level, options: PlacesOptions): void {
+  const { head, writing } = place
+  if (head !== null && head.revision >= level.revision) return
+  const document = parseDesired(bytes, options.signing, options.sealing, place)
+  if (writing !== null && isSame(document, writing)) return
+  if (head?.ours && !isNewer(document, head.document)) {
+    // Ours, or older than ours in a store that was set back: only where it lies is news.
+    place.head = { ...head, revision: level.revision, raw: level.value, behind: !isSame(document, head.document) }
+    return
+  }
+  place.head = { document, revision: level.revision, raw: level.value, ours: false, behind: false }
+  place.material = { epoch: document.epoch, generation: document.generation }
+}
+
+function isSame(a: Sequence, b: Sequence): boolean {
+  return a.epoch === b.epoch && a.generation === b.generation
+}
+
+function takeReport(place: Place, bytes: Uint8Array, options: PlacesOptions): void {
+  place.report = parseReport(bytes, options.sealing, place)
+  place.reportAt = options.now()
+}
+
+function parseLease(level: Level): NodeLease | null {
+  try {
+    const value = JSON.parse(Buffer.from(level.value).toString('utf8')) as NodeLease
+    const whole = typeof value.node === 'string' && typeof value.sealKey === 'string' && typeof value.told?.desired === 'string'
+    return whole && level.key === leaseKey(value.node) ? value : null
+  } catch {
+    return null
+  }
+}
