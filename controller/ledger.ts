@@ -51,6 +51,10 @@ export interface KnownRelease {
   readonly revision: Revision
   readonly digests: Readonly<Record<string, string>>
   readonly firstSeenAt: number
+  /** The attempt of the retry that asked for fresh pods of this release, stamped on its pod templates; 0 = none. */
+  readonly fresh: number
+  /** The newest attempt under which it was current; 0 = never. "Since it was last applied" is counted from it. */
+  readonly lastAttempt: number
 }
 
 export interface Current {
@@ -60,8 +64,33 @@ export interface Current {
   readonly fresh: number
   /** Objects that this application applied and has not pruned, over all releases. */
   readonly owned: readonly ObjectRef[]
-  /** Phase and wave last applied. */
-  readonly applied: { readonly phase: Phase; readonly wave: number } | null
+  /** The attempt that created each owned object, by refKey; 0 = it was there before us. */
+  readonly createdBy: Readonly<Record<string, number>>
+  /** Phase and wave last applied, and its place in the plan. */
+  readonly applied: { readonly phase: Phase; readonly wave: number; readonly index: number; readonly of: number } | null
+  /** Hooks begun in the attempt that is current's. */
+  readonly hookRuns: readonly HookRun[]
+  /** Told to be removed and not yet seen gone. */
+  readonly pruning: readonly ObjectRef[]
+  /** Objects of the last apply that the place refused (4xx but 409 and 429). */
+  readonly refused: readonly { readonly ref: ObjectRef; readonly message: string }[]
+}
+
+/** One hook begun once in one attempt, under a name made from both. */
+export interface HookRun {
+  /** Phase and ref of the hook as the release has it. */
+  readonly key: string
+  /** The object as it runs: its name carries the attempt. */
+  readonly ref: ObjectRef
+  readonly attempt: number
+  readonly phase: Phase
+  readonly wave: number
+  readonly hash: string
+  readonly reversible: boolean
+  readonly interruptible: boolean
+  readonly policies: readonly string[]
+  readonly startedAt: number
+  readonly outcome: 'running' | 'succeeded' | 'failed'
 }
 
 export type Phase = 'PreSync' | 'Sync' | 'PostSync' | 'SyncFail' | 'PreDelete' | 'PostDelete'
@@ -70,6 +99,8 @@ export interface GoodRelease {
   readonly release: ReleaseId
   readonly healthyAt: number
   readonly baked: boolean
+  /** Template hash of each of its workloads when it was healthy, by refKey: tells its pods from those of others. */
+  readonly templates: Readonly<Record<string, string>>
 }
 
 export interface Mark {
@@ -96,7 +127,8 @@ export interface PreflightRecord {
   readonly round: number
   readonly askedAt: number
   readonly answeredAt: number
-  readonly state: 'asked' | 'passed' | 'refused'
+  /** `spent`: passed, and an attempt began with it; asked anew (a higher round) before the next. */
+  readonly state: 'asked' | 'passed' | 'refused' | 'spent'
   readonly message: string
   readonly retryAt: number
   readonly failures: number
@@ -116,6 +148,8 @@ export type Request =
       readonly commit: CommitSha | null
       readonly release: ReleaseId | null
       readonly prune: boolean | null
+      /** A retry of the candidate: its pods and Jobs are fresh. */
+      readonly fresh?: boolean
     }
   | {
       readonly id: string
@@ -141,6 +175,10 @@ export interface Attempt {
   readonly releaseNumber: number
   readonly revision: Revision | null
   readonly cause: 'commit' | 'sync' | 'rollback' | 'retry' | 'surroundings'
+  /** How its release is made current: as a sync; as going back is (T3); or it runs already (T8: no hooks, no bake). */
+  readonly mode: 'sync' | 'rollback' | 'adopt'
+  /** A sync request may overrule the policy. */
+  readonly prune: boolean | null
   readonly by: Actor
   readonly step: Step
   readonly outcome: Outcome | null
@@ -150,14 +188,14 @@ export interface Attempt {
   readonly verdict: Verdict | null
   /** What current was before; where a rollback of this one goes unless a newer good one came. */
   readonly from: ReleaseId | null
-  /** Set when rolling back: to which release, and since when without progress. */
-  readonly rollback: {
-    readonly to: ReleaseId
-    readonly since: number
-    readonly progressAt: number
-    readonly healthyAt: number
-  } | null
+  /** Set when rolling back: to which release, since when. */
+  readonly rollback: { readonly to: ReleaseId; readonly since: number } | null
+  /** When going back: what attempts after this one created is removed. */
+  readonly createdAfter: number
   readonly progress: ProgressMark
+  readonly clocks: Clocks
+  /** ms from its wave's apply to being ready, of each workload that this attempt changed, by refKey. */
+  readonly readyAfter: Readonly<Record<string, number>>
   readonly moves: readonly { readonly at: number; readonly step: string; readonly message: string }[]
   readonly counts: { readonly objects: number; readonly changed: number; readonly pruned: number }
 }
@@ -170,8 +208,21 @@ export interface ProgressMark {
   readonly available: number
   readonly jobs: number
   readonly waves: number
-  /** Observed time only: ms during which the place was known, for deadlines. */
-  readonly observedMs: number
+}
+
+/** Clocks of an attempt, ms since 1970, 0 = not running. Time in which the place was not observed (silent, paused, no controller) is added to all. */
+export interface Clocks {
+  /** The place was last looked at; moved on every 20 s only, so that looking costs no write. */
+  readonly seenAt: number
+  /** Nothing is counted since seenAt. */
+  readonly stopped: boolean
+  /** The newest wave was applied. */
+  readonly stageAt: number
+  readonly bakeFrom: number
+  /** Healthy without a break since (J9, J10, and the bake of a good release that never baked). */
+  readonly healthyFrom: number
+  /** Signs that are given some seconds, by key: seen since. */
+  readonly suspects: Readonly<Record<string, number>>
 }
 
 /** ms since 1970; 0 = not yet. */
@@ -204,4 +255,80 @@ export interface Verdict {
   /** `restartsAllowed 2`, `memory limit 64Mi`, `health timeout 5 min`. */
   readonly limit: string
   readonly at: number
+}
+
+export function newLedger(application: { readonly name: string; readonly uid: string }, place: string, salt: string): Ledger {
+  return {
+    version: 1,
+    application: { name: application.name, uid: application.uid },
+    place,
+    salt,
+    nextAttempt: 1,
+    nextReleaseNumber: 1,
+    releases: {},
+    current: null,
+    good: [],
+    marks: {},
+    attempt: null,
+    trying: null,
+    pin: null,
+    requests: [],
+    pause: null,
+    deletion: null,
+    hooks: [],
+    readyTimes: {},
+    preflight: null,
+    heal: null,
+    sticky: {},
+  }
+}
+
+/** Of two copies the one with the higher version is the truth; another application's (a re-created one's) is none. */
+export function newerLedger(own: Ledger | null, found: Ledger | null): Ledger | null {
+  if (own === null || found === null) return own ?? found
+  return found.application.uid === own.application.uid && found.place === own.place && found.version > own.version ? found : own
+}
+
+export function withRequest(ledger: Ledger, request: Request): Ledger {
+  return { ...ledger, version: ledger.version + 1, requests: [...ledger.requests, request] }
+}
+
+export function withPause(ledger: Ledger, pause: NonNullable<Ledger['pause']>): Ledger {
+  return { ...ledger, version: ledger.version + 1, pause }
+}
+
+export function resumed(ledger: Ledger): Ledger {
+  return { ...ledger, version: ledger.version + 1, pause: null }
+}
+
+export function withDeletion(ledger: Ledger, deletion: NonNullable<Ledger['deletion']>): Ledger {
+  return { ...ledger, version: ledger.version + 1, deletion }
+}
+
+/** The releases that rollbacks, drift and history may still need: their objects are kept. */
+export function namedReleases(ledger: Ledger): ReadonlySet<ReleaseId> {
+  const named = [
+    ledger.current?.release,
+    ledger.attempt?.release,
+    ledger.attempt?.from,
+    ledger.trying?.release,
+    ledger.pin?.to,
+    ...ledger.good.map(good => good.release),
+    ...ledger.requests.map(request => request.release),
+  ]
+  return new Set(named.filter(id => id !== null && id !== undefined))
+}
+
+/** The newest release to become healthy that is neither bad nor under a surroundings mark, other than `except`. */
+export function goodRelease(ledger: Ledger, except: ReleaseId | null = null): GoodRelease | null {
+  return ledger.good.findLast(good => good.release !== except && ledger.marks[good.release] === undefined) ?? null
+}
+
+export function isUnderWay(attempt: Attempt | null): boolean {
+  if (attempt === null || attempt.outcome !== null) return false
+  return attempt.step.name === 'Syncing' || attempt.step.name === 'Verifying' || attempt.step.name === 'Baking'
+}
+
+export function isRollingBack(attempt: Attempt | null): boolean {
+  return attempt !== null && attempt.outcome === null && attempt.step.name === 'RollingBack'
 }

@@ -1,0 +1,144 @@
+// Which objects are hooks, in which phase and wave, and under which name one runs: Argo CD's annotations, and Helm's mapped onto them
+// (gitops-engine pkg/sync/hook, syncwaves; argo-cd docs/user-guide/helm.md).
+import { contentHash } from '../../runtime/contract/hash.js'
+import { type Manifest, type ObjectRef, refKey, refOf } from '../../runtime/contract/manifest.js'
+import type { Phase } from '../ledger.js'
+
+const argoHook = 'argocd.argoproj.io/hook'
+const helmHook = 'helm.sh/hook'
+
+const phases: readonly string[] = ['PreSync', 'Sync', 'PostSync', 'SyncFail', 'PreDelete', 'PostDelete']
+
+const helmPhases: Readonly<Record<string, Phase>> = {
+  'pre-install': 'PreSync',
+  'pre-upgrade': 'PreSync',
+  'post-install': 'PostSync',
+  'post-upgrade': 'PostSync',
+  'pre-delete': 'PreDelete',
+  'post-delete': 'PostDelete',
+}
+
+const helmPolicies: Readonly<Record<string, string>> = {
+  'before-hook-creation': 'BeforeHookCreation',
+  'hook-succeeded': 'HookSucceeded',
+  'hook-failed': 'HookFailed',
+}
+
+/** One hook of a release, as it runs in one attempt. */
+export interface Hook {
+  readonly key: string
+  readonly phase: Phase
+  readonly wave: number
+  /** Named from attempt and hook, so that it is found again and never run twice. */
+  readonly object: Manifest
+  readonly hash: string
+  readonly policies: readonly string[]
+  readonly reversible: boolean
+  readonly interruptible: boolean
+}
+
+export function annotation(object: Manifest, name: string): string {
+  return object.metadata?.annotations?.[name] ?? ''
+}
+
+function words(text: string): readonly string[] {
+  return text
+    .split(',')
+    .map(word => word.trim())
+    .filter(word => word !== '')
+}
+
+/** Kept out of the sync altogether. */
+export function isSkipped(object: Manifest): boolean {
+  return words(annotation(object, argoHook)).includes('Skip')
+}
+
+/** Argo CD's own annotation wins; an object with only unknown hook words is an ordinary one for Argo's, ignored for Helm's. */
+export function hookPhases(object: Manifest): readonly Phase[] {
+  const own = words(annotation(object, argoHook)).filter(word => phases.includes(word)) as Phase[]
+  if (own.length > 0) return unique(own)
+  const helm = words(annotation(object, helmHook)).map(word => helmPhases[word])
+  return unique(helm.filter(phase => phase !== undefined))
+}
+
+function unique<T>(items: readonly T[]): readonly T[] {
+  return [...new Set(items)]
+}
+
+/** `crd-install` is Helm 2's word for a plain CRD. */
+export function isHook(object: Manifest): boolean {
+  if (words(annotation(object, argoHook)).some(word => phases.includes(word) || word === 'Skip')) return true
+  const helm = words(annotation(object, helmHook))
+  return helm.length > 0 && !helm.includes('crd-install')
+}
+
+/** Run only when a release is gone back to. */
+export function isRollbackHook(object: Manifest): boolean {
+  return annotation(object, 'slipway.dev/on-rollback') === 'true' || words(annotation(object, helmHook)).some(isHelmRollback)
+}
+
+function isHelmRollback(word: string): boolean {
+  return word === 'pre-rollback' || word === 'post-rollback'
+}
+
+/** Phases in which a rollback runs it. */
+export function rollbackPhases(object: Manifest): readonly Phase[] {
+  if (annotation(object, 'slipway.dev/on-rollback') === 'true') return hookPhases(object)
+  const helm = words(annotation(object, helmHook))
+  return [
+    ...(helm.includes('pre-rollback') ? ['PreSync' as const] : []),
+    ...(helm.includes('post-rollback') ? ['PostSync' as const] : []),
+  ]
+}
+
+/** The sync wave, else Helm's hook weight (on any object), else 0. */
+export function waveOf(object: Manifest): number {
+  for (const name of ['argocd.argoproj.io/sync-wave', 'helm.sh/hook-weight']) {
+    const text = annotation(object, name).trim()
+    if (/^[+-]?\d+$/.test(text)) return Number(text)
+  }
+  return 0
+}
+
+export function deletePolicies(object: Manifest): readonly string[] {
+  const own = words(annotation(object, 'argocd.argoproj.io/hook-delete-policy')).filter(isPolicy)
+  const helm = words(annotation(object, 'helm.sh/hook-delete-policy')).map(word => helmPolicies[word] ?? '')
+  const given = [...own, ...helm.filter(isPolicy)]
+  return given.length > 0 ? unique(given) : ['BeforeHookCreation']
+}
+
+function isPolicy(word: string): boolean {
+  return word === 'HookSucceeded' || word === 'HookFailed' || word === 'BeforeHookCreation'
+}
+
+/** Of a hook as the release has it: what "in this form" means for the barrier. */
+export function hookHash(object: Manifest): string {
+  return contentHash(object)
+}
+
+export function hookKey(phase: Phase, ref: ObjectRef): string {
+  return `${phase}/${refKey(ref)}`
+}
+
+export function hookOf(object: Manifest, phase: Phase, attempt: number): Hook {
+  return {
+    key: hookKey(phase, refOf(object)),
+    phase,
+    wave: waveOf(object),
+    object: named(object, phase, attempt),
+    hash: hookHash(object),
+    policies: deletePolicies(object),
+    reversible: annotation(object, 'slipway.dev/reversible') === 'true',
+    interruptible: annotation(object, 'slipway.dev/interruptible') === 'true',
+  }
+}
+
+/** `migrate` in attempt 7 runs as `migrate-presync-7`; what a hook's Job needs (a ConfigMap, an account) keeps its name. */
+function named(object: Manifest, phase: Phase, attempt: number): Manifest {
+  if (object.kind !== 'Job' && object.kind !== 'Pod') return object
+  const base = object.metadata.name || String(object.metadata.generateName ?? object.kind.toLowerCase())
+  const suffix = `-${phase.toLowerCase()}-${attempt}`
+  const { generateName: _, ...metadata } = object.metadata
+  // a Job's pods get six more characters, and names end at 63
+  return { ...object, metadata: { ...metadata, name: `${base.slice(0, 57 - suffix.length).replace(/[-.]+$/, '')}${suffix}` } }
+}

@@ -1,0 +1,168 @@
+// Attempts as they come and go: numbered, tried, begun with the first apply, gone back from.
+import type { Actor, Attempt, Clocks, Current, Ledger, Mark, ProgressMark } from '../ledger.js'
+import type { Release, ReleaseId, Revision } from '../release.js'
+import { moved, overtaken, type State, withLedger } from './state.js'
+
+export interface Trial {
+  readonly release: ReleaseId | null
+  readonly revision: Revision | null
+  readonly cause: Attempt['cause']
+  readonly mode: Attempt['mode']
+  readonly by: Actor
+  readonly prune: boolean | null
+}
+
+export function newProgress(now: number): ProgressMark {
+  return { at: now, updated: 0, ready: 0, available: 0, jobs: 0, waves: 0 }
+}
+
+export function newClocks(now: number): Clocks {
+  return { seenAt: now, stopped: false, stageAt: now, bakeFrom: 0, healthyFrom: 0, suspects: {} }
+}
+
+/** The attempt for this trial: the one being tried if it is the same, else a new one that supersedes it. */
+export function tried(state: State, trial: Trial, now: number): { readonly state: State; readonly attempt: Attempt } {
+  const { trying } = state.ledger
+  if (trying !== null && isSameTrial(trying, trial)) {
+    const attempt =
+      trying.release === trial.release
+        ? trying
+        : { ...trying, release: trial.release, releaseNumber: numberOf(state.ledger, trial.release) }
+    return { state: withLedger(state, { ...state.ledger, trying: attempt }), attempt }
+  }
+  const cleared = droppedTrying(state, 'a newer one came', now)
+  const attempt = newAttempt(cleared.ledger, trial, now)
+  return { state: withLedger(cleared, { ...cleared.ledger, trying: attempt, nextAttempt: attempt.number + 1 }), attempt }
+}
+
+function isSameTrial(trying: Attempt, trial: Trial): boolean {
+  if (trying.mode !== trial.mode) return false
+  if (trying.release !== null && trial.release !== null) return trying.release === trial.release
+  return (trying.revision?.commit ?? null) === (trial.revision?.commit ?? null)
+}
+
+function numberOf(ledger: Ledger, release: ReleaseId | null): number {
+  return release === null ? 0 : (ledger.releases[release]?.number ?? 0)
+}
+
+function newAttempt(ledger: Ledger, trial: Trial, now: number): Attempt {
+  const seen = trial.revision?.seenAt ?? now
+  return {
+    number: ledger.nextAttempt,
+    release: trial.release,
+    releaseNumber: numberOf(ledger, trial.release),
+    revision: trial.revision,
+    cause: trial.cause,
+    mode: trial.mode,
+    prune: trial.prune,
+    by: trial.by,
+    step: { name: 'Seen' },
+    outcome: null,
+    message: '',
+    times: {
+      pushed: trial.revision?.pushedAt ?? 0,
+      seen,
+      rendered: trial.release === null ? 0 : now,
+      preflighted: 0,
+      applied: 0,
+      healthy: 0,
+      baked: 0,
+      judged: 0,
+      ended: 0,
+    },
+    verdict: null,
+    from: null,
+    rollback: null,
+    createdAfter: 0,
+    progress: newProgress(now),
+    clocks: newClocks(now),
+    readyAfter: {},
+    moves: [{ at: now, step: 'Seen', message: '' }],
+    counts: { objects: 0, changed: 0, pruned: 0 },
+  }
+}
+
+/** What was tried and is not wanted any more. */
+export function droppedTrying(state: State, message: string, now: number): State {
+  const { trying } = state.ledger
+  if (trying === null) return state
+  return { ledger: { ...state.ledger, trying: null }, ended: [...state.ended, overtaken(trying, message, now)] }
+}
+
+/** The first apply of an attempt: current is its release from now on, and what was under way is superseded. */
+export function begun(state: State, attempt: Attempt, release: Release, now: number, fresh: boolean): State {
+  const ledger = state.ledger
+  const known = ledger.releases[release.id]!
+  const by = attempt.revision?.commit.slice(0, 7) ?? `attempt ${attempt.number}`
+  const prior = ledger.attempt === null ? [] : [overtaken(ledger.attempt, `superseded by ${by}`, now)]
+  const next: Attempt = {
+    ...moved({ ...attempt, outcome: null }, { name: 'Verifying' }, '', now),
+    from: ledger.current?.release ?? null,
+    createdAfter: known.lastAttempt,
+    times: { ...attempt.times, applied: now },
+    progress: newProgress(now),
+    clocks: newClocks(now),
+    counts: { objects: release.objects.length, changed: 0, pruned: 0 },
+  }
+  const freshened = { ...known, fresh: fresh ? attempt.number : known.fresh, lastAttempt: attempt.number }
+  const preflight = ledger.preflight?.release === release.id ? { ...ledger.preflight, state: 'spent' as const } : ledger.preflight
+  const cleared =
+    ledger.trying?.number === attempt.number
+      ? withLedger(state, { ...ledger, trying: null })
+      : droppedTrying(state, `superseded by ${by}`, now)
+  return {
+    ended: [...cleared.ended, ...prior],
+    ledger: {
+      ...cleared.ledger,
+      attempt: next,
+      preflight,
+      heal: null,
+      releases: { ...ledger.releases, [release.id]: freshened },
+      current: currentOf(ledger.current, release.id, freshened.fresh, now),
+    },
+  }
+}
+
+function currentOf(before: Current | null, release: ReleaseId, fresh: number, now: number): Current {
+  return {
+    release,
+    since: before?.release === release ? before.since : now,
+    fresh,
+    owned: before?.owned ?? [],
+    createdBy: before?.createdBy ?? {},
+    applied: null,
+    hookRuns: before?.hookRuns ?? [],
+    pruning: before?.pruning ?? [],
+    refused: [],
+  }
+}
+
+/** Going back belongs to the attempt that it undoes. */
+export function turnedBack(state: State, to: ReleaseId, message: string, now: number): State {
+  const ledger = state.ledger
+  const known = ledger.releases[to]!
+  const attempt = ledger.attempt!
+  return withLedger(state, {
+    ...ledger,
+    heal: null,
+    releases: { ...ledger.releases, [to]: { ...known, lastAttempt: attempt.number } },
+    current: currentOf(ledger.current, to, known.fresh, now),
+    attempt: {
+      ...moved({ ...attempt, outcome: null }, { name: 'RollingBack' }, message, now),
+      rollback: { to, since: now },
+      createdAfter: known.lastAttempt,
+      progress: newProgress(now),
+      clocks: newClocks(now),
+    },
+  })
+}
+
+const surroundingsMinutes = [1, 5, 15, 60]
+
+/** Surroundings are tried again after 1, 5, 15 and 60 min; after that it counts as bad. */
+export function markOf(before: Mark | undefined, verdict: NonNullable<Attempt['verdict']>, tries: number, now: number): Mark {
+  const count = Math.max(before?.kind === 'surroundings' ? before.tries : 0, tries) + 1
+  const minutes = surroundingsMinutes[count - 1]
+  if (verdict.kind === 'bad' || minutes === undefined) return { kind: 'bad', at: now, verdict, tries: count, dueAt: 0 }
+  return { kind: 'surroundings', at: now, verdict, tries: count, dueAt: now + minutes * 60_000 }
+}

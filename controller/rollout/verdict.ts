@@ -1,0 +1,110 @@
+// Which sign is judged, when, and as what: release.md, "When is a release judged?" with its two rules against false verdicts.
+import { minutes } from '../health/assess.js'
+import type { Sign } from '../health/signs.js'
+import { type Attempt, goodRelease, type Ledger, type Verdict } from '../ledger.js'
+import { hooksOf } from '../sync/plan.js'
+import type { DecideInput } from './state.js'
+
+export interface Judgement {
+  readonly verdict: Verdict | null
+  /** Signs that are given some seconds: seen since. */
+  readonly suspects: Readonly<Record<string, number>>
+  /** When the next sign is due by time alone; null where none is. */
+  readonly nextAt: number | null
+}
+
+interface Due {
+  readonly sign: Sign
+  readonly kind: 'bad' | 'surroundings'
+  readonly at: number
+}
+
+/** `isHealthy`: every wave so far is; then no deadline runs. `clocksRun` false: only signs that need no clock are judged. */
+export function judgement(input: DecideInput, ledger: Ledger, isHealthy: boolean, clocksRun: boolean): Judgement {
+  const attempt = ledger.attempt!
+  const { health, now } = input
+  const suspects = suspectsOf(health.signs, attempt, now)
+  const timeoutAt = attempt.progress.at + input.app.rollout.healthTimeoutMs
+  const dues = health.signs.map(sign => dueOf(sign, input, ledger, suspects, timeoutAt))
+  if (!isHealthy) dues.push({ sign: stuckSign(input, attempt), kind: stuckKind(input, ledger), at: timeoutAt })
+  const reached = dues.filter(due => (clocksRun ? due.at <= now : due.at === 0))
+  const worst = reached.toSorted((a, b) => weight(a) - weight(b))[0]
+  const verdict = worst === undefined ? null : verdictOf(worst, now)
+  const waiting = dues.map(due => due.at).filter(at => at > now)
+  return { verdict, suspects, nextAt: clocksRun ? least([...waiting, ...health.deadlines]) : null }
+}
+
+/** A sign that explains is better than the deadline alone; among signs the bad one counts. */
+function weight(due: Due): number {
+  return (due.sign.sign === 'HealthTimeout' || due.sign.sign === 'NotObeyed' ? 2 : 0) + (due.kind === 'bad' ? 0 : 1)
+}
+
+function suspectsOf(signs: readonly Sign[], attempt: Attempt, now: number): Readonly<Record<string, number>> {
+  const timed = signs.filter(sign => typeof sign.afterMs === 'number' && sign.afterMs > 0)
+  return Object.fromEntries(timed.map(sign => [sign.key, attempt.clocks.suspects[sign.key] ?? now]))
+}
+
+/** Due at 0: needs no clock. */
+function dueOf(
+  sign: Sign,
+  input: DecideInput,
+  ledger: Ledger,
+  suspects: Readonly<Record<string, number>>,
+  timeoutAt: number,
+): Due {
+  const own = sign.afterMs === 'timeout' ? timeoutAt : sign.afterMs === 0 ? 0 : suspects[sign.key]! + sign.afterMs
+  if (sign.hopeless === 'always') return { sign, kind: sign.kind, at: own }
+  if (isTroubled(input, ledger)) return { sign, kind: 'surroundings', at: timeoutAt }
+  const isFirst = goodRelease(ledger, ledger.current?.release ?? null) === null
+  return { sign, kind: sign.kind, at: isFirst && sign.hopeless === 'no' ? timeoutAt : own }
+}
+
+/** The good release's pods suffer too. Not so after a hook of this release that the good one did not have: then it did it. */
+export function isTroubled(input: DecideInput, ledger: Ledger): boolean {
+  return input.health.troubled !== null && !changedHookRan(input, ledger)
+}
+
+function changedHookRan(input: DecideInput, ledger: Ledger): boolean {
+  const good = goodRelease(ledger, ledger.current?.release ?? null)
+  const release = good === null ? null : input.releases(good.release)
+  const known = new Set(release === null ? [] : hooksOf(release, 'sync', 0).map(hook => hook.hash))
+  return ledger.hooks.some(record => record.attempt === ledger.attempt?.number && !known.has(record.hash))
+}
+
+function stuckKind(input: DecideInput, ledger: Ledger): 'bad' | 'surroundings' {
+  return isTroubled(input, ledger) || !input.health.fresh ? 'surroundings' : 'bad'
+}
+
+/** No progress for the health timeout: the least healthy object says what is missing. */
+function stuckSign(input: DecideInput, attempt: Attempt): Sign {
+  const limit = minutes(input.app.rollout.healthTimeoutMs)
+  const stuck = input.health.objects.find(object => !object.settled || !object.there) ?? null
+  const pod = input.observed.pods.find(one => !one.ready && !one.terminating && one.attempt === attempt.number)
+  const log = pod?.containers.find(container => !container.ready)
+  const what = input.health.fresh ? (stuck?.message ?? '') : 'the newest order has not been obeyed'
+  return {
+    key: 'HealthTimeout',
+    sign: input.health.fresh ? 'HealthTimeout' : 'NotObeyed',
+    kind: 'bad',
+    afterMs: 'timeout',
+    hopeless: 'no',
+    message: `no progress for ${limit}${what === '' ? '' : `: ${what}`}`,
+    object: stuck?.ref ?? null,
+    pod: pod?.name ?? '',
+    container: log?.name ?? '',
+    reason: input.health.fresh ? 'HealthTimeout' : 'NotObeyed',
+    exitCode: null,
+    restarts: log?.restartCount ?? 0,
+    log: log?.lastLog.slice(-20) ?? [],
+    limit: `health timeout ${limit}`,
+  }
+}
+
+function verdictOf({ sign, kind }: Due, now: number): Verdict {
+  const { key: _key, afterMs: _after, hopeless: _hopeless, ...facts } = sign
+  return { ...facts, kind, at: now }
+}
+
+export function least(times: readonly number[]): number | null {
+  return times.length === 0 ? null : Math.min(...times)
+}

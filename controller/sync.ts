@@ -1,0 +1,335 @@
+// A decision and the world -> one step: the objects of the lowest wave that is not there and healthy, the prune, the heal, a preflight,
+// or nothing; and the ledger that is written with it. Levels only: taken again after a crash, it comes to the same end.
+import { type Manifest, type ObjectRef, refKey, refOf } from '../runtime/contract/manifest.js'
+import type { Application } from './application.js'
+import type { Applied, Observed } from './cluster/cluster.js'
+import { isFresh } from './health/assess.js'
+import {
+  type Attempt,
+  goodRelease,
+  type HookRun,
+  isRollingBack,
+  isUnderWay,
+  type Ledger,
+  type Phase,
+  type Step,
+} from './ledger.js'
+import type { Hook } from './release/hooks.js'
+import type { Release, ReleaseId } from './release.js'
+import { hooksOf, type Mode, planOf, planState, type PlanState } from './sync/plan.js'
+import { inTheWay, type Surplus } from './sync/surplus.js'
+
+/** What rollout.ts decided, as far as a step needs it. */
+export interface Aim {
+  readonly run: ReleaseId | 'leave' | 'delete'
+  readonly preflight: { readonly release: ReleaseId; readonly round: number } | null
+  /** After this pass, before the step. */
+  readonly ledger: Ledger
+  /** The ledger says something that is not written yet. */
+  readonly changed: boolean
+  /** Paused: nothing is touched. */
+  readonly frozen: boolean
+  /** Further waves may begin (not while a newer release is about to supersede). */
+  readonly waves: boolean
+  readonly heal: readonly Manifest[]
+  readonly prune: Surplus
+}
+
+export type SyncStep =
+  | { readonly kind: 'none' }
+  | {
+      readonly kind: 'preflight'
+      readonly release: ReleaseId
+      readonly round: number
+      readonly digests: Readonly<Record<string, string>>
+    }
+  | ApplyStep
+  | { readonly kind: 'prune'; readonly refs: readonly ObjectRef[]; readonly stopFirst: boolean }
+  /** The ledger alone. */
+  | { readonly kind: 'remember' }
+  /** End everything there. */
+  | { readonly kind: 'remove' }
+  /** Everything has ended, or was let go: nothing is remembered any more. */
+  | { readonly kind: 'forget' }
+
+export interface ApplyStep {
+  readonly kind: 'apply'
+  /** As they are sent, hooks among them under the name of this attempt, in order. */
+  readonly objects: readonly Manifest[]
+  readonly hooks: readonly Hook[]
+  readonly phase: Phase
+  readonly wave: number
+  readonly index: number
+  readonly of: number
+  readonly heal: boolean
+  /** refKeys of what is not there at all yet. */
+  readonly created: readonly string[]
+}
+
+export interface StepInput {
+  readonly app: Application
+  readonly decision: Aim
+  readonly releases: (id: ReleaseId) => Release | null
+  readonly observed: Observed
+  readonly now: number
+}
+
+export function nextStep(input: StepInput): SyncStep {
+  const { decision } = input
+  const { ledger, run } = decision
+  if (run === 'delete')
+    return input.observed.gone || ledger.deletion?.cascade === false || ledger.current === null
+      ? { kind: 'forget' }
+      : { kind: 'remove' }
+  if (decision.frozen) return remember(decision)
+  const release = run === 'leave' ? null : input.releases(run)
+  const wave = release === null ? null : waveStep(input, release)
+  if (wave !== null) return wave
+  const { objects, hooks } = decision.prune
+  if (objects.length + hooks.length > 0) return { kind: 'prune', refs: [...objects, ...hooks], stopFirst: false }
+  return preflightStep(input) ?? remember(decision)
+}
+
+function remember(decision: Aim): SyncStep {
+  return { kind: decision.changed ? 'remember' : 'none' }
+}
+
+function preflightStep(input: StepInput): SyncStep | null {
+  const { preflight, ledger } = input.decision
+  if (preflight === null) return null
+  const isAsked = ledger.preflight?.release === preflight.release && ledger.preflight.round === preflight.round
+  if (isAsked && !isLost(input)) return null
+  const ran = ledger.good.some(good => good.release === preflight.release)
+  return { kind: 'preflight', ...preflight, digests: ran ? (ledger.releases[preflight.release]?.digests ?? {}) : {} }
+}
+
+/** A question that the place does not have any more (its store was wiped) is asked again. */
+export const askAgainMs = 30_000
+
+function isLost({ decision, observed, now }: StepInput): boolean {
+  const record = decision.ledger.preflight
+  if (record?.state !== 'asked' || now - record.askedAt < askAgainMs || !isFresh(observed) || observed.silent !== null)
+    return false
+  return observed.preflight?.release !== record.release || observed.preflight.round !== record.round
+}
+
+/** How current's release is made to run. */
+export function modeOf(ledger: Ledger): Mode {
+  const attempt = ledger.attempt
+  if (attempt === null) return 'sync'
+  return isRollingBack(attempt) || attempt.release !== ledger.current?.release ? 'rollback' : attempt.mode
+}
+
+/** How far current's plan is. On an old report nothing counts as there: what was ordered since is not seen. */
+export function currentPlan(ledger: Ledger, release: Release, observed: Observed): PlanState {
+  const mode = modeOf(ledger)
+  const stages = planOf(release, mode, ledger.attempt?.number ?? 0, ledger.current?.fresh ?? 0)
+  const runs = ledger.current?.hookRuns ?? []
+  if (isFresh(observed) || stages.length === 0) return planState(stages, mode, observed, runs)
+  const ended = new Set(runs.filter(run => run.outcome !== 'running').map(run => refKey(run.ref)))
+  const at = stages.findIndex(
+    stage => stage.objects.length > 0 || stage.hooks.some(hook => !ended.has(refKey(refOf(hook.object)))),
+  )
+  const stage = stages[Math.max(at, 0)]!
+  return {
+    stages,
+    at: Math.max(at, 0),
+    missing: stage.objects,
+    missingHooks: stage.hooks.filter(hook => !ended.has(refKey(refOf(hook.object)))),
+  }
+}
+
+function waveStep(input: StepInput, release: Release): SyncStep | null {
+  const { decision, observed, now } = input
+  const { ledger } = decision
+  const failHooks = syncFailHooks(ledger, input.releases)
+  const state = currentPlan(ledger, release, observed)
+  const due = isUnderWay(ledger.attempt) || isRollingBack(ledger.attempt) ? dueStage(state, decision, observed, now) : null
+  if (due !== null)
+    return cleared(input, release, applyStep(state, due.heal, state.missing, [...state.missingHooks, ...failHooks], observed))
+  if (decision.heal.length > 0) return applyStep(state, true, decision.heal, failHooks, observed)
+  return failHooks.length > 0 ? applyStep(state, true, [], failHooks, observed) : null
+}
+
+/** The stage that comes next, if it may begin now; `heal` where it was ordered before and is not there. */
+function dueStage(state: PlanState, decision: Aim, observed: Observed, now: number): { readonly heal: boolean } | null {
+  if (state.at === null || state.missing.length + state.missingHooks.length === 0) return null
+  const applied = decision.ledger.current?.applied ?? null
+  if (applied === null) return { heal: false }
+  if (!isFresh(observed)) return null
+  if (state.at > applied.index) return decision.waves ? { heal: false } : null
+  return (decision.ledger.heal?.nextAt ?? 0) <= now ? { heal: true } : null
+}
+
+/** What stands in the way goes first, in a step of its own: stop-first. */
+function cleared(input: StepInput, release: Release, step: ApplyStep): SyncStep {
+  const { ledger } = input.decision
+  const refs = inTheWay(step.objects, { ledger, releases: input.releases, release })
+  const going = new Set((ledger.current?.pruning ?? []).map(refKey))
+  const left = refs.filter(ref => !going.has(refKey(ref)))
+  return left.length > 0 ? { kind: 'prune', refs: left, stopFirst: true } : step
+}
+
+function applyStep(
+  state: PlanState,
+  heal: boolean,
+  objects: readonly Manifest[],
+  hooks: readonly Hook[],
+  observed: Observed,
+): ApplyStep {
+  const index = state.at ?? state.stages.length - 1
+  const stage = state.stages[index]
+  const all = [...objects, ...hooks.map(hook => hook.object)]
+  const live = new Set(observed.objects.map(object => refKey(object.ref)))
+  return {
+    kind: 'apply',
+    objects: all,
+    hooks,
+    phase: stage?.phase ?? 'Sync',
+    wave: stage?.wave ?? 0,
+    index: Math.max(index, 0),
+    of: state.stages.length,
+    heal,
+    created: all.map(object => refKey(refOf(object))).filter(key => !live.has(key)),
+  }
+}
+
+/** Begun once a verdict stands, and waited for by nobody. */
+function syncFailHooks(ledger: Ledger, releases: StepInput['releases']): readonly Hook[] {
+  const attempt = ledger.attempt
+  if (attempt === null || attempt.verdict === null || attempt.mode !== 'sync' || attempt.release === null) return []
+  const release = releases(attempt.release)
+  if (release === null) return []
+  const begun = new Set(ledger.current?.hookRuns.map(run => refKey(run.ref)))
+  return hooksOf(release, 'sync', attempt.number).filter(
+    hook => hook.phase === 'SyncFail' && !begun.has(refKey(refOf(hook.object))),
+  )
+}
+
+/** 2 s, 6 s, 18 s ... 5 min (Argo CD's self-heal back-off). */
+export function healBackoff(failures: number): number {
+  return Math.min(2000 * 3 ** failures, 300_000)
+}
+
+/** The ledger that is written with the step. */
+export function afterStep(ledger: Ledger, step: SyncStep, now: number): Ledger {
+  switch (step.kind) {
+    case 'none':
+    case 'forget':
+      return ledger
+    case 'remember':
+    case 'remove':
+      return bumped(ledger)
+    case 'preflight':
+      return bumped(asked(ledger, step.release, step.round, now))
+    case 'apply':
+      return bumped(applied(ledger, step, now))
+    case 'prune':
+      return bumped(pruned(ledger, step.refs, step.stopFirst, now))
+    default:
+      return step satisfies never
+  }
+}
+
+function bumped(ledger: Ledger): Ledger {
+  return { ...ledger, version: ledger.version + 1 }
+}
+
+function asked(ledger: Ledger, release: ReleaseId, round: number, now: number): Ledger {
+  const before = ledger.preflight
+  const failures = before?.release === release ? before.failures : 0
+  const message = failures > 0 ? (before?.message ?? '') : ''
+  return { ...ledger, preflight: { release, round, askedAt: now, answeredAt: 0, state: 'asked', message, retryAt: 0, failures } }
+}
+
+function applied(ledger: Ledger, step: ApplyStep, now: number): Ledger {
+  const { current, attempt } = ledger
+  if (current === null || attempt === null) return ledger
+  const keys = new Set(current.owned.map(refKey))
+  const added = step.objects.map(refOf).filter(ref => !keys.has(refKey(ref)))
+  const createdBy = { ...current.createdBy }
+  for (const ref of added) createdBy[refKey(ref)] = step.created.includes(refKey(ref)) ? attempt.number : 0
+  const sent = new Set(step.objects.map(object => refKey(refOf(object))))
+  const next = {
+    ...current,
+    owned: [...current.owned, ...added],
+    createdBy,
+    applied: step.heal ? current.applied : { phase: step.phase, wave: step.wave, index: step.index, of: step.of },
+    hookRuns: withRuns(current.hookRuns, step, attempt.number, now),
+    pruning: current.pruning.filter(ref => !sent.has(refKey(ref))),
+    refused: [],
+  }
+  const heal = step.heal
+    ? { failures: (ledger.heal?.failures ?? 0) + 1, nextAt: now + healBackoff(ledger.heal?.failures ?? 0) }
+    : ledger.heal
+  return { ...ledger, current: next, heal, attempt: step.heal ? attempt : onWave(attempt, step, now) }
+}
+
+function withRuns(runs: readonly HookRun[], step: ApplyStep, attempt: number, now: number): readonly HookRun[] {
+  const begun = step.hooks.map(hook => ({
+    key: hook.key,
+    ref: refOf(hook.object),
+    attempt,
+    phase: hook.phase,
+    wave: hook.wave,
+    hash: hook.hash,
+    reversible: hook.reversible,
+    interruptible: hook.interruptible,
+    policies: hook.policies,
+    startedAt: now,
+    outcome: 'running' as const,
+  }))
+  const again = new Set(begun.map(run => refKey(run.ref)))
+  return [...runs.filter(run => !again.has(refKey(run.ref))), ...begun]
+}
+
+function onWave(attempt: Attempt, step: ApplyStep, now: number): Attempt {
+  const { phase, wave, index, of } = step
+  const next: Step = attempt.step.name === 'RollingBack' ? attempt.step : { name: 'Syncing', phase, wave, index: index + 1, of }
+  const message = `${phase} wave ${index + 1} of ${of}: ${step.objects.length} ${step.objects.length === 1 ? 'object' : 'objects'}`
+  return {
+    ...attempt,
+    step: next,
+    message: attempt.step.name === 'RollingBack' ? attempt.message : message,
+    moves: [...attempt.moves, { at: now, step: next.name, message }],
+    clocks: { ...attempt.clocks, stageAt: now },
+    progress: { ...attempt.progress, at: now, waves: attempt.progress.waves + 1 },
+    counts: { ...attempt.counts, changed: attempt.counts.changed + step.objects.length },
+  }
+}
+
+function pruned(ledger: Ledger, refs: readonly ObjectRef[], stopFirst: boolean, now: number): Ledger {
+  const { current, attempt } = ledger
+  if (current === null || attempt === null) return ledger
+  const gone = new Set(refs.map(refKey))
+  const message = stopFirst
+    ? `stop-first: ${refs.length} removed before their ports and routes are taken`
+    : `${refs.length} pruned`
+  return {
+    ...ledger,
+    current: {
+      ...current,
+      owned: current.owned.filter(ref => !gone.has(refKey(ref))),
+      hookRuns: current.hookRuns.filter(run => !gone.has(refKey(run.ref)) || run.attempt === attempt.number),
+      pruning: [...current.pruning, ...refs],
+    },
+    attempt: {
+      ...attempt,
+      moves: [...attempt.moves, { at: now, step: attempt.step.name, message }],
+      counts: { ...attempt.counts, pruned: attempt.counts.pruned + refs.length },
+    },
+  }
+}
+
+/** What the place answered to an apply: refusals are signs; what was there before us is not ours to remove when going back. */
+export function afterApplied(ledger: Ledger, results: readonly Applied[]): Ledger {
+  const current = ledger.current
+  const refused = results.filter(one => one.result === 'refused').map(one => ({ ref: one.ref, message: one.message }))
+  if (current === null || refused.length === 0) return ledger
+  return { ...ledger, version: ledger.version + 1, current: { ...current, refused } }
+}
+
+/** The release that a rollback of current would go to; null where there is none. */
+export function fallback(ledger: Ledger): ReleaseId | null {
+  return goodRelease(ledger, ledger.current?.release ?? null)?.release ?? null
+}

@@ -1,0 +1,91 @@
+// A release as the stages in which it is applied: phase by phase, wave by wave, objects and hooks of one wave together.
+import { manifestHash } from '../../runtime/contract/hash.js'
+import { type Manifest, refKey, refOf } from '../../runtime/contract/manifest.js'
+import type { Observed } from '../cluster/cluster.js'
+import { isSettled, objectHealth } from '../health/rules.js'
+import type { HookRun, Phase } from '../ledger.js'
+import { type Hook, hookOf, hookPhases, isRollbackHook, isSkipped, rollbackPhases, waveOf } from '../release/hooks.js'
+import { asSent, ordinaryObjects, staysForward } from '../release/sent.js'
+import type { Release } from '../release.js'
+import { byKind } from './order.js'
+
+/** `sync`: all; `rollback`: no hooks but those marked for it, and what must not go back is left; `adopt`: it runs already, no hooks. */
+export type Mode = 'sync' | 'rollback' | 'adopt'
+
+export interface Stage {
+  readonly phase: Phase
+  readonly wave: number
+  /** As they are sent. */
+  readonly objects: readonly Manifest[]
+  readonly hooks: readonly Hook[]
+}
+
+/** How far a plan is, read off the world. */
+export interface PlanState {
+  readonly stages: readonly Stage[]
+  /** The first stage that is not there and healthy; null when all are. */
+  readonly at: number | null
+  /** Of that stage: what is not there (missing or different). */
+  readonly missing: readonly Manifest[]
+  readonly missingHooks: readonly Hook[]
+}
+
+const phaseOrder: readonly Phase[] = ['PreSync', 'Sync', 'PostSync']
+
+export function planOf(release: Release, mode: Mode, attempt: number, fresh: number): readonly Stage[] {
+  const stages = new Map<string, { phase: Phase; wave: number; objects: Manifest[]; hooks: Hook[] }>()
+  const stage = (phase: Phase, wave: number) => {
+    const key = `${phase}/${wave}`
+    const found = stages.get(key) ?? { phase, wave, objects: [], hooks: [] }
+    stages.set(key, found)
+    return found
+  }
+  for (const object of ordinaryObjects(release)) stage('Sync', waveOf(object)).objects.push(asSent(object, fresh))
+  for (const hook of hooksOf(release, mode, attempt)) {
+    if (phaseOrder.includes(hook.phase)) stage(hook.phase, hook.wave).hooks.push({ ...hook, object: asSent(hook.object, fresh) })
+  }
+  const order = (phase: Phase) => phaseOrder.indexOf(phase)
+  const sorted = [...stages.values()].sort((a, b) => order(a.phase) - order(b.phase) || a.wave - b.wave)
+  return sorted.map(one => ({ ...one, objects: one.objects.toSorted(byKind) }))
+}
+
+export function hooksOf(release: Release, mode: Mode, attempt: number): readonly Hook[] {
+  if (mode === 'adopt') return []
+  return release.objects.flatMap(object => {
+    if (isSkipped(object)) return []
+    const onRollback = isRollbackHook(object)
+    if (onRollback !== (mode === 'rollback')) return []
+    const phases = onRollback ? rollbackPhases(object) : hookPhases(object)
+    return phases.map(phase => hookOf(object, phase, attempt))
+  })
+}
+
+export function planState(stages: readonly Stage[], mode: Mode, observed: Observed, runs: readonly HookRun[]): PlanState {
+  const live = new Map(observed.objects.map(object => [refKey(object.ref), object]))
+  const isThere = (object: Manifest) => {
+    const found = live.get(refKey(refOf(object)))
+    return found !== undefined && (found.hash === manifestHash(object) || (mode === 'rollback' && staysForward(object)))
+  }
+  for (const [at, stage] of stages.entries()) {
+    const missing = stage.objects.filter(object => !isThere(object))
+    const missingHooks = stage.hooks.filter(hook => !hasRun(hook, runs) && !live.has(refKey(refOf(hook.object))))
+    const healthy = stage.objects.every(object =>
+      isSettled(objectHealth(object, live.get(refKey(refOf(object)))?.status ?? null)),
+    )
+    const hooked = stage.hooks.every(hook => hasSucceeded(hook, runs))
+    if (missing.length > 0 || missingHooks.length > 0 || !healthy || !hooked) return { stages, at, missing, missingHooks }
+  }
+  return { stages, at: null, missing: [], missingHooks: [] }
+}
+
+function hasRun(hook: Hook, runs: readonly HookRun[]): boolean {
+  return runs.some(run => isRunOf(run, hook) && run.outcome !== 'running')
+}
+
+function hasSucceeded(hook: Hook, runs: readonly HookRun[]): boolean {
+  return runs.some(run => isRunOf(run, hook) && run.outcome === 'succeeded')
+}
+
+function isRunOf(run: HookRun, hook: Hook): boolean {
+  return run.key === hook.key && refKey(run.ref) === refKey(refOf(hook.object))
+}
