@@ -50,7 +50,12 @@ export interface ApplicationView {
   readonly paused: { readonly by: string; readonly at: string; readonly reason: string } | null
   readonly pinned: { readonly to: string; readonly by: string; readonly at: string } | null
   /** Asked for by a person and not yet consumed, oldest first. */
-  readonly requests: readonly { readonly id: string; readonly kind: 'sync' | 'rollback' | 'retry'; readonly by: string; readonly at: string }[]
+  readonly requests: readonly {
+    readonly id: string
+    readonly kind: 'sync' | 'rollback' | 'retry'
+    readonly by: string
+    readonly at: string
+  }[]
   readonly why: WhyView
   readonly policy: {
     readonly automated: boolean

@@ -1,0 +1,324 @@
+// Every declared application with its ledger and what the last pass saw of it: in memory, written through to the store.
+// The one writer of status: what a pass found and did is recorded here, and nowhere else.
+import { refKey } from '../runtime/contract/manifest.js'
+import type { Manifest } from '../runtime/contract/manifest.js'
+import { contentHash } from '../runtime/contract/hash.js'
+import { failpoint } from '../runtime/failpoint.js'
+import { type Application, type Declared, parseApplication } from './application.js'
+import type { Fault } from './fields.js'
+import { type Actor, type Attempt, type Ledger, namedReleases, newLedger } from './ledger.js'
+import type { Pass, Prepared } from './reconcile.js'
+import type { Release, ReleaseId } from './release.js'
+import type { Store, StoredApplication } from './store/store.js'
+import type { ApplicationView, EventView } from './view.js'
+import { applicationView, eventsBetween, type Facts, waitingClause } from './views.js'
+
+export interface Entry {
+  readonly stored: StoredApplication
+  readonly app: Application
+  readonly ledger: Ledger
+  /** Version of the ledger that the place was last given; -1 = not known. */
+  readonly placed: number
+  readonly pass: Pass | null
+  /** The last pass could not be made: what stood in the way, since when (ms since 1970). */
+  readonly failure: { readonly since: number; readonly message: string } | null
+}
+
+export interface ApplicationsOptions {
+  readonly store: Store
+  readonly now: () => number
+  /** 16 random hex digits and more. */
+  readonly randomHex: (bytes: number) => string
+  readonly declared: Omit<Declared, 'uid' | 'parent'>
+}
+
+export type Change =
+  | { readonly type: 'application'; readonly name: string }
+  | { readonly type: 'removed'; readonly name: string }
+  | { readonly type: 'event'; readonly event: EventView }
+
+export class InvalidApplicationError extends Error {
+  override name = 'InvalidApplicationError'
+  readonly faults: readonly Fault[]
+  constructor(faults: readonly Fault[]) {
+    super(faults.map(fault => `${fault.pointer}: ${fault.message}`).join('; '))
+    this.faults = faults
+  }
+}
+
+/** INVARIANTS: passes and acts on one application happen one after the other; memory never runs behind what a place was told. */
+export class Applications {
+  readonly #options: ApplicationsOptions
+  readonly #entries = new Map<string, Entry>()
+  readonly #turns = new Map<string, Promise<unknown>>()
+  readonly #owners = new Map<string, Map<string, string>>()
+  readonly #listeners = new Set<(change: Change) => void>()
+  readonly #shown = new Map<string, string>()
+
+  constructor(options: ApplicationsOptions) {
+    this.#options = options
+  }
+
+  /** From the store; what a newer Slipway wrote and this one cannot read is named and left alone. */
+  load(): readonly string[] {
+    const { store } = this.#options
+    this.#entries.clear()
+    return store.applications().flatMap(stored => {
+      const parsed = this.#parse(stored.manifest, stored.uid, stored.parent)
+      if (parsed.application === null)
+        return [`application ${stored.name}: ${parsed.faults.map(fault => `${fault.pointer}: ${fault.message}`).join('; ')}`]
+      this.#set(stored.name, {
+        stored,
+        app: parsed.application,
+        ledger: this.#ledgerOf(parsed.application),
+        placed: -1,
+        pass: null,
+        failure: null,
+      })
+      return []
+    })
+  }
+
+  names(): readonly string[] {
+    return [...this.#entries.keys()]
+  }
+
+  get(name: string): Entry | null {
+    return this.#entries.get(name) ?? null
+  }
+
+  all(): readonly Entry[] {
+    return [...this.#entries.values()]
+  }
+
+  onChange(listener: (change: Change) => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  /** Which application runs this object at the place, if it is another. */
+  ownerOf(place: string, key: string, except: string): string | null {
+    const owner = this.#owners.get(place)?.get(key) ?? null
+    return owner === except ? null : owner
+  }
+
+  /** Creates or replaces the declaration. Throws InvalidApplicationError with every fault. */
+  async declare(
+    manifest: unknown,
+    by: Actor,
+    parent: string | null,
+    dryRun: boolean,
+  ): Promise<{ readonly app: Application; readonly result: 'created' | 'changed' | 'unchanged' }> {
+    const name = nameIn(manifest)
+    return this.#inTurn(name, async () => {
+      const { store, now, randomHex } = this.#options
+      const before = this.#entries.get(name)
+      const uid = before?.stored.uid ?? randomHex(8)
+      const keptParent = parent ?? before?.stored.parent ?? null
+      const parsed = this.#parse(manifest, uid, keptParent)
+      if (parsed.application === null) throw new InvalidApplicationError(parsed.faults)
+      const result =
+        before === undefined ? 'created' : contentHash(before.stored.manifest) === contentHash(manifest) ? 'unchanged' : 'changed'
+      if (dryRun || result === 'unchanged') return { app: parsed.application, result }
+      const stored: StoredApplication = {
+        name,
+        uid,
+        manifest: manifest as Manifest,
+        parent: keptParent,
+        generation: (before?.stored.generation ?? 0) + 1,
+        createdAt: before?.stored.createdAt ?? now(),
+        by,
+      }
+      await store.putApplication(stored)
+      const moved = before !== undefined && before.app.destination.place !== parsed.application.destination.place
+      const kept =
+        before === undefined || moved
+          ? { ledger: this.#ledgerOf(parsed.application), placed: -1, pass: null, failure: null }
+          : before
+      this.#set(name, { ...kept, stored, app: parsed.application })
+      this.#tell({ type: 'application', name })
+      return { app: parsed.application, result }
+    })
+  }
+
+  /** Changes the ledger as a person asked; resolves once it is stored. Null: there is no such application. */
+  async act(name: string, change: (ledger: Ledger, entry: Entry) => Ledger): Promise<Ledger | null> {
+    return this.#inTurn(name, async () => {
+      const entry = this.#entries.get(name)
+      if (entry === undefined) return null
+      const ledger = change(entry.ledger, entry)
+      if (ledger === entry.ledger) return ledger
+      await this.#options.store.putLedger(ledger)
+      this.#set(name, { ...entry, ledger })
+      this.#tell({ type: 'application', name })
+      return ledger
+    })
+  }
+
+  /** A pass's turn; null where the application is gone by now. */
+  async inTurn<T>(name: string, pass: (entry: Entry) => Promise<T>): Promise<T | null> {
+    return this.#inTurn(name, async () => {
+      const entry = this.#entries.get(name)
+      return entry === undefined ? null : pass(entry)
+    })
+  }
+
+  /** What the ledger names must be kept before anything else says so; an attempt's line of history is known by its number. */
+  async prepare({ app, candidate, decision, ledger }: Prepared): Promise<void> {
+    const { store } = this.#options
+    if (candidate?.kind === 'release' && ledger.releases[candidate.release.id] !== undefined)
+      await store.putRelease(app.name, candidate.release)
+    failpoint('controller.release.stored')
+    for (const attempt of decision.ended) await store.putAttempt(app.name, attempt)
+    failpoint('controller.history.stored')
+  }
+
+  async record(pass: Pass): Promise<void> {
+    const { store } = this.#options
+    const { app, before, ledger, step } = pass
+    const entry = this.#entries.get(app.name)
+    if (entry === undefined) return
+    failpoint('controller.place.written')
+    if (step.kind === 'forget') return this.#forget(app.name)
+    const placed = step.kind === 'none' ? entry.placed : ledger.version
+    this.#set(app.name, { ...entry, ledger, placed, pass, failure: null })
+    if (store.ledger(app.name, app.destination.place)?.version !== ledger.version && ledger.version > 1)
+      await store.putLedger(ledger)
+    failpoint('controller.ledger.stored')
+    for (const event of eventsBetween(before, ledger, pass.decision.ended)) await this.tellEvent(event)
+    await this.#dropReleases(app.name, ledger)
+    this.#tellIfChanged(app.name)
+  }
+
+  failed(name: string, message: string): void {
+    const entry = this.#entries.get(name)
+    if (entry === undefined) return
+    this.#set(name, { ...entry, failure: { since: entry.failure?.since ?? this.#options.now(), message } })
+    this.#tellIfChanged(name)
+  }
+
+  async tellEvent(event: EventView): Promise<void> {
+    await this.#options.store.event(event)
+    this.#tell({ type: 'event', event })
+  }
+
+  release(app: Application, id: ReleaseId): Release | null {
+    return this.#options.store.release(app.name, id)
+  }
+
+  /** Newest first; what is under way stands first. */
+  history(name: string): readonly Attempt[] {
+    const ledger = this.#entries.get(name)?.ledger
+    const live = [ledger?.trying, ledger?.attempt].filter(attempt => attempt != null)
+    const numbers = new Set(live.map(attempt => attempt.number))
+    return [...live, ...this.#options.store.history(name).filter(attempt => !numbers.has(attempt.number))].sort(
+      (a, b) => b.number - a.number,
+    )
+  }
+
+  view(name: string): ApplicationView | null {
+    const entry = this.#entries.get(name)
+    return entry === undefined ? null : applicationView(this.#facts(entry))
+  }
+
+  #facts({ app, ledger, pass, failure }: Entry): Facts {
+    const health = pass?.health
+    const silent = pass?.observed.silent ?? null
+    return {
+      app,
+      ledger,
+      candidate: pass?.candidate ?? null,
+      silent: silent ?? (failure === null ? null : { since: failure.since, message: failure.message }),
+      health: { status: health?.status ?? 'Unknown', message: health?.message ?? 'not looked at yet' },
+      ready: health === undefined || health.pods.wanted === 0 ? '' : `${health.pods.ready} of ${health.pods.wanted} ready`,
+      drifted:
+        health !== undefined && health.fresh && ledger.attempt?.outcome != null && health.objects.some(object => !object.there),
+      waiting: pass === null ? '' : waitingClause(pass.decision.why, ledger, this.#options.now()),
+      services: this.all().flatMap(entry =>
+        (entry.pass?.observed.objects ?? []).map(object => object.ref).filter(ref => ref.kind === 'Service'),
+      ),
+      now: this.#options.now(),
+    }
+  }
+
+  async #forget(name: string): Promise<void> {
+    await this.#options.store.removeApplication(name)
+    const place = this.#entries.get(name)?.app.destination.place ?? ''
+    this.#own(place, name, [])
+    this.#entries.delete(name)
+    this.#shown.delete(name)
+    this.#tell({ type: 'removed', name })
+  }
+
+  /** Releases that nothing names any more. */
+  async #dropReleases(name: string, ledger: Ledger): Promise<void> {
+    const named = namedReleases(ledger)
+    for (const id of this.#options.store.releases(name))
+      if (!named.has(id) && ledger.releases[id] === undefined) await this.#options.store.removeRelease(name, id)
+  }
+
+  #set(name: string, entry: Entry): void {
+    this.#entries.set(name, entry)
+    this.#own(entry.app.destination.place, name, entry.ledger.current?.owned.map(refKey) ?? [])
+  }
+
+  #own(place: string, name: string, keys: readonly string[]): void {
+    let owners = this.#owners.get(place)
+    if (owners === undefined) this.#owners.set(place, (owners = new Map()))
+    for (const [key, owner] of owners) if (owner === name) owners.delete(key)
+    for (const key of keys) owners.set(key, name)
+  }
+
+  #ledgerOf(app: Application): Ledger {
+    const stored = this.#options.store.ledger(app.name, app.destination.place)
+    if (stored !== null && stored.application.uid === app.uid) return stored
+    return newLedger({ name: app.name, uid: app.uid }, app.destination.place, this.#options.randomHex(16))
+  }
+
+  #parse(manifest: unknown, uid: string, parent: string | null) {
+    return parseApplication(manifest, { ...this.#options.declared, uid, parent })
+  }
+
+  #tell(change: Change): void {
+    for (const listener of this.#listeners) listener(change)
+  }
+
+  /** Times pass by themselves: a view that differs in nothing else is not told again. */
+  #tellIfChanged(name: string): void {
+    const view = this.view(name)
+    if (view === null) return
+    const { state, short, attempt, release, candidate, health, stale, paused, pinned, requests } = view
+    const shown = JSON.stringify([
+      state,
+      short,
+      attempt?.number,
+      attempt?.step,
+      attempt?.message,
+      release?.id,
+      candidate?.commit,
+      health,
+      stale?.message,
+      paused,
+      pinned,
+      requests,
+    ])
+    if (this.#shown.get(name) === shown) return
+    this.#shown.set(name, shown)
+    this.#tell({ type: 'application', name })
+  }
+
+  async #inTurn<T>(name: string, act: () => Promise<T>): Promise<T> {
+    const turn = (this.#turns.get(name) ?? Promise.resolve()).then(act, act)
+    const settled = turn.catch(() => undefined)
+    this.#turns.set(name, settled)
+    void settled.then(() => {
+      if (this.#turns.get(name) === settled) this.#turns.delete(name)
+    })
+    return turn
+  }
+}
+
+function nameIn(manifest: unknown): string {
+  const name = (manifest as { metadata?: { name?: unknown } } | null)?.metadata?.name
+  return typeof name === 'string' ? name : ''
+}

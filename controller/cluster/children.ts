@@ -1,0 +1,78 @@
+// An application whose manifests are Applications: those go to the controller, everything else to the place. One more `Cluster`.
+import type { ObservedObject } from '../../runtime/contract/documents.js'
+import { manifestHash } from '../../runtime/contract/hash.js'
+import type { Manifest, ObjectRef } from '../../runtime/contract/manifest.js'
+import { refKey, refOf } from '../../runtime/contract/manifest.js'
+import { type Application, isApplication } from '../application.js'
+import type { Applied, Cluster } from './cluster.js'
+
+/** Where child applications are declared: the controller itself. */
+export interface Children {
+  /** Manifests that this application has declared, as they were given. */
+  declaredBy(parent: string): readonly Manifest[]
+  declare(manifest: Manifest, parent: Application): Promise<'created' | 'changed' | 'unchanged'>
+  /** Takes the declaration back; what it runs ends only where its own deletion policy says so. */
+  withdraw(ref: ObjectRef, parent: Application): Promise<void>
+}
+
+export function withChildren(cluster: Cluster, children: Children): Cluster {
+  return {
+    ...cluster,
+    async observe(app, signal) {
+      const observed = await cluster.observe(app, signal)
+      return { ...observed, objects: [...observed.objects, ...children.declaredBy(app.name).map(observedChild)] }
+    },
+    preflight: (app, release, round, order, signal) =>
+      cluster.preflight(
+        app,
+        { ...release, objects: release.objects.filter(object => !isApplication(object)) },
+        round,
+        order,
+        signal,
+      ),
+    async apply(app, objects, order, signal) {
+      const applied = await cluster.apply(
+        app,
+        objects.filter(object => !isApplication(object)),
+        order,
+        signal,
+      )
+      const declared: Applied[] = []
+      for (const child of objects.filter(isApplication)) declared.push(await declareChild(child, app, children))
+      return [...applied, ...declared]
+    },
+    async prune(app, refs, order, signal) {
+      const isChild = childrenOf(children.declaredBy(app.name))
+      const pruned = await cluster.prune(
+        app,
+        refs.filter(ref => !isChild(ref)),
+        order,
+        signal,
+      )
+      for (const ref of refs.filter(isChild)) await children.withdraw(ref, app)
+      return [...pruned, ...refs.filter(isChild).map(ref => ({ ref, result: 'pruned' as const, message: '' }))]
+    },
+    async remove(app, order, signal) {
+      for (const child of children.declaredBy(app.name)) await children.withdraw(refOf(child), app)
+      await cluster.remove(app, order, signal)
+    },
+  }
+}
+
+async function declareChild(child: Manifest, parent: Application, children: Children): Promise<Applied> {
+  try {
+    return { ref: refOf(child), result: await children.declare(child, parent), message: '' }
+  } catch (error) {
+    return { ref: refOf(child), result: 'refused', message: (error as Error).message }
+  }
+}
+
+/** A child has no health for its parent (release.md, "What people see"): there is as good as healthy. */
+function observedChild(manifest: Manifest): ObservedObject {
+  return { ref: refOf(manifest), uid: '', hash: manifestHash(manifest), status: {}, attempt: 0 }
+}
+
+function childrenOf(manifests: readonly Manifest[]): (ref: ObjectRef) => boolean {
+  const keys = new Set(manifests.map(manifest => refKey(refOf(manifest))))
+  return ref => keys.has(refKey(ref))
+}

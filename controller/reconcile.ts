@@ -1,0 +1,118 @@
+// One pass over one application, top to bottom: observe, assess, decide, one step, record. The product's sentence.
+import { assess, type Health } from './health/assess.js'
+import type { Application } from './application.js'
+import type { Applied, Cluster, Observed, Order } from './cluster/cluster.js'
+import { type Ledger, newerLedger } from './ledger.js'
+import type { Candidate, Release, ReleaseId } from './release.js'
+import { decide, type Decision } from './rollout.js'
+import { afterApplied, afterStep, nextStep, type SyncStep } from './sync.js'
+
+export interface World {
+  readonly now: () => number
+  /** The last one recorded; a new one for an application that has none. */
+  readonly ledger: (app: Application) => Ledger
+  /** What the newest revision renders to; null while nothing is known of it yet. */
+  readonly candidate: (app: Application, ledger: Ledger, signal: AbortSignal) => Promise<Candidate | null>
+  readonly cluster: (app: Application) => Cluster
+  readonly release: (app: Application, id: ReleaseId) => Release | null
+  /** Version of the ledger that lies with the place; -1 = not known. */
+  readonly placed: (app: Application) => number
+  /** Before the step: releases that the ledger names, attempts that ended. */
+  readonly prepare: (pass: Prepared, signal: AbortSignal) => Promise<void>
+  /** After the step: ledger, events, view. The one writer of status. */
+  readonly record: (pass: Pass, signal: AbortSignal) => Promise<void>
+}
+
+export interface Prepared {
+  readonly app: Application
+  readonly now: number
+  readonly before: Ledger
+  readonly candidate: Candidate | null
+  readonly observed: Observed
+  readonly health: Health
+  readonly decision: Decision
+  readonly step: SyncStep
+  /** As it is written with the step. */
+  readonly ledger: Ledger
+}
+
+export interface Pass extends Prepared {
+  readonly applied: readonly Applied[]
+}
+
+export async function reconcile(app: Application, world: World, signal: AbortSignal): Promise<Pass> {
+  const now = world.now()
+  const cluster = world.cluster(app)
+  const observed = await cluster.observe(app, signal)
+  const before = newerLedger(world.ledger(app), observed.ledger) ?? world.ledger(app)
+  const candidate = await world.candidate(app, before, signal)
+  const releases = releasesOf(app, candidate, world)
+  const health = assess({ app, release: before.current && releases(before.current.release), ledger: before, observed, now })
+  const decision = decide({ app, ledger: before, candidate, releases, observed, health, now })
+  const step = orRemember(nextStep({ app, decision, releases, observed, now }), decision.ledger, observed, world.placed(app))
+  const ledger = afterStep(decision.ledger, step, now)
+  const prepared = { app, now, before, candidate, observed, health, decision, step, ledger }
+  await world.prepare(prepared, signal)
+  const applied = await take(step, app, cluster, orderOf(ledger), releases, signal)
+  const pass = { ...prepared, applied, ledger: afterApplied(ledger, applied) }
+  await world.record(pass, signal)
+  return pass
+}
+
+/** The place holds an older ledger than we do (a person asked for something, or a write was lost): it is given ours. */
+function orRemember(step: SyncStep, ledger: Ledger, observed: Observed, placed: number): SyncStep {
+  const known = Math.max(placed, observed.ledger?.version ?? -1)
+  return step.kind === 'none' && ledger.current !== null && ledger.version > known ? { kind: 'remember' } : step
+}
+
+/** Kept releases, and the candidate's own before it is kept. */
+function releasesOf(app: Application, candidate: Candidate | null, world: World): (id: ReleaseId) => Release | null {
+  return id => (candidate?.kind === 'release' && candidate.release.id === id ? candidate.release : world.release(app, id))
+}
+
+/** What the write carries: the attempt and release that current belongs to, its digests, and the ledger of the same moment. */
+function orderOf(ledger: Ledger): Order {
+  const { current, attempt } = ledger
+  const known = current === null ? undefined : ledger.releases[current.release]
+  return {
+    attempt: attempt?.number ?? 0,
+    release: current?.release ?? null,
+    commit: known?.revision.commit ?? '',
+    digests: known?.digests ?? {},
+    ledger,
+    fresh: current?.fresh ?? 0,
+  }
+}
+
+async function take(
+  step: SyncStep,
+  app: Application,
+  cluster: Cluster,
+  order: Order,
+  releases: (id: ReleaseId) => Release | null,
+  signal: AbortSignal,
+): Promise<readonly Applied[]> {
+  switch (step.kind) {
+    case 'none':
+    case 'forget':
+      return []
+    case 'remember':
+      await cluster.remember(app, order, signal)
+      return []
+    case 'preflight': {
+      const release = releases(step.release)
+      if (release === null) throw new Error(`${app.name}: release ${step.release} is to be tried and is not kept`)
+      await cluster.preflight(app, release, step.round, { ...order, digests: step.digests }, signal)
+      return []
+    }
+    case 'apply':
+      return cluster.apply(app, step.objects, order, signal)
+    case 'prune':
+      return cluster.prune(app, step.refs, order, signal)
+    case 'remove':
+      await cluster.remove(app, order, signal)
+      return []
+    default:
+      return step satisfies never
+  }
+}

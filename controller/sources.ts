@@ -1,0 +1,147 @@
+// From an application to its candidate: the tip that the poll knows, its tree, its render; and what speaks against it among the
+// other applications. Git and renderer come in as arguments; a pass never waits for the network.
+import { refKey, refOf, refText } from '../runtime/contract/manifest.js'
+import { type Application, isApplication, parseApplication, type Declared } from './application.js'
+import type { Ledger } from './ledger.js'
+import type { Candidate, CommitSha, GitTree, Rejection, Release, Revision, Stale } from './release.js'
+
+/** What is known of one (repository, ref), as controller/git has it. Times are ms since 1970; 0 for never. */
+export interface Tip {
+  readonly tip: CommitSha | null
+  readonly seenAt: number
+  readonly pushedAt: number
+  readonly staleSince: number
+  readonly error: { readonly reason: string; readonly message: string; readonly transient: boolean } | null
+}
+
+export interface SourcesOptions {
+  readonly tip: (url: string, ref: string) => Tip | null
+  readonly revisionOf: (
+    url: string,
+    commit: CommitSha,
+  ) => Promise<Pick<Revision, 'commit' | 'subject' | 'author' | 'committedAt'>>
+  /** Throws an error with a `reason` where the path cannot be read. */
+  readonly treeAt: (url: string, commit: CommitSha, path: string) => Promise<GitTree>
+  readonly candidateOf: (
+    request: { readonly application: Application; readonly revision: Revision; readonly tree: GitTree; readonly salt: string },
+    signal: AbortSignal,
+  ) => Promise<Candidate>
+  /** The application that runs this object at the place, if it is another. */
+  readonly ownerOf: (place: string, key: string, except: string) => string | null
+  readonly declared: Declared
+}
+
+interface Known {
+  readonly app: Application
+  readonly tip: CommitSha
+  readonly salt: string
+  readonly candidate: Candidate
+}
+
+export interface Sources {
+  candidate(app: Application, ledger: Ledger, signal: AbortSignal): Promise<Candidate | null>
+  forget(name: string): void
+}
+
+export function createSources(options: SourcesOptions): Sources {
+  const known = new Map<string, Known>()
+
+  /** The same tip and declaration give the same candidate: nothing is read again. A render that may go otherwise next time is. */
+  async function rendered(
+    app: Application,
+    tip: Tip & { readonly tip: CommitSha },
+    salt: string,
+    signal: AbortSignal,
+  ): Promise<Candidate> {
+    const before = known.get(app.name)
+    if (
+      before !== undefined &&
+      before.app === app &&
+      before.tip === tip.tip &&
+      before.salt === salt &&
+      !isTransient(before.candidate)
+    )
+      return before.candidate
+    const candidate = await read(app, tip, salt, signal)
+    known.set(app.name, { app, tip: tip.tip, salt, candidate })
+    return candidate
+  }
+
+  async function read(
+    app: Application,
+    tip: Tip & { readonly tip: CommitSha },
+    salt: string,
+    signal: AbortSignal,
+  ): Promise<Candidate> {
+    const { repoURL, path } = app.source
+    const revision = { ...(await options.revisionOf(repoURL, tip.tip)), seenAt: tip.seenAt, pushedAt: tip.pushedAt }
+    try {
+      const tree = await options.treeAt(repoURL, tip.tip, path)
+      const candidate = await options.candidateOf({ application: app, revision, tree, salt }, signal)
+      const fault = candidate.kind === 'release' ? childFault(app, candidate.release, options.declared) : null
+      return fault === null ? candidate : { kind: 'rejection', revision, rejection: fault, stale: null }
+    } catch (error) {
+      const rejection = rejectionOf(error)
+      if (rejection === null) throw error
+      return { kind: 'rejection', revision, rejection, stale: null }
+    }
+  }
+
+  return {
+    forget: name => void known.delete(name),
+    async candidate(app, ledger, signal) {
+      const tip = options.tip(app.source.repoURL, app.source.targetRevision)
+      if (tip === null) return null
+      const stale: Stale | null =
+        tip.staleSince === 0 || tip.error === null ? null : { since: tip.staleSince, message: tip.error.message }
+      if (tip.tip === null)
+        return tip.error === null ? null : { kind: 'rejection', revision: null, rejection: { ...tip.error, excerpt: '' }, stale }
+      const candidate = await rendered(app, { ...tip, tip: tip.tip }, ledger.salt, signal)
+      const shared = candidate.kind === 'release' ? sharedObject(app, candidate.release, options.ownerOf) : null
+      if (shared !== null) return { kind: 'rejection', revision: candidate.revision, rejection: shared, stale }
+      return stale === null ? candidate : { ...candidate, stale }
+    },
+  }
+}
+
+function isTransient(candidate: Candidate): boolean {
+  return candidate.kind === 'rejection' && candidate.rejection.transient
+}
+
+/** Two applications that claim one object: refused, both named (the one that runs it keeps it). */
+function sharedObject(app: Application, release: Release, ownerOf: SourcesOptions['ownerOf']): Rejection | null {
+  for (const object of release.objects) {
+    if (object.kind === 'Namespace') continue
+    const owner = ownerOf(app.destination.place, refKey(refOf(object)), app.name)
+    if (owner === null) continue
+    const where = release.origins[refKey(refOf(object))] ?? ''
+    const message = `${where === '' ? '' : `${where}: `}${refText(refOf(object))} belongs to application ${owner}; ${app.name} may not claim it too: remove it from one of the two`
+    return { reason: 'SharedObject', message, excerpt: '', transient: false }
+  }
+  return null
+}
+
+/** A broken Application among the objects holds its parent, as any other broken object does. */
+function childFault(app: Application, release: Release, declared: Declared): Rejection | null {
+  for (const object of release.objects.filter(isApplication)) {
+    const { faults } = parseApplication(object, declared)
+    const [first] = faults
+    const where = release.origins[refKey(refOf(object))] ?? `Application ${object.metadata.name}`
+    if (first !== undefined)
+      return { reason: 'InvalidManifest', message: `${where}: ${first.pointer}: ${first.message}`, excerpt: '', transient: false }
+    if (object.metadata.name === app.name)
+      return {
+        reason: 'InvalidManifest',
+        message: `${where}: application ${app.name} declares itself`,
+        excerpt: '',
+        transient: false,
+      }
+  }
+  return null
+}
+
+/** Errors that are findings about the source carry a reason; others are failures to find out. */
+function rejectionOf(error: unknown): Rejection | null {
+  const { reason, message, transient } = error as { reason?: unknown; message: string; transient?: unknown }
+  return typeof reason === 'string' ? { reason, message, excerpt: '', transient: transient === true } : null
+}

@@ -1,0 +1,476 @@
+// From facts to what is shown (view.ts): one application's state, its sentence, and the answer to "why". Pure; words only.
+import type { ObjectRef } from '../runtime/contract/manifest.js'
+import { refText } from '../runtime/contract/manifest.js'
+import type { Application } from './application.js'
+import type { Attempt, Ledger, Mark, Verdict } from './ledger.js'
+import { goodRelease, isUnderWay } from './ledger.js'
+import type { Candidate, ReleaseId } from './release.js'
+import type { Why } from './rollout.js'
+import type { ApplicationView, AttemptView, EventView, ReleaseView, StateWord, VerdictView, WhyView } from './view.js'
+import { ago, capital, likelyCause, prose, shortCommit, span } from './words.js'
+
+export interface Facts {
+  readonly app: Application
+  readonly ledger: Ledger
+  readonly candidate: Candidate | null
+  /** Since when the place has not been heard of, and why; null while it is. */
+  readonly silent: { readonly since: number; readonly message: string } | null
+  readonly health: { readonly status: string; readonly message: string }
+  /** Pods of what runs: `3 of 3 ready`; '' where there are none. */
+  readonly ready: string
+  /** Live differs from what was applied. */
+  readonly drifted: boolean
+  /** Why the candidate waits, in one clause: `held back: judged bad 12 s ago`, `waiting for you`; '' where it does not. */
+  readonly waiting: string
+  readonly services: readonly { readonly namespace: string; readonly name: string }[]
+  readonly now: number
+}
+
+export function applicationView(facts: Facts): ApplicationView {
+  const { app, ledger, candidate } = facts
+  const state = stateOf(facts)
+  const attempt = newestAttempt(facts)
+  const good = goodRelease(ledger)
+  return {
+    name: app.name,
+    uid: app.uid,
+    project: app.project,
+    place: app.destination.place,
+    namespace: app.destination.namespace,
+    state,
+    message: messageOf(facts, state),
+    short: shortOf(facts, state),
+    since: time(sinceOf(facts, state)),
+    release: ledger.current === null ? null : releaseView(ledger, ledger.current.release),
+    candidate: candidateView(ledger, candidate),
+    good: good === null ? null : releaseView(ledger, good.release),
+    source: { repoURL: withoutPassword(app.source.repoURL), path: app.source.path, targetRevision: app.source.targetRevision },
+    attempt: attempt === null ? null : attemptView(ledger, attempt),
+    health: facts.health,
+    sync: syncOf(facts),
+    stale: candidate?.stale == null ? null : { since: time(candidate.stale.since), message: candidate.stale.message },
+    paused: ledger.pause === null ? null : { by: ledger.pause.by.name, at: time(ledger.pause.at), reason: ledger.pause.reason },
+    pinned: ledger.pin === null ? null : { to: numberOf(ledger, ledger.pin.to), by: ledger.pin.by.name, at: time(ledger.pin.at) },
+    requests: ledger.requests.map(({ id, kind, by, at }) => ({ id, kind, by: by.name, at: time(at) })),
+    why: whyOf(facts, state),
+    policy: {
+      automated: app.sync.automated,
+      selfHeal: app.sync.selfHeal,
+      prune: app.sync.prune,
+      onFailure: app.rollout.onFailure,
+      healthTimeoutSeconds: app.rollout.healthTimeoutMs / 1000,
+      bakeTimeSeconds: app.rollout.bakeTimeMs / 1000,
+      writeBack: app.rollout.writeBack,
+    },
+    deleting: ledger.deletion !== null,
+  }
+}
+
+/** First that applies: a person's word, then what is not known, what is under way, what went wrong, what waits. */
+export function stateOf(facts: Facts): StateWord {
+  const { ledger, candidate } = facts
+  const { attempt, trying } = ledger
+  if (ledger.deletion !== null) return 'Deleting'
+  if (facts.silent !== null) return 'Unknown'
+  if (ledger.pause !== null) return 'Paused'
+  if (attempt?.step.name === 'RollingBack' && attempt.outcome === null) return 'RollingBack'
+  if (isUnderWay(attempt)) return 'Releasing'
+  if (trying?.outcome === 'Held' || candidate?.kind === 'rejection') return 'Held'
+  if (trying !== null && trying.outcome === null) return 'Releasing'
+  if (attempt?.outcome === 'Failed') return 'Failed'
+  if (attempt?.outcome === 'RolledBack' && isMarked(facts)) return 'RolledBack'
+  if (facts.health.status === 'Degraded') return 'Degraded'
+  if (ledger.current === null || isBehind(facts) || facts.drifted) return 'OutOfSync'
+  return 'Healthy'
+}
+
+function isMarked({ ledger, candidate }: Facts): boolean {
+  return candidate?.kind === 'release' && ledger.marks[candidate.release.id] !== undefined
+}
+
+function isBehind({ ledger, candidate }: Facts): boolean {
+  return candidate?.kind === 'release' && candidate.release.id !== ledger.current?.release
+}
+
+/** What the newest content led to: the attempt being tried, else the one that made current what it is. */
+function newestAttempt({ ledger }: Facts): Attempt | null {
+  const { attempt, trying } = ledger
+  return trying !== null && trying.number > (attempt?.number ?? 0) ? trying : attempt
+}
+
+function sinceOf(facts: Facts, state: StateWord): number {
+  const { ledger, silent } = facts
+  if (state === 'Unknown') return silent?.since ?? 0
+  if (state === 'Paused') return ledger.pause?.at ?? 0
+  if (state === 'Deleting') return ledger.deletion?.at ?? 0
+  const attempt = newestAttempt(facts)
+  return attempt?.times.ended || attempt?.moves.at(-1)?.at || attempt?.times.seen || 0
+}
+
+/** `9be03d7 (r30) runs, healthy, 3 of 3 ready`. */
+function runningClause({ ledger, health, ready }: Facts): string {
+  if (ledger.current === null) return 'nothing runs yet'
+  const release = releaseView(ledger, ledger.current.release)
+  const state = health.status === 'Healthy' ? 'healthy' : health.status.toLowerCase()
+  return [`${shortCommit(release?.commit ?? '')} (${release?.number}) runs`, state, ready].filter(part => part !== '').join(', ')
+}
+
+function verdictClause(facts: Facts): string {
+  const verdict = markOf(facts)?.verdict ?? newestAttempt(facts)?.verdict
+  return verdict == null ? '' : verdict.message
+}
+
+function markOf({ ledger, candidate }: Facts): Mark | undefined {
+  return candidate?.kind === 'release' ? ledger.marks[candidate.release.id] : undefined
+}
+
+function shortOf(facts: Facts, state: StateWord): string {
+  const { ledger, candidate, now } = facts
+  const bad = candidate?.revision == null ? '' : shortCommit(candidate.revision.commit)
+  switch (state) {
+    case 'Healthy':
+      return facts.ready
+    case 'RolledBack':
+    case 'Failed':
+    case 'RollingBack':
+      return `${bad} is bad: ${verdictClause(facts)}`
+    case 'Held':
+      return candidate?.kind === 'rejection' ? candidate.rejection.message : (ledger.trying?.message ?? '')
+    case 'Releasing':
+      return newestAttempt(facts)?.message ?? ''
+    case 'Degraded':
+      return facts.health.message
+    case 'Unknown':
+      return facts.silent?.message ?? ''
+    case 'Paused':
+      return `by ${ledger.pause?.by.name}, ${ago(now - (ledger.pause?.at ?? now))}`
+    case 'OutOfSync':
+      return facts.waiting !== '' ? facts.waiting : facts.drifted ? 'live differs from what was applied' : 'nothing released yet'
+    case 'Deleting':
+      return 'ending what runs'
+  }
+}
+
+function messageOf(facts: Facts, state: StateWord): string {
+  const { app, ledger, now } = facts
+  const retry = `slipway retry ${app.name}`
+  switch (state) {
+    case 'Healthy':
+      return prose(
+        `${runningClause(facts)}, for ${span(wholeSeconds(now - sinceOf(facts, state)))}`,
+        pinClause(facts),
+        staleClause(facts),
+      )
+    case 'RolledBack':
+      return prose(shortOf(facts, state), runningClause(facts), nextClause(facts), `push a fix, or: ${retry}`)
+    case 'Failed':
+      return prose(shortOf(facts, state), runningClause(facts), newestAttempt(facts)?.message ?? '', `push a fix, or: ${retry}`)
+    case 'RollingBack':
+      return prose(shortOf(facts, state), newestAttempt(facts)?.message ?? 'going back')
+    case 'Held':
+      return prose(shortOf(facts, state), runningClause(facts), 'nothing that runs was touched', staleClause(facts))
+    case 'Releasing':
+      return prose(`${shortCommit(newestAttempt(facts)?.revision?.commit ?? '')}: ${shortOf(facts, state)}`)
+    case 'Degraded':
+      return prose(
+        shortOf(facts, state),
+        'it was healthy and was not rolled back: the cause is most likely elsewhere',
+        `slipway logs ${app.name} shows more`,
+      )
+    case 'Unknown':
+      return prose(shortOf(facts, state), 'nothing is judged until it is heard of again', 'what ran there goes on')
+    case 'Paused':
+      return prose(
+        `paused ${shortOf(facts, state)}`,
+        ledger.pause?.reason ?? '',
+        runningClause(facts),
+        `slipway resume ${app.name} goes on`,
+      )
+    case 'OutOfSync':
+      return prose(
+        shortOf(facts, state),
+        runningClause(facts),
+        facts.waiting === '' ? '' : `slipway sync ${app.name} releases it`,
+      )
+    case 'Deleting':
+      return prose(shortOf(facts, state), runningClause(facts))
+  }
+}
+
+function wholeSeconds(ms: number): number {
+  return Math.floor(ms / 1000) * 1000
+}
+
+function pinClause({ ledger }: Facts): string {
+  return ledger.pin === null
+    ? ''
+    : `pinned to ${numberOf(ledger, ledger.pin.to)} by ${ledger.pin.by.name} until another change comes`
+}
+
+function staleClause({ candidate, now }: Facts): string {
+  return candidate?.stale == null ? '' : `Git was last read ${ago(now - candidate.stale.since)}: ${candidate.stale.message}`
+}
+
+/** When a release that its surroundings failed is tried again, or that a bad one is not. */
+function nextClause(facts: Facts): string {
+  const mark = markOf(facts)
+  if (mark === undefined) return ''
+  if (mark.kind === 'surroundings')
+    return `its surroundings failed, so it is tried again in ${span(wholeSeconds(Math.max(0, mark.dueAt - facts.now)))}`
+  return 'it is not tried again until its content changes'
+}
+
+function syncOf(facts: Facts): ApplicationView['sync'] {
+  if (facts.silent !== null || facts.candidate === null)
+    return { status: 'Unknown', message: facts.silent?.message ?? 'not looked at yet' }
+  if (facts.candidate.kind === 'rejection') return { status: 'Unknown', message: facts.candidate.rejection.message }
+  if (isBehind(facts)) return { status: 'OutOfSync', message: facts.waiting }
+  return facts.drifted
+    ? { status: 'OutOfSync', message: 'live differs from what was applied' }
+    : { status: 'Synced', message: '' }
+}
+
+const headlines: Readonly<Record<StateWord, string>> = {
+  Healthy: 'is healthy',
+  Releasing: 'is being released',
+  RollingBack: 'is being rolled back',
+  RolledBack: 'was rolled back',
+  Failed: 'failed',
+  Held: 'could not try its newest commit',
+  OutOfSync: 'differs from Git',
+  Degraded: 'was healthy and is not now',
+  Unknown: 'is not heard of',
+  Paused: 'is paused',
+  Deleting: 'is being deleted',
+}
+
+function whyOf(facts: Facts, state: StateWord): WhyView {
+  const { app, ledger, now } = facts
+  const attempt = newestAttempt(facts)
+  const since = sinceOf(facts, state)
+  const when =
+    since === 0 || state === 'Healthy'
+      ? ''
+      : ` ${state === 'RolledBack' || state === 'Failed' ? ago(now - since) : `since ${span(wholeSeconds(now - since))}`}`
+  return {
+    headline: `${prose(`${app.name} ${headlines[state]}${when}`).replace(/^./, app.name[0] ?? '')} ${prose(runningClause(facts))}`,
+    attempt: attempt === null ? null : attemptView(ledger, attempt),
+    likely: attempt?.verdict == null ? '' : likelyCause(attempt.verdict.log, app.destination.namespace, facts.services),
+    next: whatNext(facts, state).filter(text => text !== ''),
+    commands: commandsOf(facts, state),
+  }
+}
+
+function whatNext(facts: Facts, state: StateWord): readonly string[] {
+  const { candidate } = facts
+  switch (state) {
+    case 'Held':
+      return [
+        candidate?.kind === 'rejection' ? excerptOf(candidate.rejection) : '',
+        shortOf(facts, state),
+        'The next good commit is released by itself.',
+        staleClause(facts),
+      ]
+    case 'RolledBack':
+    case 'Failed':
+      return [prose(nextClause(facts))]
+    case 'Healthy':
+      return [prose(pinClause(facts)), prose(staleClause(facts))]
+    default:
+      return [prose(shortOf(facts, state)), prose(staleClause(facts))]
+  }
+}
+
+function excerptOf(rejection: { readonly excerpt: string }): string {
+  return rejection.excerpt
+}
+
+function commandsOf({ app, ledger, candidate }: Facts, state: StateWord): readonly string[] {
+  const running = ledger.current === null ? '' : (releaseView(ledger, ledger.current.release)?.number ?? '')
+  const newest = candidate?.kind === 'release' ? numberOf(ledger, candidate.release.id) : ''
+  const diff = running !== '' && newest !== '' && running !== newest ? [`slipway diff ${app.name} ${running} ${newest}`] : []
+  switch (state) {
+    case 'RolledBack':
+    case 'Failed':
+      return [`slipway retry ${app.name}`, ...diff]
+    case 'OutOfSync':
+      return [`slipway sync ${app.name}`, ...diff]
+    case 'Paused':
+      return [`slipway resume ${app.name}`]
+    case 'Degraded':
+      return [`slipway logs ${app.name}`, `slipway rollback ${app.name}`]
+    case 'Releasing':
+    case 'RollingBack':
+      return [`slipway wait ${app.name}`]
+    default:
+      return [`slipway history ${app.name}`]
+  }
+}
+
+export function attemptView(ledger: Ledger | null, attempt: Attempt): AttemptView {
+  const { step, times } = attempt
+  return {
+    number: attempt.number,
+    release:
+      attempt.release === null
+        ? revisionView(attempt)
+        : ((ledger === null ? null : releaseView(ledger, attempt.release)) ?? revisionView(attempt)),
+    cause: attempt.cause,
+    by: attempt.by.name,
+    step: step.name,
+    stepDetail: step.name === 'Syncing' ? `wave ${step.index + 1} of ${step.of}` : '',
+    outcome: attempt.outcome,
+    message: attempt.message,
+    times: {
+      pushed: time(times.pushed),
+      seen: time(times.seen),
+      rendered: time(times.rendered),
+      preflighted: time(times.preflighted),
+      applied: time(times.applied),
+      healthy: time(times.healthy),
+      baked: time(times.baked),
+      judged: time(times.judged),
+      ended: time(times.ended),
+    },
+    verdict: attempt.verdict === null ? null : verdictView(attempt.verdict),
+    moves: attempt.moves.map(move => ({ ...move, at: time(move.at) })),
+    counts: attempt.counts,
+  }
+}
+
+/** An attempt names its release by itself too: history outlives the ledger's memory of it. */
+function revisionView(attempt: Attempt): ReleaseView | null {
+  const { revision } = attempt
+  if (revision === null) return null
+  const { commit, subject, author, committedAt } = revision
+  return {
+    id: attempt.release ?? '',
+    number: attempt.release === null ? '' : `r${attempt.releaseNumber}`,
+    commit,
+    subject,
+    author,
+    committedAt,
+  }
+}
+
+function verdictView(verdict: Verdict): VerdictView {
+  return { ...verdict, at: time(verdict.at) }
+}
+
+export function releaseView(ledger: Ledger, id: ReleaseId): ReleaseView | null {
+  const known = ledger.releases[id]
+  if (known === undefined) return null
+  const { commit, subject, author, committedAt } = known.revision
+  return { id, number: `r${known.number}`, commit, subject, author, committedAt }
+}
+
+function candidateView(ledger: Ledger, candidate: Candidate | null): ReleaseView | null {
+  if (candidate?.revision == null) return null
+  const { commit, subject, author, committedAt } = candidate.revision
+  const id = candidate.kind === 'release' ? candidate.release.id : ''
+  return {
+    id,
+    number: candidate.kind === 'release' ? numberOf(ledger, candidate.release.id) : '',
+    commit,
+    subject,
+    author,
+    committedAt,
+  }
+}
+
+function numberOf(ledger: Ledger, id: ReleaseId): string {
+  const known = ledger.releases[id]
+  return known === undefined ? '' : `r${known.number}`
+}
+
+export function time(ms: number): string {
+  return ms === 0 ? '' : new Date(ms).toISOString()
+}
+
+/** Evidence as lines, for terminals and commit messages. */
+export function verdictLines(verdict: Verdict): readonly string[] {
+  return [
+    `${objectText(verdict.object)}: ${verdict.message}${verdict.limit === '' ? '' : ` (${verdict.limit})`}`,
+    ...verdict.log.map(line => `  | ${line}`),
+  ]
+}
+
+function objectText(ref: ObjectRef | null): string {
+  return ref === null ? 'the release' : refText(ref)
+}
+
+/** A URL for people: the password, if it carries one, is not theirs to see. */
+export function withoutPassword(url: string): string {
+  return url.replace(/^([a-z+]+:\/\/)([^/@]*)@/i, '$1')
+}
+
+const eventNames: Readonly<Record<string, string>> = {
+  Seen: 'seen',
+  Rendering: 'rendering',
+  Held: 'held',
+  Preflight: 'preflight',
+  Syncing: 'syncing',
+  Verifying: 'verifying',
+  Baking: 'baking',
+  Healthy: 'healthy',
+  RollingBack: 'rolling-back',
+  RolledBack: 'rolled-back',
+  Failed: 'failed',
+  Superseded: 'superseded',
+}
+
+/** What happened between two ledgers, as events; ids are made from what they tell, so that telling twice is telling once. */
+export function eventsBetween(before: Ledger | null, after: Ledger, ended: readonly Attempt[]): readonly EventView[] {
+  const uid = after.application.uid
+  const known = new Set(
+    [before?.attempt, before?.trying].flatMap(attempt => (attempt == null ? [] : movesOf(uid, attempt).map(({ id }) => id))),
+  )
+  const attempts = new Map(
+    [...ended, after.trying, after.attempt].filter(attempt => attempt !== null).map(attempt => [attempt.number, attempt]),
+  )
+  return [...attempts.values()].flatMap(attempt =>
+    movesOf(uid, attempt)
+      .filter(({ id }) => !known.has(id))
+      .map(({ id, move }) => ({
+        id,
+        at: time(move.at),
+        application: after.application.name,
+        what: eventName(move.step, attempt),
+        message: capital(move.message),
+        attempt: attempt.number,
+        release: attempt.release ?? '',
+        commit: attempt.revision?.commit ?? '',
+      })),
+  )
+}
+
+function eventName(step: string, attempt: Attempt): string {
+  const name = step === 'Ended' ? (attempt.outcome ?? 'Ended') : step
+  return eventNames[name] ?? name.toLowerCase()
+}
+
+function movesOf(uid: string, attempt: Attempt): readonly { readonly id: string; readonly move: Attempt['moves'][number] }[] {
+  return attempt.moves.map((move, index) => ({ id: `${uid}.${attempt.number}.${index}.${move.step}`, move }))
+}
+
+/** Why the candidate does not run, in one clause; '' where it does or nothing stands in its way. */
+export function waitingClause(why: Why, ledger: Ledger, now: number): string {
+  switch (why.kind) {
+    case 'paused':
+      return waitingClause(why.would, ledger, now)
+    case 'pinned':
+      return `pinned to ${numberOf(ledger, why.to)} by ${ledger.pin?.by.name ?? 'a person'}`
+    case 'held':
+      return why.message
+    case 'heldBack':
+      return `held back: judged ${why.mark.kind === 'bad' ? 'bad' : 'by its surroundings'} ${ago(now - why.mark.at)}, because ${why.mark.verdict.message}`
+    case 'waiting':
+      return why.for === 'sync' ? 'waiting for you' : `waiting for ${why.message}`
+    case 'hookFirst':
+      return `waiting for ${why.hook} to finish`
+    case 'failed':
+      return why.because === 'barrier' ? `${why.hook} has run: going back needs a person's word` : ''
+    default:
+      return ''
+  }
+}
