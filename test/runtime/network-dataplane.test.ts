@@ -1,4 +1,4 @@
-import { Agent, get } from 'node:http'
+import { type Agent, get } from 'node:http'
 import { connect } from 'node:net'
 import t from 'tap'
 import { endpoint, httpPod, service, state, tcpPod, testPlane } from '../support/network.js'

@@ -103,7 +103,7 @@ export function httpPod(answer?: (request: IncomingMessage, response: ServerResp
     setTimeout(() => response.end(ip), wait)
   })
   server.on('upgrade', (_request, socket) => {
-    socket.on('error', () => {})
+    socket.on('error', () => {}).on('end', () => socket.end())
     socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n')
     socket.on('data', data => socket.write(data))
   })

@@ -100,10 +100,11 @@ function quietText(places: Places): string {
 `
 }
 
+/** Frontends are named apart from backends: asked for a name, `show stat` gives the first that has it. */
 function portText(listener: Listener, slots: readonly Slot[], places: Places): string {
   if (listener.mode === 'detect') return detectText(listener, slots, places)
   const refusal = listener.mode === 'tcp' ? refusalText(listener.name) : ''
-  return `frontend ${listener.name} from ${listener.mode}
+  return `frontend ${listener.name}.in from ${listener.mode}
 ${bindLines(listener)}${refusal}  default_backend ${listener.name}
 backend ${listener.name} from ${listener.mode}
 ${serverLines(slots)}`
@@ -118,7 +119,7 @@ function detectText(listener: Listener, slots: readonly Slot[], places: Places):
   const [http, tcp] = backendsOf(listener)
   // Abstract names hold 107 bytes; two Kubernetes names may have 126.
   const door = `abns@${places.instance}.${contentHash(listener.name)}`
-  return `frontend ${listener.name} from tcp
+  return `frontend ${listener.name}.in from tcp
 ${bindLines(listener)}  tcp-request inspect-delay 50ms
   acl h2 req.payload(0,3) -m bin 505249
   tcp-request content accept if HTTP
@@ -126,7 +127,7 @@ ${bindLines(listener)}  tcp-request inspect-delay 50ms
   default_backend ${tcp}
 backend ${listener.name}.door from tcp
   server door ${door} send-proxy-v2
-frontend ${http} from http
+frontend ${http}.in from http
   bind ${door} accept-proxy
   default_backend ${http}
 backend ${http} from http
