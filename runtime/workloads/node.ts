@@ -127,8 +127,8 @@ export function claimProblem(object: ObjectRef, application: string, owners: Rea
   return { object, reason: 'ObjectClaimed', message, transient: false }
 }
 
-function entriesOf(document: DesiredDocument, owners: ReadonlyMap<string, string>, input: NodeInput): readonly Entry[] {
-  return document.objects.map(manifest => {
+function entriesOf(document: DesiredDocument, owners: ReadonlyMap<string, string>, input: Traffic): readonly Entry[] {
+  return (document.deleted ? [] : document.objects).map(manifest => {
     const ref = refOf(manifest)
     const { object, problems } = readOnce(manifest)
     const claimed = claimProblem(ref, document.application.name, owners)
@@ -298,7 +298,16 @@ function plainStatus(object: NodeObject): Readonly<Record<string, unknown>> {
   return {}
 }
 
-function dataPlaneOf(input: NodeInput, entries: ReadonlyMap<string, readonly Entry[]>, memory: NodeMemory): DataPlaneState {
+/** Listeners and endpoints of this moment, without planning anything: `memory` tells which pods are of an older template. */
+export function trafficOf(input: Traffic): DataPlaneState {
+  const owners = claims(input.documents, input.memory)
+  const entries = new Map(input.documents.map(document => [document.application.name, entriesOf(document, owners, input)]))
+  return dataPlaneOf(input, entries, input.memory)
+}
+
+type Traffic = Pick<NodeInput, 'documents' | 'pods' | 'memory' | 'refusals'>
+
+function dataPlaneOf(input: Traffic, entries: ReadonlyMap<string, readonly Entry[]>, memory: NodeMemory): DataPlaneState {
   const outdated = (pod: PodView) => {
     const current = memory[pod.record.application.name]?.[workloadKey(pod)]?.templateHash
     return current === undefined || current !== pod.record.templateHash

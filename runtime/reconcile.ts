@@ -1,0 +1,221 @@
+// The node's loop: what should run, what runs, one plan, its steps; again until nothing is left to do. Everything else only wakes it.
+import { type DesiredDocument, isNewer, type Problem, type ReportDocument } from './contract/documents.js'
+import type { Manifest } from './contract/manifest.js'
+import { createLoop } from './loop.js'
+import type { DataPlane } from './network/types.js'
+import type { Pods, PodView } from './pods/types.js'
+import type { Preflights } from './preflight.js'
+import { reportOf, saysTheSame, type ServiceAddresses } from './report.js'
+import type { NodeState } from './state.js'
+import { type NodeMemory, type NodePlan, planNode, trafficOf } from './workloads/node.js'
+import type { NodeObject } from './workloads/objects.js'
+import type { Ending } from './workloads/plan.js'
+import type { Surroundings } from './workloads/template.js'
+
+export interface World {
+  readonly pods: Pods
+  readonly dataPlane: Pick<DataPlane, 'apply' | 'drained' | 'clusterIP' | 'nodePort'>
+  readonly state: Pick<NodeState, 'saveDocument' | 'saveMemory'>
+  readonly now: () => number
+  readonly newId: Surroundings['newId']
+  /** Keys the template hashes; the same for the life of the node. */
+  readonly salt: string
+  readonly refusals: (object: NodeObject) => readonly Problem[]
+  /** The node's addresses, for Services of type LoadBalancer. */
+  readonly addresses: () => readonly string[]
+  /** Called with each report that says something new. */
+  readonly report: (report: ReportDocument) => void
+  readonly log: (message: string, facts: Readonly<Record<string, unknown>>) => void
+  readonly preflights: (documents: () => readonly DesiredDocument[], memory: () => NodeMemory, onChange: () => void, signal: AbortSignal) => Preflights
+}
+
+export interface Reconciler {
+  /** What should run of one application; ignored unless newer than what is obeyed. Obeyed once it lies on the node's disk. */
+  offer(document: DesiredDocument): void
+  /** By application name, tombstones included. */
+  obeyed(): ReadonlyMap<string, DesiredDocument>
+  /** Why the last pass failed; '' when it did not. */
+  trouble(): string
+  wake(): void
+  /** Leaves everything as it is: nothing is ended because the runtime ends. */
+  stop(): Promise<void>
+}
+
+/** `kept` is what the disk had at the start. The pods must have been adopted before. */
+export function createReconciler(world: World, kept: { readonly documents: readonly DesiredDocument[]; readonly memory: NodeMemory }): Reconciler {
+  const obeyed = new Map(kept.documents.map(document => [document.application.name, document]))
+  const offered = new Map<string, DesiredDocument>()
+  const reported = new Map<string, ReportDocument>()
+  let memory = kept.memory
+  let savedMemory = JSON.stringify(kept.memory)
+  let trouble = ''
+
+  const ending = new AbortController()
+  const loop = createLoop<'node'>({ pass: (_, signal) => pass(signal), now: world.now, onFailure: failed, concurrency: 1 })
+  const wake = () => loop.wake('node')
+  const documents = () => [...obeyed.values()]
+  const preflights = world.preflights(documents, () => memory, wake, ending.signal)
+  const unlisten = world.pods.onChange(wake)
+  const steer = inTurn(() => world.dataPlane.apply(trafficOf({ documents: documents(), pods: world.pods.list(), memory, refusals: world.refusals }), ending.signal))
+
+  async function pass(signal: AbortSignal): Promise<{ readonly wakeAt: number | null }> {
+    await obeyOffered()
+    for (const document of documents()) preflights.ask(document)
+    const now = world.now()
+    const plan = planNode({ documents: documents(), pods: world.pods.list(), memory, salt: world.salt, now, newId: world.newId, refusals: world.refusals })
+    await remember(plan.memory)
+    // What is ready gets its traffic before anything that serves is taken away.
+    const steered = await settle(steer())
+    for (const record of plan.create) make(record)
+    if (steered === null && !signal.aborted) for (const step of plan.terminate) end(step)
+    tell(plan)
+    if (steered !== null) throw new Error('steering the data plane; nothing is taken out of it meanwhile', { cause: steered })
+    trouble = ''
+    return { wakeAt: plan.create.length + plan.terminate.length > 0 ? now : plan.wakeAt }
+  }
+
+  async function obeyOffered(): Promise<void> {
+    for (const [name, document] of [...offered]) {
+      await world.state.saveDocument(document)
+      obeyed.set(name, document)
+      if (offered.get(name) === document) offered.delete(name)
+      const { epoch, generation, release, attempt, deleted, objects } = document
+      world.log('obeying', { application: name, epoch, generation, release, attempt, deleted, objects: objects.length })
+    }
+  }
+
+  /** Before anything is done with it: a Job that was counted as run must not run again. */
+  async function remember(next: NodeMemory): Promise<void> {
+    const text = JSON.stringify(next)
+    if (text !== savedMemory) await world.state.saveMemory(next)
+    savedMemory = text
+    memory = next
+  }
+
+  function make(record: NodePlan['create'][number]): void {
+    world.log('starting pod', { application: record.application.name, pod: record.name, release: record.release, attempt: record.attempt })
+    world.pods.create(record)
+  }
+
+  function end({ uid, reason }: Ending): void {
+    const pod = world.pods.list().find(candidate => candidate.record.uid === uid)
+    if (pod === undefined || pod.terminating) return
+    world.log('ending pod', { application: pod.record.application.name, pod: pod.record.name, reason })
+    world.pods.terminate(uid, { reason, drained: signal => takeOut(pod, signal) })
+  }
+
+  /** No new connections first; then the ones there are may end by themselves. Resolves at the limit whatever happens. */
+  async function takeOut(pod: PodView, signal: AbortSignal): Promise<void> {
+    const limitMs = Math.max(shortestDrainMs, pod.record.spec.terminationGracePeriodSeconds * 1000)
+    const until = world.now() + limitMs
+    const failure = await settle(steer())
+    if (failure !== null) world.log('data plane does not answer while a pod ends', { pod: pod.record.name, error: failure.message })
+    if (pod.ip === '') return
+    const left = Math.max(0, until - world.now())
+    const drained = await settle(world.dataPlane.drained(pod.ip, left, signal).then(({ cut }) => logCut(pod, cut)))
+    if (drained !== null && !signal.aborted) world.log('connections of a pod could not be counted', { pod: pod.record.name, error: drained.message })
+  }
+
+  function logCut(pod: PodView, cut: number): void {
+    if (cut > 0) world.log('connections cut at the drain limit', { pod: pod.record.name, cut })
+  }
+
+  function tell(plan: NodePlan): void {
+    const pods = world.pods.list()
+    for (const document of obeyed.values()) {
+      const { name } = document.application
+      const report = reportOf({
+        document,
+        objects: plan.objects[name] ?? [],
+        pods: pods.filter(pod => pod.record.application.name === name),
+        preflight: preflights.answer(document),
+        addresses: addressesOf,
+        now: world.now(),
+      })
+      if (saysTheSame(reported.get(name), report)) continue
+      reported.set(name, report)
+      world.report(report)
+    }
+  }
+
+  function addressesOf(service: Manifest): ServiceAddresses {
+    const { name, namespace = '' } = service.metadata
+    const spec = service.spec as { readonly clusterIP?: string; readonly type?: string; readonly ports?: readonly { readonly port: number }[] }
+    if (spec.clusterIP === 'None' || spec.type === 'ExternalName') return { clusterIP: spec.clusterIP ?? '', nodePorts: {}, external: [] }
+    const numbers = (spec.ports ?? []).map(({ port }) => [String(port), world.dataPlane.nodePort(namespace, name, port)] as const)
+    return {
+      clusterIP: world.dataPlane.clusterIP(namespace, name),
+      nodePorts: Object.fromEntries(numbers.filter((pair): pair is [string, number] => pair[1] !== null)),
+      external: world.addresses(),
+    }
+  }
+
+  function failed(_: 'node', error: unknown, failures: number, retryInMs: number): void {
+    const text = sentence(error)
+    if (text !== trouble) world.log('pass failed', { error: text, failures, retryInMs })
+    trouble = text
+  }
+
+  return {
+    offer(document) {
+      const { name } = document.application
+      const newest = offered.get(name) ?? obeyed.get(name)
+      if (newest !== undefined && !isNewer(document, newest)) return
+      offered.set(name, document)
+      wake()
+    },
+    obeyed: () => obeyed,
+    trouble: () => trouble,
+    wake,
+    async stop() {
+      unlisten()
+      ending.abort(new Error('the runtime ends'))
+      await loop.stop('the runtime ends')
+    },
+  }
+}
+
+/** Longer for a pod that takes longer to end. */
+const shortestDrainMs = 30_000
+
+/** One at a time; a call while one runs leads to one more, which all such callers share: it sees what they have seen. */
+export function inTurn(work: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | null = null
+  let next: Promise<void> | null = null
+  const start = (): Promise<void> => {
+    const now = work().finally(() => {
+      if (running === now) running = null
+    })
+    running = now
+    return now
+  }
+  const after = (before: Promise<void>): Promise<void> =>
+    before
+      .catch(() => {})
+      .then(() => {
+        next = null
+        return start()
+      })
+  return () => {
+    if (next !== null) return next
+    if (running === null) return start()
+    next = after(running)
+    return next
+  }
+}
+
+/** The error, or null when it went well. */
+async function settle(work: Promise<unknown>): Promise<Error | null> {
+  try {
+    await work
+    return null
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error))
+  }
+}
+
+/** An error and its causes in one line. */
+export function sentence(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error.cause === undefined ? error.message : `${error.message}: ${sentence(error.cause)}`
+}

@@ -1,0 +1,94 @@
+// What the node keeps on its own disk: the last document it obeyed of each application, and what its planners remember. Sealed, whole or not at all.
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { DesiredDocument } from './contract/documents.js'
+import { compress, decompress } from './contract/frame.js'
+import { openWith, sealWith } from './contract/seal.js'
+import { encodeToken } from './contract/subjects.js'
+import { failpoint } from './failpoint.js'
+import type { NodeMemory } from './workloads/node.js'
+
+export interface NodeState {
+  /** All documents obeyed, tombstones included. `broken`: files that could not be read; they are kept aside, and named. */
+  load(): Promise<{ readonly documents: readonly DesiredDocument[]; readonly memory: NodeMemory; readonly broken: readonly string[] }>
+  /** On disk for good when it resolves. */
+  saveDocument(document: DesiredDocument): Promise<void>
+  saveMemory(memory: NodeMemory): Promise<void>
+}
+
+/** `key`: 32 bytes of the node's own, for documents hold Secret values. */
+export function openState(directory: string, key: Uint8Array): NodeState {
+  const documents = join(directory, 'documents')
+  const memoryFile = join(directory, 'memory')
+  return {
+    async load() {
+      await mkdir(documents, { recursive: true, mode: 0o700 })
+      const names = (await readdir(documents)).filter(name => name.endsWith('.doc'))
+      const read = await Promise.all(names.map(name => readSealed<DesiredDocument>(join(documents, name), key)))
+      const memory = await readSealed<NodeMemory>(memoryFile, key)
+      const files = [...read, memory]
+      return {
+        documents: read.flatMap(file => (file.value === null ? [] : [file.value])),
+        memory: memory.value ?? {},
+        broken: files.flatMap(file => (file.broken === null ? [] : [file.broken])),
+      }
+    },
+    async saveDocument(document) {
+      failpoint('runtime.document.saved.before')
+      await writeSealed(join(documents, `${encodeToken(document.application.name)}.doc`), document, key)
+      failpoint('runtime.document.saved')
+    },
+    async saveMemory(memory) {
+      failpoint('runtime.memory.saved.before')
+      await writeSealed(memoryFile, memory, key)
+      failpoint('runtime.memory.saved')
+    },
+  }
+}
+
+const context = 'slipway node state v1'
+
+/** A file that does not open is renamed, never overwritten unseen: it may be all that is left. */
+async function readSealed<T>(path: string, key: Uint8Array): Promise<{ readonly value: T | null; readonly broken: string | null }> {
+  let bytes: Uint8Array
+  try {
+    bytes = await readFile(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { value: null, broken: null }
+    throw new Error(`reading ${path}`, { cause: error })
+  }
+  try {
+    return { value: decompress(openWith(key, bytes, context), path) as T, broken: null }
+  } catch (error) {
+    await rename(path, `${path}.broken`)
+    return { value: null, broken: `${path}: ${(error as Error).message}; kept as ${path}.broken` }
+  }
+}
+
+/** Written beside, synced, renamed over, and the directory synced: after a power cut there is the old one or the new one. */
+async function writeSealed(path: string, value: unknown, key: Uint8Array): Promise<void> {
+  const beside = `${path}.new`
+  try {
+    const file = await open(beside, 'w', 0o600)
+    try {
+      await file.writeFile(sealWith(key, compress(value), context))
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(beside, path)
+    await syncDirectory(join(path, '..'))
+  } catch (error) {
+    await rm(beside, { force: true }).catch(() => {})
+    throw new Error(`writing ${path}: nothing new is obeyed until it can be written`, { cause: error })
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r')
+  try {
+    await directory.sync()
+  } finally {
+    await directory.close()
+  }
+}
