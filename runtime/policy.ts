@@ -37,7 +37,8 @@ export function parseHostPolicy(value: unknown): { readonly policy: HostPolicy; 
   if (value === undefined || value === null) return { policy: denyingPolicy, faults: [] }
   const issues: Issue[] = []
   const fields = new Fields(value, '', issues)
-  const switched = (name: 'privileged' | 'hostNetwork' | 'hostPorts' | 'devices' | 'engineSocket') => fields.bool(name) ?? denyingPolicy[name]
+  const switched = (name: 'privileged' | 'hostNetwork' | 'hostPorts' | 'devices' | 'engineSocket') =>
+    fields.bool(name) ?? denyingPolicy[name]
   const policy: HostPolicy = {
     privileged: switched('privileged'),
     hostNetwork: switched('hostNetwork'),
@@ -62,7 +63,8 @@ function readRoot(entry: unknown, path: string, issues: Issue[]): { path: string
 }
 
 function checked(root: { path: string; readOnly: boolean }, path: string, issues: Issue[]) {
-  if (!root.path.startsWith('/') || root.path.split('/').includes('..')) issues.push({ path, reason: 'InvalidValue', message: `must be an absolute path without '..'` })
+  if (!root.path.startsWith('/') || root.path.split('/').includes('..'))
+    issues.push({ path, reason: 'InvalidValue', message: `must be an absolute path without '..'` })
   return root
 }
 
@@ -85,19 +87,35 @@ export function policyProblems(object: NodeObject, policy: HostPolicy, host: Hos
 
 function podRefusals(spec: PodSpec, at: string, policy: HostPolicy, host: Host): readonly string[] {
   const found: string[] = []
-  if (spec.hostNetwork && !policy.hostNetwork) found.push(`${at}.hostNetwork: the network of the host is not shared (host policy: hostNetwork)`)
+  if (spec.hostNetwork && !policy.hostNetwork)
+    found.push(`${at}.hostNetwork: the network of the host is not shared (host policy: hostNetwork)`)
   for (const { name } of spec.securityContext.sysctls ?? []) {
     if (!policy.sysctls.includes(name)) found.push(`${at}.securityContext.sysctls: ${name} is not allowed (host policy: sysctls)`)
   }
-  spec.initContainers.forEach((container, index) => found.push(...containerRefusals(container, `${at}.initContainers[${index}]`, policy)))
-  spec.containers.forEach((container, index) => found.push(...containerRefusals(container, `${at}.containers[${index}]`, policy)))
-  spec.volumes.forEach((volume, index) => found.push(...volumeRefusals(volume, `${at}.volumes[${index}]`, spec, policy, host)))
+  for (const kind of ['initContainers', 'containers'] as const) {
+    for (const [index, container] of spec[kind].entries())
+      found.push(...containerRefusals(container, `${at}.${kind}[${index}]`, policy))
+  }
+  for (const [index, volume] of spec.volumes.entries())
+    found.push(...volumeRefusals(volume, `${at}.volumes[${index}]`, spec, policy, host))
   return found
 }
 
 /** What Docker gives to every container: asking for these asks for nothing (moby oci/caps/defaults.go). */
 const ordinary = new Set([
-  'AUDIT_WRITE', 'CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'KILL', 'MKNOD', 'NET_BIND_SERVICE', 'NET_RAW', 'SETFCAP', 'SETGID', 'SETPCAP', 'SETUID',
+  'AUDIT_WRITE',
+  'CHOWN',
+  'DAC_OVERRIDE',
+  'FOWNER',
+  'FSETID',
+  'KILL',
+  'MKNOD',
+  'NET_BIND_SERVICE',
+  'NET_RAW',
+  'SETFCAP',
+  'SETGID',
+  'SETPCAP',
+  'SETUID',
   'SYS_CHROOT',
 ])
 
@@ -109,13 +127,15 @@ function capability(name: string): string {
 function containerRefusals(container: ContainerSpec, at: string, policy: HostPolicy): readonly string[] {
   const { securityContext } = container
   const found: string[] = []
-  if (securityContext.privileged === true && !policy.privileged) found.push(`${at}.securityContext.privileged: privileged containers are not allowed (host policy: privileged)`)
+  if (securityContext.privileged === true && !policy.privileged)
+    found.push(`${at}.securityContext.privileged: privileged containers are not allowed (host policy: privileged)`)
   for (const added of (securityContext.capabilities?.add ?? []).map(capability)) {
     if (ordinary.has(added) || policy.capabilities.includes(added) || policy.privileged) continue
     found.push(`${at}.securityContext.capabilities.add: ${added} is not allowed (host policy: capabilities)`)
   }
   for (const { hostPort } of container.ports) {
-    if (hostPort !== undefined && !policy.hostPorts) found.push(`${at}.ports: host port ${hostPort} is not allowed (host policy: hostPorts)`)
+    if (hostPort !== undefined && !policy.hostPorts)
+      found.push(`${at}.ports: host port ${hostPort} is not allowed (host policy: hostPorts)`)
   }
   return found
 }
@@ -123,7 +143,9 @@ function containerRefusals(container: ContainerSpec, at: string, policy: HostPol
 function volumeRefusals(volume: VolumeSpec, at: string, spec: PodSpec, policy: HostPolicy, host: Host): readonly string[] {
   const { source } = volume
   if (source.kind !== 'hostPath') return []
-  const mounted = [...spec.initContainers, ...spec.containers].flatMap(container => container.volumeMounts.filter(mount => mount.name === volume.name))
+  const mounted = [...spec.initContainers, ...spec.containers].flatMap(container =>
+    container.volumeMounts.filter(mount => mount.name === volume.name),
+  )
   const writable = mounted.some(mount => !mount.readOnly)
   const refusal = hostPathRefusal(source.path, source.type, writable, policy, host)
   return refusal === null ? [] : [`${at}.hostPath: ${refusal}`]
@@ -135,15 +157,25 @@ function volumeRefusals(volume: VolumeSpec, at: string, spec: PodSpec, policy: H
  */
 export function hostPathRefusal(path: string, type: string, writable: boolean, policy: HostPolicy, host: Host): string | null {
   if (!path.startsWith('/') || path.split('/').includes('..')) return `${path} must be an absolute path without '..'`
-  const real = host.realPath(path)
+  const real = reallyAt(path, host)
+  if (real === null) return `${path} goes in a circle of links`
   const shown = real === path ? path : `${path} (really ${real})`
-  if (!policy.engineSocket && givesSocket(real, host)) return `${shown} gives the container engine's socket (host policy: engineSocket)`
+  if (!policy.engineSocket && givesSocket(real, host))
+    return `${shown} gives the container engine's socket (host policy: engineSocket)`
   if (type.endsWith('Device') && !policy.devices) return `${shown} is a device (host policy: devices)`
   // An ordinary mount of /dev or of a file in it is a device too.
   if (isWithin(real, '/dev') && !policy.devices) return `${shown} is a device (host policy: devices)`
   const root = policy.hostPaths.find(allowed => isWithin(real, host.realPath(allowed.path)) && (!writable || !allowed.readOnly))
   if (root !== undefined) return null
   return `${shown} is not below an allowed path${writable ? ' for writing' : ''} (host policy: hostPaths)`
+}
+
+function reallyAt(path: string, host: Host): string | null {
+  try {
+    return host.realPath(path)
+  } catch {
+    return null
+  }
 }
 
 /** The socket itself, or a directory that it lies in. */
@@ -158,6 +190,11 @@ function isWithin(path: string, directory: string): boolean {
 /** The old form of asking for no confinement. */
 function annotationRefusals(annotations: Readonly<Record<string, string>>): readonly string[] {
   return Object.entries(annotations)
-    .filter(([key, value]) => /^(container\.apparmor\.security\.beta|(container|seccomp)\.seccomp\.security\.alpha|seccomp\.security\.alpha)\.kubernetes\.io\//.test(key) && value === 'unconfined')
+    .filter(
+      ([key, value]) =>
+        /^(container\.apparmor\.security\.beta|(container|seccomp)\.seccomp\.security\.alpha|seccomp\.security\.alpha)\.kubernetes\.io\//.test(
+          key,
+        ) && value === 'unconfined',
+    )
     .map(([key]) => `metadata.annotations: ${key} must not be unconfined: containers always run confined`)
 }

@@ -15,7 +15,9 @@ export interface Capacity {
   readonly pods: number
 }
 
-export type ImageAnswer = { readonly digest: string } | { readonly reason: string; readonly message: string; readonly transient: boolean }
+export type ImageAnswer =
+  | { readonly digest: string }
+  | { readonly reason: string; readonly message: string; readonly transient: boolean }
 
 /** The outside world as a preflight needs it. */
 export interface PreflightWorld {
@@ -25,7 +27,13 @@ export interface PreflightWorld {
   memory(): NodeMemory
   refusals(object: NodeObject): readonly Problem[]
   /** `configs` are texts of `.dockerconfigjson`; `pinned` is the digest to use where one is known. */
-  ensureImage(ref: string, policy: ContainerSpec['imagePullPolicy'], configs: readonly string[], pinned: string | undefined, signal: AbortSignal): Promise<ImageAnswer>
+  ensureImage(
+    ref: string,
+    policy: ContainerSpec['imagePullPolicy'],
+    configs: readonly string[],
+    pinned: string | undefined,
+    signal: AbortSignal,
+  ): Promise<ImageAnswer>
   conflicts(services: readonly ServiceSpec[]): Promise<readonly { readonly service: string; readonly message: string }[]>
   /** Does anything but a pod of ours listen there? */
   portTaken(port: number, hostIP: string): Promise<boolean>
@@ -48,11 +56,29 @@ interface Found {
 }
 
 /** Runs one preflight to its answer; `progress` is told what is being done. */
-export async function preflight(document: DesiredDocument, asked: Preflight, world: PreflightWorld, progress: (text: string) => void, signal: AbortSignal): Promise<PreflightAnswer> {
+export async function preflight(
+  document: DesiredDocument,
+  asked: Preflight,
+  world: PreflightWorld,
+  progress: (text: string) => void,
+  signal: AbortSignal,
+): Promise<PreflightAnswer> {
   const read = asked.objects.map(readOnce)
   const question: Question = { document, asked, world, objects: read.flatMap(({ object }) => (object === null ? [] : [object])) }
-  const checks = [whole(question, read.flatMap(({ problems }) => problems)), fits(question), refers(question), stopFirst(question)]
-  const [ports, hostPorts, images] = await Promise.all([nodePorts(question), hostPortsFree(question), pullAll(question, progress, signal)])
+  const checks = [
+    whole(
+      question,
+      read.flatMap(({ problems }) => problems),
+    ),
+    fits(question),
+    refers(question),
+    stopFirst(question),
+  ]
+  const [ports, hostPorts, images] = await Promise.all([
+    nodePorts(question),
+    hostPortsFree(question),
+    pullAll(question, progress, signal),
+  ])
   const all = [...checks, ports, hostPorts, images]
   const problems = all.flatMap(found => found.problems)
   return {
@@ -77,12 +103,23 @@ function whole({ document, asked, objects, world }: Question, unread: readonly P
   const owners = claims([...others, { ...document, deleted: false, objects: asked.objects }], world.memory())
   const refs = asked.objects.map(refOf)
   const claimed = refs.flatMap(ref => claimProblem(ref, name, owners) ?? [])
-  return { problems: [...unread, ...doubles(refs), ...homeless(asked.objects), ...claimed, ...objects.flatMap(object => world.refusals(object))], warnings: [] }
+  return {
+    problems: [
+      ...unread,
+      ...doubles(refs),
+      ...homeless(asked.objects),
+      ...claimed,
+      ...objects.flatMap(object => world.refusals(object)),
+    ],
+    warnings: [],
+  }
 }
 
 function doubles(refs: readonly ObjectRef[]): readonly Problem[] {
   const keys = refs.map(refKey)
-  return refs.filter((ref, index) => keys.indexOf(refKey(ref)) !== index).map(ref => problem(ref, 'Duplicate', `${refText(ref)} is in the release twice: leave one out`))
+  return refs
+    .filter((ref, index) => keys.indexOf(refKey(ref)) !== index)
+    .map(ref => problem(ref, 'Duplicate', `${refText(ref)} is in the release twice: leave one out`))
 }
 
 function homeless(objects: readonly Manifest[]): readonly Problem[] {
@@ -101,7 +138,12 @@ function workloads(objects: readonly NodeObject[]): readonly Workload[] {
   return objects.flatMap(object => {
     const template = templateOf(object)
     if (template === null) return []
-    const replicas = object.kind === 'Deployment' || object.kind === 'ReplicaSet' ? object.spec.replicas : object.kind === 'Job' ? object.spec.parallelism : 1
+    const replicas =
+      object.kind === 'Deployment' || object.kind === 'ReplicaSet'
+        ? object.spec.replicas
+        : object.kind === 'Job'
+          ? object.spec.parallelism
+          : 1
     return [{ ref: object.ref, spec: template.spec, replicas }]
   })
 }
@@ -110,7 +152,10 @@ function workloads(objects: readonly NodeObject[]): readonly Workload[] {
 function fits({ objects, world }: Question): Found {
   const capacity = world.capacity()
   const all = workloads(objects)
-  const problems = all.flatMap(({ ref, spec, replicas }) => [...tooLarge(ref, requestsOf(spec), replicas, capacity), ...elsewhere(ref, spec, world.node)])
+  const problems = all.flatMap(({ ref, spec, replicas }) => [
+    ...tooLarge(ref, requestsOf(spec), replicas, capacity),
+    ...elsewhere(ref, spec, world.node),
+  ])
   if (problems.length > 0) return { problems, warnings: [] }
   const total = all.reduce((sum, { spec, replicas }) => add(sum, requestsOf(spec), replicas), { cpuMillis: 0, memoryBytes: 0 })
   const object = all[0]?.ref
@@ -129,23 +174,30 @@ function add(sum: Amounts, more: Amounts, times: number): Amounts {
 
 /** A pod asks for what its containers do together, or for its largest init container, whichever is more. */
 export function requestsOf(spec: PodSpec): Amounts {
-  const asked = (containers: readonly ContainerSpec[], key: keyof Amounts) => containers.map(container => container.resources.requests[key] ?? 0)
+  const asked = (containers: readonly ContainerSpec[], key: keyof Amounts) =>
+    containers.map(container => container.resources.requests[key] ?? 0)
   const sidecars = spec.initContainers.filter(container => container.restartPolicy === 'Always')
   const of = (key: keyof Amounts) =>
-    Math.max(asked([...spec.containers, ...sidecars], key).reduce((sum, value) => sum + value, 0), ...asked(spec.initContainers, key))
+    Math.max(
+      asked([...spec.containers, ...sidecars], key).reduce((sum, value) => sum + value, 0),
+      ...asked(spec.initContainers, key),
+    )
   return { cpuMillis: of('cpuMillis'), memoryBytes: of('memoryBytes') }
 }
 
 function tooLarge(ref: ObjectRef, requests: Amounts, replicas: number, capacity: Capacity): readonly Problem[] {
   const one = excess('a pod requests', requests, capacity)
-  const message = one ?? excess(`its ${replicas} pods request`, add({ cpuMillis: 0, memoryBytes: 0 }, requests, replicas), capacity)
+  const message =
+    one ?? excess(`its ${replicas} pods request`, add({ cpuMillis: 0, memoryBytes: 0 }, requests, replicas), capacity)
   const many = replicas > capacity.pods ? `${replicas} pods are more than the ${capacity.pods} that the node runs` : null
   return [message, many].flatMap(text => (text === null ? [] : [problem(ref, 'Unschedulable', `${refText(ref)}: ${text}`)]))
 }
 
 function excess(who: string, wanted: Amounts, capacity: Capacity): string | null {
-  if (wanted.cpuMillis > capacity.cpuMillis) return `${who} ${wanted.cpuMillis}m of cpu, the node has ${capacity.cpuMillis}m: lower the requests`
-  if (wanted.memoryBytes > capacity.memoryBytes) return `${who} ${mebibytes(wanted.memoryBytes)} of memory, the node has ${mebibytes(capacity.memoryBytes)}: lower the requests`
+  if (wanted.cpuMillis > capacity.cpuMillis)
+    return `${who} ${wanted.cpuMillis}m of cpu, the node has ${capacity.cpuMillis}m: lower the requests`
+  if (wanted.memoryBytes > capacity.memoryBytes)
+    return `${who} ${mebibytes(wanted.memoryBytes)} of memory, the node has ${mebibytes(capacity.memoryBytes)}: lower the requests`
   return null
 }
 
@@ -168,14 +220,25 @@ function refers({ document, asked, objects, world }: Question): Found {
   for (const { ref, spec } of workloads(objects)) {
     const { required } = references(spec)
     const claimed = spec.volumes.flatMap(({ source }) => (source.kind === 'persistentVolumeClaim' ? [source.claimName] : []))
-    const wanted = [['ConfigMap', required.configMaps], ['Secret', required.secrets], ['PersistentVolumeClaim', claimed]] as const
+    const wanted = [
+      ['ConfigMap', required.configMaps],
+      ['Secret', required.secrets],
+      ['PersistentVolumeClaim', claimed],
+    ] as const
     for (const [kind, names] of wanted) {
       for (const name of names.filter(candidate => !has(kind, ref.namespace, candidate))) {
-        problems.push(problem(ref, 'MissingReference', `${refText(ref)} names ${kind} ${name}, which is not among the objects of ${ref.namespace}: add it, or mark it optional`))
+        problems.push(
+          problem(
+            ref,
+            'MissingReference',
+            `${refText(ref)} names ${kind} ${name}, which is not among the objects of ${ref.namespace}: add it, or mark it optional`,
+          ),
+        )
       }
     }
     for (const secret of spec.imagePullSecrets) {
-      if (!has('Secret', ref.namespace, secret)) warnings.push(`${refText(ref)}: pull secret ${secret} is not among the objects of ${ref.namespace}`)
+      if (!has('Secret', ref.namespace, secret))
+        warnings.push(`${refText(ref)}: pull secret ${secret} is not among the objects of ${ref.namespace}`)
     }
   }
   return { problems, warnings: [...warnings, ...unselected(objects)] }
@@ -183,12 +246,18 @@ function refers({ document, asked, objects, world }: Question): Found {
 
 function unselected(objects: readonly NodeObject[]): readonly string[] {
   return objects.flatMap(object =>
-    object.kind === 'Service' && object.spec.selector === null && object.spec.type !== 'ExternalName' ? [`${refText(object.ref)} has no selector, so nothing stands behind it`] : [],
+    object.kind === 'Service' && object.spec.selector === null && object.spec.type !== 'ExternalName'
+      ? [`${refText(object.ref)} has no selector, so nothing stands behind it`]
+      : [],
   )
 }
 
 function stopFirst({ objects }: Question): Found {
-  const claimed = new Map(objects.flatMap(object => (object.kind === 'PersistentVolumeClaim' ? [[`${object.ref.namespace}/${object.ref.name}`, object] as const] : [])))
+  const claimed = new Map(
+    objects.flatMap(object =>
+      object.kind === 'PersistentVolumeClaim' ? [[`${object.ref.namespace}/${object.ref.name}`, object] as const] : [],
+    ),
+  )
   const problems: Problem[] = []
   const warnings: string[] = []
   for (const object of objects) {
@@ -196,7 +265,8 @@ function stopFirst({ objects }: Question): Found {
     const { spec, ref } = object
     const because = exclusiveBecause(spec.template.spec, ref.namespace, spec.replicas, claimed)
     if (because === null) continue
-    if (spec.replicas > 1) problems.push(problem(ref, 'Unschedulable', `${refText(ref)}: ${because}, and replicas is ${spec.replicas}: set it to 1`))
+    if (spec.replicas > 1)
+      problems.push(problem(ref, 'Unschedulable', `${refText(ref)}: ${because}, and replicas is ${spec.replicas}: set it to 1`))
     else if (spec.strategy.type === 'RollingUpdate') warnings.push(`${refText(ref)}: stop-first, because ${because}`)
   }
   return { problems, warnings }
@@ -212,7 +282,8 @@ async function nodePorts({ document, objects, world }: Question): Promise<Found>
   for (const { ref, spec } of services) {
     for (const port of spec.ports) {
       const holder = port.nodePort === null ? undefined : held.get(port.nodePort)
-      if (holder === undefined || (holder.application === document.application.name && refKey(holder.ref) === refKey(ref))) continue
+      if (holder === undefined || (holder.application === document.application.name && refKey(holder.ref) === refKey(ref)))
+        continue
       const text = `${refText(ref)}: node port ${port.nodePort} is held by ${refText(holder.ref)}`
       if (holder.application === document.application.name) {
         moved.add(refKey(ref))
@@ -229,12 +300,15 @@ async function nodePorts({ document, objects, world }: Question): Promise<Found>
   return { problems, warnings }
 }
 
-function heldNodePorts(documents: readonly DesiredDocument[]): ReadonlyMap<number, { readonly application: string; readonly ref: ObjectRef }> {
+function heldNodePorts(
+  documents: readonly DesiredDocument[],
+): ReadonlyMap<number, { readonly application: string; readonly ref: ObjectRef }> {
   const held = new Map<number, { application: string; ref: ObjectRef }>()
   for (const { application, objects, deleted } of documents) {
     for (const { object } of deleted ? [] : objects.map(readOnce)) {
       if (object?.kind !== 'Service') continue
-      for (const { nodePort } of object.spec.ports) if (nodePort !== null) held.set(nodePort, { application: application.name, ref: object.ref })
+      for (const { nodePort } of object.spec.ports)
+        if (nodePort !== null) held.set(nodePort, { application: application.name, ref: object.ref })
     }
   }
   return held
@@ -243,14 +317,34 @@ function heldNodePorts(documents: readonly DesiredDocument[]): ReadonlyMap<numbe
 async function hostPortsFree({ document, objects, world }: Question): Promise<Found> {
   const held = world.heldPorts()
   const wanted = workloads(objects).flatMap(({ ref, spec }) =>
-    [...spec.initContainers, ...spec.containers].flatMap(({ ports }) => ports.flatMap(port => (port.hostPort === undefined ? [] : [{ ref, port: port.hostPort, ip: port.hostIP ?? '' }]))),
+    [...spec.initContainers, ...spec.containers].flatMap(({ ports }) =>
+      ports.flatMap(port => (port.hostPort === undefined ? [] : [{ ref, port: port.hostPort, ip: port.hostIP ?? '' }])),
+    ),
   )
-  const found = await Promise.all(wanted.map(async ({ ref, port, ip }) => {
-    const holder = held.find(candidate => candidate.port === port)
-    if (holder?.application === document.application.name) return []
-    if (holder !== undefined) return [problem(ref, 'PortInUse', `${refText(ref)}: host port ${port} is held by application ${holder.application}: choose another`)]
-    return (await world.portTaken(port, ip)) ? [problem(ref, 'PortInUse', `${refText(ref)}: host port ${port} is in use on the node: free it, or choose another`, true)] : []
-  }))
+  const found = await Promise.all(
+    wanted.map(async ({ ref, port, ip }) => {
+      const holder = held.find(candidate => candidate.port === port)
+      if (holder?.application === document.application.name) return []
+      if (holder !== undefined)
+        return [
+          problem(
+            ref,
+            'PortInUse',
+            `${refText(ref)}: host port ${port} is held by application ${holder.application}: choose another`,
+          ),
+        ]
+      return (await world.portTaken(port, ip))
+        ? [
+            problem(
+              ref,
+              'PortInUse',
+              `${refText(ref)}: host port ${port} is in use on the node: free it, or choose another`,
+              true,
+            ),
+          ]
+        : []
+    }),
+  )
   return { problems: found.flat(), warnings: [] }
 }
 
@@ -263,7 +357,11 @@ interface Wanted {
 
 const parallelPulls = 3
 
-async function pullAll({ asked, objects, world }: Question, progress: (text: string) => void, signal: AbortSignal): Promise<Found & { readonly digests: Readonly<Record<string, string>> }> {
+async function pullAll(
+  { asked, objects, world }: Question,
+  progress: (text: string) => void,
+  signal: AbortSignal,
+): Promise<Found & { readonly digests: Readonly<Record<string, string>> }> {
   const waiting = wantedImages(objects, world)
   const total = waiting.length
   const digests: Record<string, string> = {}
@@ -282,7 +380,12 @@ async function pullAll({ asked, objects, world }: Question, progress: (text: str
   return { problems, warnings: [], digests }
 }
 
-async function pull({ image, policy, configs }: Wanted, pinned: string | undefined, world: PreflightWorld, signal: AbortSignal): Promise<ImageAnswer> {
+async function pull(
+  { image, policy, configs }: Wanted,
+  pinned: string | undefined,
+  world: PreflightWorld,
+  signal: AbortSignal,
+): Promise<ImageAnswer> {
   try {
     return await world.ensureImage(image, policy, configs, pinned, signal)
   } catch (error) {
@@ -293,12 +396,17 @@ async function pull({ image, policy, configs }: Wanted, pinned: string | undefin
 
 /** Each image once, asked for as eagerly as the most eager container does. */
 function wantedImages(objects: readonly NodeObject[], world: PreflightWorld): Wanted[] {
-  const secrets = [...objects, ...world.documents().flatMap(document => document.objects.flatMap(manifest => readOnce(manifest).object ?? []))]
+  const secrets = [
+    ...objects,
+    ...world.documents().flatMap(document => document.objects.flatMap(manifest => readOnce(manifest).object ?? [])),
+  ]
   const wanted = new Map<string, Wanted>()
   for (const { ref, spec } of workloads(objects)) {
     const configs = spec.imagePullSecrets.flatMap(name => dockerConfig(secrets, ref.namespace, name))
     for (const image of imagesOf(spec)) {
-      const policies = [...spec.initContainers, ...spec.containers].filter(container => container.image === image).map(container => container.imagePullPolicy)
+      const policies = [...spec.initContainers, ...spec.containers]
+        .filter(container => container.image === image)
+        .map(container => container.imagePullPolicy)
       const known = wanted.get(image)
       const all = [...policies, ...(known === undefined ? [] : [known.policy])]
       const policy = all.includes('Always') ? 'Always' : all.includes('IfNotPresent') ? 'IfNotPresent' : 'Never'
@@ -309,7 +417,9 @@ function wantedImages(objects: readonly NodeObject[], world: PreflightWorld): Wa
 }
 
 function dockerConfig(objects: readonly NodeObject[], namespace: string, name: string): readonly string[] {
-  const secret = objects.find(object => object.kind === 'Secret' && object.ref.namespace === namespace && object.ref.name === name)
+  const secret = objects.find(
+    object => object.kind === 'Secret' && object.ref.namespace === namespace && object.ref.name === name,
+  )
   const encoded = secret?.kind === 'Secret' ? secret.data['.dockerconfigjson'] : undefined
   return encoded === undefined ? [] : [Buffer.from(encoded, 'base64').toString('utf8')]
 }
@@ -327,7 +437,15 @@ export function createPreflights(world: PreflightWorld, onChange: () => void, si
 
   function begin(document: DesiredDocument, question: Preflight, key: string): void {
     const end = new AbortController()
-    const running: PreflightAnswer = { release: question.release, round: question.round, state: 'running', problems: [], warnings: [], digests: {}, progress: 'checking' }
+    const running: PreflightAnswer = {
+      release: question.release,
+      round: question.round,
+      state: 'running',
+      problems: [],
+      warnings: [],
+      digests: {},
+      progress: 'checking',
+    }
     const entry = { key, end, answer: running }
     asked.set(document.application.name, entry)
     const become = (answer: PreflightAnswer) => {
@@ -335,8 +453,15 @@ export function createPreflights(world: PreflightWorld, onChange: () => void, si
       entry.answer = answer
       onChange()
     }
-    const failed = (error: unknown) => become({ ...running, state: 'refused', progress: '', problems: [unanswered(document, question, error)] })
-    preflight(document, question, world, text => become({ ...running, progress: text }), AbortSignal.any([signal, end.signal])).then(become, failed)
+    const failed = (error: unknown) =>
+      become({ ...running, state: 'refused', progress: '', problems: [unanswered(document, question, error)] })
+    preflight(
+      document,
+      question,
+      world,
+      text => become({ ...running, progress: text }),
+      AbortSignal.any([signal, end.signal]),
+    ).then(become, failed)
   }
 
   return {
@@ -357,6 +482,9 @@ export function createPreflights(world: PreflightWorld, onChange: () => void, si
 
 /** Something we asked could not answer (the engine, the data plane): that is no word against the release. */
 function unanswered(document: DesiredDocument, question: Preflight, error: unknown): Problem {
-  const object = question.objects[0] === undefined ? { group: '', kind: 'Application', namespace: '', name: document.application.name } : refOf(question.objects[0])
+  const object =
+    question.objects[0] === undefined
+      ? { group: '', kind: 'Application', namespace: '', name: document.application.name }
+      : refOf(question.objects[0])
   return problem(object, 'NodeError', `the node could not check it: ${(error as Error).message}`, true)
 }

@@ -3,7 +3,7 @@ import { type DesiredDocument, isNewer, type Problem, type ReportDocument } from
 import type { Manifest } from './contract/manifest.js'
 import { createLoop } from './loop.js'
 import type { DataPlane } from './network/types.js'
-import type { Pods, PodView } from './pods/types.js'
+import type { PodRecord, Pods, PodView } from './pods/types.js'
 import type { Preflights } from './preflight.js'
 import { reportOf, saysTheSame, type ServiceAddresses } from './report.js'
 import type { NodeState } from './state.js'
@@ -26,7 +26,12 @@ export interface World {
   /** Called with each report that says something new. */
   readonly report: (report: ReportDocument) => void
   readonly log: (message: string, facts: Readonly<Record<string, unknown>>) => void
-  readonly preflights: (documents: () => readonly DesiredDocument[], memory: () => NodeMemory, onChange: () => void, signal: AbortSignal) => Preflights
+  readonly preflights: (
+    documents: () => readonly DesiredDocument[],
+    memory: () => NodeMemory,
+    onChange: () => void,
+    signal: AbortSignal,
+  ) => Preflights
 }
 
 export interface Reconciler {
@@ -34,6 +39,8 @@ export interface Reconciler {
   offer(document: DesiredDocument): void
   /** By application name, tombstones included. */
   obeyed(): ReadonlyMap<string, DesiredDocument>
+  /** Takes a pod out of the data plane and waits for its connections: for an ending that a former runtime had begun. */
+  drain(record: PodRecord, signal: AbortSignal): Promise<void>
   /** Why the last pass failed; '' when it did not. */
   trouble(): string
   wake(): void
@@ -42,7 +49,10 @@ export interface Reconciler {
 }
 
 /** `kept` is what the disk had at the start. The pods must have been adopted before. */
-export function createReconciler(world: World, kept: { readonly documents: readonly DesiredDocument[]; readonly memory: NodeMemory }): Reconciler {
+export function createReconciler(
+  world: World,
+  kept: { readonly documents: readonly DesiredDocument[]; readonly memory: NodeMemory },
+): Reconciler {
   const obeyed = new Map(kept.documents.map(document => [document.application.name, document]))
   const offered = new Map<string, DesiredDocument>()
   const reported = new Map<string, ReportDocument>()
@@ -56,13 +66,26 @@ export function createReconciler(world: World, kept: { readonly documents: reado
   const documents = () => [...obeyed.values()]
   const preflights = world.preflights(documents, () => memory, wake, ending.signal)
   const unlisten = world.pods.onChange(wake)
-  const steer = inTurn(() => world.dataPlane.apply(trafficOf({ documents: documents(), pods: world.pods.list(), memory, refusals: world.refusals }), ending.signal))
+  const steer = inTurn(() =>
+    world.dataPlane.apply(
+      trafficOf({ documents: documents(), pods: world.pods.list(), memory, refusals: world.refusals }),
+      ending.signal,
+    ),
+  )
 
   async function pass(signal: AbortSignal): Promise<{ readonly wakeAt: number | null }> {
     await obeyOffered()
     for (const document of documents()) preflights.ask(document)
     const now = world.now()
-    const plan = planNode({ documents: documents(), pods: world.pods.list(), memory, salt: world.salt, now, newId: world.newId, refusals: world.refusals })
+    const plan = planNode({
+      documents: documents(),
+      pods: world.pods.list(),
+      memory,
+      salt: world.salt,
+      now,
+      newId: world.newId,
+      refusals: world.refusals,
+    })
     await remember(plan.memory)
     // What is ready gets its traffic before anything that serves is taken away.
     const steered = await settle(steer())
@@ -93,7 +116,12 @@ export function createReconciler(world: World, kept: { readonly documents: reado
   }
 
   function make(record: NodePlan['create'][number]): void {
-    world.log('starting pod', { application: record.application.name, pod: record.name, release: record.release, attempt: record.attempt })
+    world.log('starting pod', {
+      application: record.application.name,
+      pod: record.name,
+      release: record.release,
+      attempt: record.attempt,
+    })
     world.pods.create(record)
   }
 
@@ -101,19 +129,21 @@ export function createReconciler(world: World, kept: { readonly documents: reado
     const pod = world.pods.list().find(candidate => candidate.record.uid === uid)
     if (pod === undefined || pod.terminating) return
     world.log('ending pod', { application: pod.record.application.name, pod: pod.record.name, reason })
-    world.pods.terminate(uid, { reason, drained: signal => takeOut(pod, signal) })
+    world.pods.terminate(uid, { reason, drained: signal => takeOut(pod.record, signal) })
   }
 
   /** No new connections first; then the ones there are may end by themselves. Resolves at the limit whatever happens. */
-  async function takeOut(pod: PodView, signal: AbortSignal): Promise<void> {
-    const limitMs = Math.max(shortestDrainMs, pod.record.spec.terminationGracePeriodSeconds * 1000)
+  async function takeOut(record: PodRecord, signal: AbortSignal): Promise<void> {
+    const limitMs = Math.max(shortestDrainMs, record.spec.terminationGracePeriodSeconds * 1000)
     const until = world.now() + limitMs
     const failure = await settle(steer())
-    if (failure !== null) world.log('data plane does not answer while a pod ends', { pod: pod.record.name, error: failure.message })
-    if (pod.ip === '') return
+    if (failure !== null) world.log('data plane does not answer while a pod ends', { pod: record.name, error: failure.message })
+    const pod = world.pods.list().find(candidate => candidate.record.uid === record.uid)
+    if (pod === undefined || pod.ip === '') return
     const left = Math.max(0, until - world.now())
     const drained = await settle(world.dataPlane.drained(pod.ip, left, signal).then(({ cut }) => logCut(pod, cut)))
-    if (drained !== null && !signal.aborted) world.log('connections of a pod could not be counted', { pod: pod.record.name, error: drained.message })
+    if (drained !== null && !signal.aborted)
+      world.log('connections of a pod could not be counted', { pod: record.name, error: drained.message })
   }
 
   function logCut(pod: PodView, cut: number): void {
@@ -140,8 +170,13 @@ export function createReconciler(world: World, kept: { readonly documents: reado
 
   function addressesOf(service: Manifest): ServiceAddresses {
     const { name, namespace = '' } = service.metadata
-    const spec = service.spec as { readonly clusterIP?: string; readonly type?: string; readonly ports?: readonly { readonly port: number }[] }
-    if (spec.clusterIP === 'None' || spec.type === 'ExternalName') return { clusterIP: spec.clusterIP ?? '', nodePorts: {}, external: [] }
+    const spec = service.spec as {
+      readonly clusterIP?: string
+      readonly type?: string
+      readonly ports?: readonly { readonly port: number }[]
+    }
+    if (spec.clusterIP === 'None' || spec.type === 'ExternalName')
+      return { clusterIP: spec.clusterIP ?? '', nodePorts: {}, external: [] }
     const numbers = (spec.ports ?? []).map(({ port }) => [String(port), world.dataPlane.nodePort(namespace, name, port)] as const)
     return {
       clusterIP: world.dataPlane.clusterIP(namespace, name),
@@ -165,6 +200,7 @@ export function createReconciler(world: World, kept: { readonly documents: reado
       wake()
     },
     obeyed: () => obeyed,
+    drain: takeOut,
     trouble: () => trouble,
     wake,
     async stop() {

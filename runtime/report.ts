@@ -1,5 +1,12 @@
 // What a node says of one application, built from what was planned and seen; and whether that is anything new.
-import { contractVersion, type DesiredDocument, type ObservedObject, type ObservedPod, type PreflightAnswer, type ReportDocument } from './contract/documents.js'
+import {
+  contractVersion,
+  type DesiredDocument,
+  type ObservedObject,
+  type ObservedPod,
+  type PreflightAnswer,
+  type ReportDocument,
+} from './contract/documents.js'
 import { canonicalJson, contentHash } from './contract/hash.js'
 import { groupOf, type Manifest } from './contract/manifest.js'
 import type { PodView } from './pods/types.js'
@@ -25,7 +32,9 @@ export interface ReportInput {
 }
 
 export function reportOf({ document, objects, pods, preflight, addresses, now }: ReportInput): ReportDocument {
-  const services = new Map(document.objects.filter(isService).map(service => [`${service.metadata.namespace ?? ''}/${service.metadata.name}`, service]))
+  const services = new Map(
+    document.objects.filter(isService).map(service => [`${service.metadata.namespace ?? ''}/${service.metadata.name}`, service]),
+  )
   return {
     contract: contractVersion,
     node: document.node,
@@ -40,7 +49,9 @@ export function reportOf({ document, objects, pods, preflight, addresses, now }:
     preflight,
     objects: objects.map(object => {
       const service = object.ref.kind === 'Service' ? services.get(`${object.ref.namespace}/${object.ref.name}`) : undefined
-      return service === undefined ? object : { ...object, status: { ...serviceStatus(service, addresses(service)), ...object.status } }
+      return service === undefined
+        ? object
+        : { ...object, status: { ...serviceStatus(service, addresses(service)), ...object.status } }
     }),
     pods: pods.map(pod => observedPod(pod, now)),
     ledgerHash: document.ledger === '' ? '' : contentHash(document.ledger),
@@ -51,7 +62,10 @@ function isService(manifest: Manifest): boolean {
   return manifest.kind === 'Service' && groupOf(manifest.apiVersion) === ''
 }
 
-function serviceStatus(service: Manifest, { clusterIP, nodePorts, external }: ServiceAddresses): Readonly<Record<string, unknown>> {
+function serviceStatus(
+  service: Manifest,
+  { clusterIP, nodePorts, external }: ServiceAddresses,
+): Readonly<Record<string, unknown>> {
   const balanced = (service.spec as { readonly type?: string } | undefined)?.type === 'LoadBalancer'
   return { clusterIP, nodePorts, loadBalancer: balanced ? { ingress: external.map(ip => ({ ip })) } : {} }
 }

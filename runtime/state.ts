@@ -10,7 +10,11 @@ import type { NodeMemory } from './workloads/node.js'
 
 export interface NodeState {
   /** All documents obeyed, tombstones included. `broken`: files that could not be read; they are kept aside, and named. */
-  load(): Promise<{ readonly documents: readonly DesiredDocument[]; readonly memory: NodeMemory; readonly broken: readonly string[] }>
+  load(): Promise<{
+    readonly documents: readonly DesiredDocument[]
+    readonly memory: NodeMemory
+    readonly broken: readonly string[]
+  }>
   /** On disk for good when it resolves. */
   saveDocument(document: DesiredDocument): Promise<void>
   saveMemory(memory: NodeMemory): Promise<void>
@@ -49,7 +53,10 @@ export function openState(directory: string, key: Uint8Array): NodeState {
 const context = 'slipway node state v1'
 
 /** A file that does not open is renamed, never overwritten unseen: it may be all that is left. */
-async function readSealed<T>(path: string, key: Uint8Array): Promise<{ readonly value: T | null; readonly broken: string | null }> {
+async function readSealed<T>(
+  path: string,
+  key: Uint8Array,
+): Promise<{ readonly value: T | null; readonly broken: string | null }> {
   let bytes: Uint8Array
   try {
     bytes = await readFile(path)
