@@ -151,7 +151,7 @@ async function npmPackages() {
     .update(readFileSync(join(root, 'package-lock.json')))
     .digest('hex')
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return true
-  if (isNewer(join(root, 'node_modules/.package-lock.json'), join(root, 'package-lock.json'))) {
+  if (isInstalled()) {
     writeFileSync(stamp, lock)
     return true
   }
@@ -165,8 +165,17 @@ async function npmPackages() {
   return true
 }
 
-function isNewer(path, than) {
-  return existsSync(path) && statSync(path).mtimeMs >= statSync(than).mtimeMs
+/** npm's own record of what it installed has every package of the lock file in its version (optional ones may be left out). */
+function isInstalled() {
+  const record = join(root, 'node_modules/.package-lock.json')
+  if (!existsSync(record)) return false
+  const installed = JSON.parse(readFileSync(record, 'utf8')).packages
+  const wanted = Object.entries(JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages).filter(
+    ([path]) => path !== '',
+  )
+  const isRight = ([path, { version, optional, devOptional }]) =>
+    installed[path]?.version === version || (!(path in installed) && (optional || devOptional))
+  return wanted.every(isRight) && Object.keys(installed).every(path => wanted.some(([name]) => name === path))
 }
 
 async function missingOf(wanted) {
@@ -374,7 +383,7 @@ function natsVersions() {
 
 function versionOf(path) {
   return new Promise(resolve => {
-    execFile(path, ['--version'], { timeout: 5_000 }, (error, stdout) =>
+    execFile(path, ['--version'], { timeout: 5_000 }, (_error, stdout) =>
       resolve((/v?(\d+)\.(\d+)\./.exec(stdout ?? '') ?? ['', 0, 0]).slice(1).map(Number)),
     )
   })
@@ -384,10 +393,12 @@ async function natsIsThere() {
   return (await natsVersions()).some(([major]) => major >= 2)
 }
 
+let buildFailed = false
+
 /** Debian's 2.9 does not sync each write: with Go at hand a newer one is worth its 35 s. */
 async function canBuildBetterNats() {
   const isNew = ([major, minor]) => major > 2 || (major === 2 && minor >= 10)
-  return onPath('go') && !(await natsVersions()).some(isNew)
+  return !buildFailed && onPath('go') && !(await natsVersions()).some(isNew)
 }
 
 /** With Go's own settings for proxy and checksums. Where it fails, Debian's does, with a warning at the start. */
