@@ -30,7 +30,7 @@ import { fileURLToPath } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const minimumNode = [20, 20]
-const goPackage = 'github.com/nats-io/nats-server/v2@v2.12.6'
+const goPackage = 'github.com/nats-io/nats-server/v2@v2.12.12'
 const options = readOptions(process.argv.slice(2))
 const env = { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin` }
 
@@ -98,13 +98,6 @@ const testPrograms = [
     optional: true,
   },
 ]
-
-try {
-  process.exitCode = await main()
-} catch (error) {
-  console.error(`setup: ${error.message}`)
-  process.exitCode = 1
-}
 
 async function main() {
   checkNode()
@@ -419,4 +412,11 @@ async function buildNats() {
     )
     if (!onPath('nats-server')) await aptInstall(['nats-server'], [])
   }
+}
+
+try {
+  process.exitCode = await main()
+} catch (error) {
+  console.error(`setup: ${error.message}`)
+  process.exitCode = 1
 }

@@ -27,7 +27,7 @@ export interface FindNatsOptions {
   readonly say?: (line: string) => void
 }
 
-const goPackage = 'github.com/nats-io/nats-server/v2@v2.12.6'
+const goPackage = 'github.com/nats-io/nats-server/v2@v2.12.12'
 const buildMs = 600_000
 
 /**
