@@ -1,11 +1,13 @@
 // A data plane of its own for each test file, beside whatever else runs on the machine, and small servers that stand for pods.
-import { execFileSync } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTcpServer, type Server as TcpServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { createDataPlane } from '../../runtime/network/dataplane.js'
 import { networkEngine } from '../../runtime/network/engine.js'
 import type {
@@ -23,6 +25,8 @@ export interface TestPlane {
   readonly stateDir: string
   /** Another one over the same state directory, as a restarted runtime makes it. */
   again(): DataPlane
+  /** The same owned by a process of its own, for tests that kill it. Resolves once this state is applied. */
+  owned(wanted: DataPlaneState): Promise<ChildProcess>
   end(): Promise<void>
 }
 
@@ -31,24 +35,30 @@ export function testPlane(more: Partial<DataPlaneOptions> = {}): TestPlane {
   const mark = randomBytes(3).toString('hex')
   const docker = testDocker()
   const stateDir = mkdtempSync(join(tmpdir(), 'slipway-net-'))
-  const options: DataPlaneOptions = {
+  const places = {
     stateDir,
-    docker: networkEngine(docker.networks),
-    now: Date.now,
-    log: () => {},
     haproxyPath: execFileSync('sh', ['-c', 'PATH=$PATH:/usr/sbin command -v haproxy'], { encoding: 'utf8' }).trim(),
     network: `slipway-test-${mark}`,
     podBridge: `swp${mark}`,
     serviceBridge: `sws${mark}`,
     podRange: '10.221.0.0/20',
     serviceRange: '10.220.0.0/20',
-    ...more,
   }
+  const options: DataPlaneOptions = { ...places, docker: networkEngine(docker.networks), now: Date.now, log: () => {}, ...more }
   const plane = createDataPlane(options)
   return {
     plane,
     stateDir,
     again: () => createDataPlane(options),
+    async owned(wanted) {
+      const main = fileURLToPath(new URL('./network-owner.js', import.meta.url))
+      const child = spawn(process.execPath, [main, JSON.stringify(places), JSON.stringify(wanted)], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
+      const said = await Promise.race([once(child.stdout, 'data'), once(child, 'exit').then(() => ['ended'])])
+      if (String(said[0]).trim() !== 'applied') throw new Error(`the owner did not start: ${said[0]}`)
+      return child
+    },
     async end() {
       await plane.purge()
       await docker.close()

@@ -1,0 +1,173 @@
+import { execFileSync } from 'node:child_process'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import packet from 'dns-packet'
+import t from 'tap'
+import { findProcesses } from '../../runtime/network/detached.js'
+import { startLoad } from '../support/load.js'
+import { endpoint, httpPod, service, state, testPlane } from '../support/network.js'
+
+const signal = AbortSignal.timeout(100_000)
+
+t.test('a killed owner leaves traffic and names as they are, and the next one takes over without a reload', async t => {
+  const { plane, owned, stateDir, end } = testPlane()
+  t.teardown(end)
+  const [old, next] = [await httpPod(), await httpPod()]
+  t.teardown(() => next.end())
+  const services = [service('web')]
+  const owner = await owned(state(services, [endpoint('web', old)]))
+  const workers = () => findProcesses([join(stateDir, 'haproxy.cfg')])
+  const before = workers()
+  const zone = JSON.parse(readFileSync(join(stateDir, 'zone.json'), 'utf8'))
+  const load = startLoad(zone.services[0].ip, 80, 4)
+
+  owner.kill('SIGKILL')
+  await once(owner, 'exit')
+  await until(() => load.ok.length > 50)
+  await plane.start(signal)
+  t.equal(plane.clusterIP('shop', 'web'), zone.services[0].ip, 'the address is the same')
+  await plane.apply(state(services, [endpoint('web', next), endpoint('web', old, { state: 'draining' })]), signal)
+  t.same(await plane.drained(old.ip, 30_000, signal), { cut: 0 })
+  await old.end()
+  await until(() => next.served.length > 50)
+  await load.stop()
+
+  t.same(load.failed, [])
+  t.same(workers(), before, 'the same processes')
+  t.equal(await nameOf(plane.dns('shop').servers[0]!, 'web.shop.svc.cluster.local'), zone.services[0].ip)
+})
+
+t.test('HAProxy and names come back by themselves when they are killed', async t => {
+  const { plane, stateDir, end } = testPlane()
+  t.teardown(end)
+  const pod = await httpPod()
+  t.teardown(() => pod.end())
+  await plane.start(signal)
+  await plane.apply(state([service('web')], [endpoint('web', pod)]), signal)
+  const pidOf = (file: string) => Number(readFileSync(join(stateDir, file), 'utf8'))
+  const address = plane.clusterIP('shop', 'web')
+
+  for (const file of ['haproxy.pid', 'names.pid']) {
+    const pid = pidOf(file)
+    process.kill(pid, 'SIGKILL')
+    await until(() => existsSync(join(stateDir, file)) && pidOf(file) !== pid)
+  }
+  // A worker that ends takes its master with it.
+  const [worker] = findProcesses([join(stateDir, 'haproxy.cfg')]).filter(pid => pid !== pidOf('haproxy.pid'))
+  const master = pidOf('haproxy.pid')
+  process.kill(worker!, 'SIGKILL')
+  await until(() => existsSync(join(stateDir, 'haproxy.pid')) && pidOf('haproxy.pid') !== master)
+
+  await until(async () => (await fetch(`http://${address}/`).catch(() => null))?.status === 200)
+  t.equal(await nameOf(plane.dns('shop').servers[0]!, 'web.shop.svc.cluster.local'), address)
+  t.equal(findProcesses([join(stateDir, 'haproxy.cfg')]).length, 2, 'one master, one worker')
+})
+
+t.test('addresses and node ports are kept over restarts and recycled late', async t => {
+  const { plane, again, end } = testPlane()
+  t.teardown(end)
+  await plane.start(signal)
+  const services = [service('web', {}, { type: 'NodePort' })]
+  await plane.apply(state(services), signal)
+  const given = [plane.podAddress('a'), plane.podAddress('b'), plane.clusterIP('shop', 'web'), plane.nodePort('shop', 'web', 80)]
+  plane.releaseAddress('a')
+
+  const restarted = again()
+  await restarted.start(signal)
+  await restarted.apply(state(services), signal)
+
+  t.match(given[3], /^3[0-2]\d{3}$/)
+  t.not(restarted.podAddress('c'), given[0], 'what was just given back is not given to the next')
+  const same = ['a', 'b'].map(uid => restarted.podAddress(uid))
+  t.same([...same, restarted.clusterIP('shop', 'web'), restarted.nodePort('shop', 'web', 80)], given)
+})
+
+t.test('a node port answers on every address of the machine, and one that is taken is named', async t => {
+  const { plane, end } = testPlane()
+  t.teardown(end)
+  const pod = await httpPod()
+  t.teardown(() => pod.end())
+  const taken = createServer()
+  taken.listen(0, '127.0.0.1')
+  await once(taken, 'listening')
+  t.teardown(() => taken.close())
+  const { port } = taken.address() as { port: number }
+  await plane.start(signal)
+  const web = service('web', {}, { type: 'NodePort' })
+  const clash = service('clash', { nodePort: port }, { type: 'NodePort' })
+  await plane.apply(state([web], [endpoint('web', pod)]), signal)
+  const nodePort = plane.nodePort('shop', 'web', 80)!
+
+  t.equal((await fetch(`http://127.0.0.1:${nodePort}/`)).status, 200)
+  t.same(await plane.conflicts([web]), [], 'our own listener is no conflict')
+  const message = `shop/clash: port ${port} is in use by another process that listens on 127.0.0.1; end it or choose another port`
+  t.same(await plane.conflicts([clash]), [{ service: 'shop/clash', message }])
+  const twice = service('twice', { nodePort }, { type: 'NodePort' })
+  t.match(await plane.conflicts([twice]), [{ service: 'shop/twice', message: /already Service shop\/web's/ }])
+
+  await t.rejects(plane.apply(state([web, clash], [endpoint('web', pod)]), signal), { message })
+  t.equal((await fetch(`http://127.0.0.1:${nodePort}/`)).status, 200, 'the others are as they should be')
+  await new Promise(resolve => taken.close(resolve))
+  await plane.apply(state([web, clash], [endpoint('web', pod), endpoint('clash', pod)]), signal)
+  t.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 200, 'and once the port is free it is taken')
+})
+
+t.test('a LoadBalancer listens on its own port of the machine beside the Service address', async t => {
+  const { plane, end } = testPlane()
+  t.teardown(end)
+  const pod = await httpPod()
+  t.teardown(() => pod.end())
+  await plane.start(signal)
+  const port = await freePort()
+
+  await plane.apply(
+    state([service('web', { port }, { type: 'LoadBalancer' })], [endpoint('web', pod, { servicePort: port })]),
+    signal,
+  )
+
+  for (const host of ['127.0.0.1', plane.clusterIP('shop', 'web')]) t.equal((await fetch(`http://${host}:${port}/`)).status, 200)
+})
+
+t.test('after a purge nothing is left', async t => {
+  const { plane, stateDir, end } = testPlane()
+  t.teardown(end)
+  await plane.start(signal)
+  await plane.apply(state([service('web')]), signal)
+  const address = plane.clusterIP('shop', 'web')
+
+  await plane.purge()
+
+  await until(() => findProcesses([stateDir]).length === 0)
+  t.equal(existsSync(stateDir), false)
+  t.notMatch(execFileSync('ip', ['route', 'show', 'table', 'all'], { encoding: 'utf8' }), new RegExp(address.replace(/\d+$/, '')))
+})
+
+async function nameOf(server: string, name: string): Promise<string> {
+  const socket = createSocket('udp4')
+  socket.send(packet.encode({ type: 'query', id: 7, questions: [{ type: 'A', name }] }), 53, server)
+  const [answer] = await once(socket, 'message')
+  socket.close()
+  return packet
+    .decode(answer)
+    .answers!.map(each => String((each as { data?: unknown }).data))
+    .join()
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '0.0.0.0')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  await new Promise(resolve => server.close(resolve))
+  return port
+}
+
+async function until(done: () => boolean | Promise<boolean>): Promise<void> {
+  const limit = Date.now() + 20_000
+  while (!(await done())) {
+    if (Date.now() > limit) throw new Error(`not within 20 s: ${done}`)
+    await new Promise(resolve => setTimeout(resolve, 10))
+  }
+}
