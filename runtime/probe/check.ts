@@ -18,24 +18,44 @@ export interface CheckTarget {
 }
 
 /** Null: it could not be carried out at all (the engine is away), which says nothing about the container. */
-export async function check(
+export function check(
   handler: HandlerSpec,
   target: CheckTarget,
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<ProbeAnswer | null> {
-  const limited = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
-  switch (handler.kind) {
-    case 'httpGet':
-      return checkHttp(handler, target.ip, timeoutMs, limited)
-    case 'tcpSocket':
-      return checkTcp(handler.host ?? target.ip, handler.port, timeoutMs, limited)
-    case 'grpc':
-      return checkGrpc(target.ip, handler.port, handler.service, timeoutMs, limited)
-    case 'exec':
-      return checkCommand(handler.command, target.run, timeoutMs, limited, signal)
-    case 'sleep':
-      return { ok: true, message: '' }
+  return withLimit(timeoutMs, signal, async limited => {
+    switch (handler.kind) {
+      case 'httpGet':
+        return checkHttp(handler, target.ip, timeoutMs, limited)
+      case 'tcpSocket':
+        return checkTcp(handler.host ?? target.ip, handler.port, timeoutMs, limited)
+      case 'grpc':
+        return checkGrpc(target.ip, handler.port, handler.service, timeoutMs, limited)
+      case 'exec':
+        return checkCommand(handler.command, target.run, timeoutMs, limited, signal)
+      case 'sleep':
+        return { ok: true, message: '' }
+    }
+  })
+}
+
+/** Leaves nothing behind on a signal that lives as long as a pod does, which AbortSignal.any would on older Node. */
+export async function withLimit<T>(
+  timeoutMs: number,
+  signal: AbortSignal,
+  work: (limited: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const limited = new AbortController()
+  const abort = (): void => limited.abort(signal.reason)
+  const timer = setTimeout(() => limited.abort(new Error(`not done within ${timeoutMs} ms`)), timeoutMs)
+  if (signal.aborted) abort()
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    return await work(limited.signal)
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', abort)
   }
 }
 

@@ -1,0 +1,175 @@
+// The living pods of this node: takes over what was there, tells each pod what the engine says, and removes what is surely
+// ours and nobody's any more.
+import { setTimeout as delay } from 'node:timers/promises'
+import { followEvents } from '../docker/events.js'
+import type { ContainerListed } from '../docker/shapes.js'
+import { join } from './happen.js'
+import { afterBoot, newLife } from './life.js'
+import { livePod, type PodActor, type PodStart } from './pod.js'
+import type { LogLine, LogOptions, PodRecord, Pods } from './types.js'
+import { concurrentStarts, type PodWorld, takeTurns } from './world.js'
+
+export interface RuntimePods extends Pods {
+  /** Takes over what an earlier runtime left; resolves when every pod of then is listed. Waits for the engine. Call it once, first. */
+  adopt(signal: AbortSignal): Promise<void>
+  /** Ends this room; containers stay as they are. */
+  close(): Promise<void>
+}
+
+const relistMs = 5_000
+/** A container without a pod may belong to one that is being made just now. */
+const strayAfterMs = 60_000
+
+export function createPods(world: PodWorld): RuntimePods {
+  const actors = new Map<string, PodActor>()
+  const untouchable = new Set<string>()
+  const listeners = new Set<(uid: string) => void>()
+  const turns = takeTurns(concurrentStarts)
+  const closing = new AbortController()
+  const ours = [`slipway.node=${world.node}`]
+
+  const tell = (uid: string): void => {
+    for (const listener of listeners) listener(uid)
+  }
+  const begin = (start: PodStart): void => {
+    const { uid } = start.life.record
+    const gone = (): void => {
+      actors.delete(uid)
+      tell(uid)
+    }
+    // The first change may be told before the pod is in the list.
+    let listed = false
+    const actor = livePod(world, turns, start, () => listed && tell(uid), gone)
+    actors.set(uid, actor)
+    listed = true
+    tell(uid)
+  }
+  const relist = async (): Promise<void> => {
+    const byPod = groupByPod(await world.docker.containers.list(ours, closing.signal))
+    for (const [uid, actor] of actors) actor.compare(byPod.get(uid) ?? [])
+    for (const [uid, listed] of byPod) {
+      if (actors.has(uid) || untouchable.has(uid)) continue
+      await removeStrays(
+        world,
+        listed.filter(each => world.now() - each.Created * 1000 > strayAfterMs),
+      )
+    }
+  }
+  const relistForEver = async (): Promise<void> => {
+    while (!closing.signal.aborted) {
+      await delay(relistMs, undefined, { signal: closing.signal }).catch(() => undefined)
+      if (!closing.signal.aborted) await relist().catch(() => undefined)
+    }
+  }
+  const listen = (): void => {
+    const onConnect = (): void => void relist().catch(() => undefined)
+    const onLost = (error: unknown, retryMs: number): void =>
+      world.log.warn({ error: String(error), retryMs }, 'engine events lost')
+    const onEvent = ({
+      Action,
+      Actor,
+    }: {
+      Action: string
+      Actor: { ID: string; Attributes: Readonly<Record<string, string>> }
+    }): void => actors.get(Actor.Attributes['slipway.pod-uid'] ?? '')?.look(Actor.ID, Action === 'oom')
+    void followEvents(world.docker, ours, { onConnect, onEvent, onLost }, closing.signal)
+    void relistForEver()
+  }
+
+  return {
+    list: () => [...actors.values()].map(actor => actor.view()),
+    create: record => {
+      if (actors.has(record.uid)) return
+      begin({ life: newLife(record, world.bootId), fresh: true, look: [] })
+    },
+    terminate: (uid, options) => actors.get(uid)?.terminate(options),
+    onChange: listener => {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    logs: (uid, container, options, signal) =>
+      readLogs(world, actors.get(uid)?.life().record ?? null, container, options, signal),
+    adopt: async signal => {
+      const { lives, unreadable } = await world.store.load()
+      for (const { uid, problem } of unreadable) {
+        untouchable.add(uid)
+        world.log.warn({ uid, problem }, 'a pod file cannot be read; its containers are left as they are')
+      }
+      const byPod = groupByPod(await listPatiently(world, ours, AbortSignal.any([signal, closing.signal])))
+      for (const life of lives) {
+        const joined = join(afterBoot(life, world.bootId), byPod.get(life.record.uid) ?? [], world.now())
+        begin({ ...joined, fresh: false })
+      }
+      for (const [uid, listed] of byPod) if (!actors.has(uid) && !untouchable.has(uid)) await removeStrays(world, listed)
+      world.log.info({ pods: lives.length, unreadable: unreadable.length }, 'pods adopted')
+      listen()
+    },
+    close: async () => {
+      closing.abort(new Error('the runtime is ending'))
+      await Promise.all([...actors.values()].map(actor => actor.close()))
+    },
+  }
+}
+
+function groupByPod(listed: readonly ContainerListed[]): ReadonlyMap<string, readonly ContainerListed[]> {
+  const groups = new Map<string, ContainerListed[]>()
+  for (const each of listed) {
+    const uid = each.Labels?.['slipway.pod-uid'] ?? ''
+    groups.set(uid, [...(groups.get(uid) ?? []), each])
+  }
+  return groups
+}
+
+async function listPatiently(
+  world: PodWorld,
+  labels: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly ContainerListed[]> {
+  for (let retryMs = 100; ; retryMs = Math.min(retryMs * 2, 5_000)) {
+    try {
+      return await world.docker.containers.list(labels, signal)
+    } catch (error) {
+      if (signal.aborted) throw error
+      world.log.warn({ error: String(error), retryMs }, 'waiting for the engine')
+      await delay(retryMs, undefined, { signal })
+    }
+  }
+}
+
+/** Ours for certain: this node's label, a pod's uid, and the name that only we give. */
+async function removeStrays(world: PodWorld, listed: readonly ContainerListed[]): Promise<void> {
+  for (const each of listed) {
+    const labels = each.Labels ?? {}
+    const short = (labels['slipway.pod-uid'] ?? '').replaceAll('-', '').slice(0, 8)
+    const name = `/slipway_${labels['slipway.namespace']}_${labels['slipway.pod']}_${labels['slipway.container']}_${short}_${labels['slipway.restart']}`
+    if (short === '' || labels['slipway.node'] !== world.node || !each.Names.includes(name)) continue
+    world.log.warn({ container: name.slice(1) }, 'removing a container of ours that belongs to no pod')
+    await world.docker.containers
+      .remove(each.Id)
+      .catch(error => world.log.warn({ container: name.slice(1), error: String(error) }, 'not removed'))
+  }
+}
+
+/** Throws an error that names the pod or container which is not there. */
+async function* readLogs(
+  world: PodWorld,
+  record: PodRecord | null,
+  container: string,
+  options: LogOptions,
+  signal: AbortSignal,
+): AsyncGenerator<LogLine> {
+  if (record === null) throw new Error('no such pod on this node')
+  const labels = [`slipway.pod-uid=${record.uid}`, `slipway.container=${container}`]
+  const listed = await world.docker.containers.list(labels, signal)
+  const newestFirst = listed.filter(each => each.State !== 'created').sort((a, b) => runOf(b) - runOf(a))
+  const wanted = newestFirst[options.previous ? 1 : 0]
+  const pod = `${record.namespace}/${record.name}`
+  if (wanted === undefined)
+    throw new Error(`pod ${pod}: container ${container} has no ${options.previous ? 'previous ' : ''}run to read the log of`)
+  const spec = [...record.spec.containers, ...record.spec.initContainers].find(each => each.name === container)
+  yield* world.docker.containers.logs(wanted.Id, { ...options, tty: spec?.tty ?? false }, signal)
+}
+
+function runOf(each: ContainerListed): number {
+  return Number(each.Labels?.['slipway.restart'] ?? '0')
+}
