@@ -386,7 +386,7 @@ async function natsIsThere() {
   return (await natsVersions()).some(([major]) => major >= 2)
 }
 
-let buildFailed = false
+const buildFailed = false
 
 /** Debian's 2.9 does not sync each write: with Go at hand a newer one is worth its 35 s. */
 async function canBuildBetterNats() {
