@@ -9,7 +9,8 @@ import type { DesiredDocument, ReportDocument } from '../../runtime/contract/doc
 import { manifestHash } from '../../runtime/contract/hash.js'
 import { refOf } from '../../runtime/contract/manifest.js'
 import type { Manifest } from '../../runtime/contract/manifest.js'
-import { buckets } from '../../runtime/contract/subjects.js'
+import { bindBucket } from '../../runtime/contract/bus/values.js'
+import { buckets, documentKey } from '../../runtime/contract/subjects.js'
 import { startLink } from '../../runtime/nats/link.js'
 import type { Link } from '../../runtime/nats/link.js'
 import { application, configMap, ledger, order, startField, until } from '../support/controller.js'
@@ -389,4 +390,64 @@ test('while NATS is down a write throws at once and reads go on', async t => {
   await field.server.start()
   await soon(() => cluster.apply(application(), [configMap('b')], order(), never))
   await until('it is reported', async () => (await cluster.observe(application(), never)).objects.length === 2)
+})
+
+test('a write that got no answer is found again, whether it landed or not', async t => {
+  const field = await startField(t)
+  const node = startNode(field)
+  const cluster = startCluster(field)
+  await ready(cluster)
+  await soon(() => cluster.apply(application(), [configMap('a')], order(), never))
+
+  field.server.freeze()
+  await t.rejects(cluster.apply(application(), [configMap('b')], order(), never), { name: 'BusDownError' })
+  field.server.thaw()
+  await soon(() => cluster.apply(application(), [configMap('c')], order(), never))
+  await soon(() => cluster.apply(application(), [configMap('b')], order(), never))
+
+  await until('all of it is obeyed', () => node.disk.get('shop')?.objects.length === 3)
+  t.same(names(node.disk.get('shop')?.objects ?? []), ['a', 'b', 'c'])
+  t.same(node.refused, [])
+})
+
+test('a store that was set back to an old backup is brought forward again', async t => {
+  const field = await startField(t)
+  const node = startNode(field)
+  const cluster = startCluster(field)
+  await ready(cluster)
+  const kv = await bindBucket(field.bus.connection(), buckets.desired)
+  const key = documentKey('n1', 'shop', 'head')
+  await soon(() => cluster.apply(application(), [configMap('a')], order(), never))
+  const backup = (await kv.get(key))!.value
+  await cluster.apply(application(), [configMap('b')], order(), never)
+  await until('it is obeyed', () => node.disk.get('shop')?.objects.length === 2)
+
+  await kv.put(key, backup)
+  await until('the node refuses it', () => node.refused.some(message => message.includes('is older than')))
+  await until('the newest lies there again', async () => !Buffer.from((await kv.get(key))!.value).equals(Buffer.from(backup)))
+
+  await cluster.apply(application(), [configMap('c')], order(), never)
+  await until('all of it is obeyed', () => node.disk.get('shop')?.objects.length === 3)
+  t.same(names(node.disk.get('shop')?.objects ?? []), ['a', 'b', 'c'])
+})
+
+test('a stop and a start of the node says nothing that undoes anything', async t => {
+  const field = await startField(t)
+  const node = startNode(field)
+  const cluster = startCluster(field)
+  await ready(cluster)
+  await soon(() => cluster.apply(application(), [configMap('a')], order(), never))
+  await until('it is obeyed', () => node.disk.size === 1)
+  node.stop()
+
+  await cluster.apply(application(), [configMap('b')], order(), never)
+  const again = startNode(field, node.disk)
+
+  await until('it obeys the newest', () => again.disk.get('shop')?.objects.length === 2)
+  t.equal(again.seen.length, 1)
+  const observed = await until('it is reported', async () => {
+    const now = await cluster.observe(application(), never)
+    return now.objects.length === 2 ? now : null
+  })
+  t.same(observed.obeyed, observed.ordered)
 })

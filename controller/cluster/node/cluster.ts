@@ -114,6 +114,12 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
     const node = options.identity(place.node)
     if (node === null)
       throw new NotReadBackError(`node ${place.node} has not joined this controller; join it with: slipway runtime join`)
+    const leased = places.nodes().get(place.node)?.lease.sealKey ?? node.sealing
+    if (leased !== node.sealing) {
+      throw new NotReadBackError(
+        `node ${place.node} has another key than it joined with; let it in again with: slipway runtime rejoin`,
+      )
+    }
     const frame = encodeDesired(document, keys.signing.privateKey, [
       decodePublicKey('x25519', node.sealing),
       keys.sealing.publicKey,

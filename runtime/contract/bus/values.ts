@@ -20,9 +20,18 @@ export interface Value {
   readonly revision: number
 }
 
-/** A handle that asks for no more rights than a node has: bound, never made; read by direct get. */
+const bound = new WeakMap<NatsConnection, Map<string, Promise<KV>>>()
+
+/** A handle that asks for no more rights than a node has: bound, never made; read by direct get. One for each connection. */
 export function bindBucket(connection: NatsConnection, bucket: string): Promise<KV> {
-  return connection.jetstream({ timeout: 5_000 }).views.kv(bucket, { bindOnly: true, allow_direct: true })
+  const handles = bound.get(connection) ?? new Map<string, Promise<KV>>()
+  bound.set(connection, handles)
+  const there = handles.get(bucket)
+  if (there !== undefined) return there
+  const handle = connection.jetstream({ timeout: 5_000 }).views.kv(bucket, { bindOnly: true, allow_direct: true })
+  handles.set(bucket, handle)
+  handle.catch(() => handles.delete(bucket))
+  return naming(bucket, () => handle)
 }
 
 /** When the bucket was made: another answer than before means that its store was wiped. Throws BucketMissingError. */
