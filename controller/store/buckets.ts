@@ -2,8 +2,8 @@
 import { DiscardPolicy, NatsError, StorageType } from 'nats'
 import type { NatsConnection } from 'nats'
 import { buckets, eventStream } from '../../runtime/contract/subjects.js'
-import { pause } from '../../runtime/contract/bus/connect.js'
-import type { Bus } from '../../runtime/contract/bus/connect.js'
+import { pause } from '../../runtime/nats/bus/connect.js'
+import type { Bus } from '../../runtime/nats/bus/connect.js'
 
 export const auditStream = 'SLIPWAY_AUDIT'
 export const controllerLeaseTtlMs = 15_000

@@ -3,8 +3,8 @@ import type { KV } from 'nats'
 import { compress, decompress } from '../../runtime/contract/frame.js'
 import { openWith, sealWith } from '../../runtime/contract/seal.js'
 import { buckets } from '../../runtime/contract/subjects.js'
-import { BusDownError } from '../../runtime/contract/bus/connect.js'
-import type { Bus } from '../../runtime/contract/bus/connect.js'
+import { BusDownError } from '../../runtime/nats/bus/connect.js'
+import type { Bus } from '../../runtime/nats/bus/connect.js'
 import {
   BucketMissingError,
   bindBucket,
@@ -15,7 +15,7 @@ import {
   readValue,
   withBus,
   writeValue,
-} from '../../runtime/contract/bus/values.js'
+} from '../../runtime/nats/bus/values.js'
 
 export interface CabinetOptions {
   readonly bus: Bus

@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import type { KV } from 'nats'
 import { buckets } from '../../runtime/contract/subjects.js'
-import { pause } from '../../runtime/contract/bus/connect.js'
-import type { Bus } from '../../runtime/contract/bus/connect.js'
-import { bindBucket, ConflictError, readValue, writeValue } from '../../runtime/contract/bus/values.js'
+import { pause } from '../../runtime/nats/bus/connect.js'
+import type { Bus } from '../../runtime/nats/bus/connect.js'
+import { bindBucket, ConflictError, readValue, writeValue } from '../../runtime/nats/bus/values.js'
 import { controllerLeaseTtlMs } from './buckets.js'
 
 export interface Holder {

@@ -1,8 +1,8 @@
 // Streams of events and audit lines: published for everyone who may subscribe, the newest kept in memory for the API.
 import { consumerOpts } from 'nats'
 import type { NatsConnection } from 'nats'
-import type { Bus } from '../../runtime/contract/bus/connect.js'
-import { withBus } from '../../runtime/contract/bus/values.js'
+import type { Bus } from '../../runtime/nats/bus/connect.js'
+import { withBus } from '../../runtime/nats/bus/values.js'
 
 export interface Journal<Line> {
   /** Reads the newest lines back. */

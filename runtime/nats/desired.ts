@@ -5,10 +5,10 @@ import type { DesiredDocument, Sequence } from '../contract/documents.js'
 import { isNewer } from '../contract/documents.js'
 import { FrameError, parseDesired } from '../contract/frame.js'
 import { buckets, encodeToken, parseDocumentKey } from '../contract/subjects.js'
-import type { Bus } from '../contract/bus/connect.js'
-import { joinValue } from '../contract/bus/values.js'
-import { watchKeys } from '../contract/bus/watch.js'
-import type { Level, Listing } from '../contract/bus/watch.js'
+import type { Bus } from './bus/connect.js'
+import { joinValue } from './bus/values.js'
+import { watchKeys } from './bus/watch.js'
+import type { Level, Listing } from './bus/watch.js'
 
 export interface DesiredOptions {
   readonly bus: Bus

@@ -1,9 +1,9 @@
 // Says every ten seconds that the node lives, and how it is. The key's age is what tells a silent node.
 import type { NodeLease } from '../contract/documents.js'
 import { buckets, leaseKey } from '../contract/subjects.js'
-import { pause } from '../contract/bus/connect.js'
-import type { Bus } from '../contract/bus/connect.js'
-import { bindBucket } from '../contract/bus/values.js'
+import { pause } from './bus/connect.js'
+import type { Bus } from './bus/connect.js'
+import { bindBucket } from './bus/values.js'
 
 export const leaseEveryMs = 10_000
 

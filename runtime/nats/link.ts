@@ -4,7 +4,7 @@ import type { DesiredDocument, NodeLease, ReportDocument } from '../contract/doc
 import { decodePublicKey, encodePublicKey } from '../contract/keys.js'
 import type { ControllerIdentity, NodeKeys } from '../contract/keys.js'
 import type { LogLine, LogRequest } from '../contract/logs.js'
-import type { Bus } from '../contract/bus/connect.js'
+import type { Bus } from './bus/connect.js'
 import { followDesired } from './desired.js'
 import { startNodeLease } from './lease.js'
 import { serveLogs } from './logs.js'

@@ -4,7 +4,7 @@ import type { NatsConnection, Subscription } from 'nats'
 import { encodeLogBatch, keepEveryMs, parseLogCommand } from '../contract/logs.js'
 import type { LogBatch, LogLine, LogRequest } from '../contract/logs.js'
 import { logRequestSubject, logStreamSubject } from '../contract/subjects.js'
-import type { Bus } from '../contract/bus/connect.js'
+import type { Bus } from './bus/connect.js'
 
 export interface LogServerOptions {
   readonly bus: Bus

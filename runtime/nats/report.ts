@@ -3,9 +3,9 @@ import type { KeyObject } from 'node:crypto'
 import type { DesiredDocument, ReportDocument } from '../contract/documents.js'
 import { encodeReport, encodeReturned } from '../contract/frame.js'
 import { buckets, documentKey } from '../contract/subjects.js'
-import { pause } from '../contract/bus/connect.js'
-import type { Bus } from '../contract/bus/connect.js'
-import { bindBucket, bucketCreated, writeValue } from '../contract/bus/values.js'
+import { pause } from './bus/connect.js'
+import type { Bus } from './bus/connect.js'
+import { bindBucket, bucketCreated, writeValue } from './bus/values.js'
 
 export interface ReporterOptions {
   readonly bus: Bus

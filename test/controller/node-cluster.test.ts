@@ -9,7 +9,7 @@ import type { DesiredDocument, ReportDocument } from '../../runtime/contract/doc
 import { manifestHash } from '../../runtime/contract/hash.js'
 import { refOf } from '../../runtime/contract/manifest.js'
 import type { Manifest } from '../../runtime/contract/manifest.js'
-import { bindBucket } from '../../runtime/contract/bus/values.js'
+import { bindBucket } from '../../runtime/nats/bus/values.js'
 import { buckets, documentKey } from '../../runtime/contract/subjects.js'
 import { startLink } from '../../runtime/nats/link.js'
 import type { Link } from '../../runtime/nats/link.js'

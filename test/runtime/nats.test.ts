@@ -1,6 +1,6 @@
 import { test } from 'tap'
 import type { NatsConnection } from 'nats'
-import { openBus } from '../../runtime/contract/bus/connect.js'
+import { openBus } from '../../runtime/nats/bus/connect.js'
 import {
   bindBucket,
   BucketMissingError,
@@ -9,8 +9,8 @@ import {
   eraseValue,
   readValue,
   writeValue,
-} from '../../runtime/contract/bus/values.js'
-import { watchKeys } from '../../runtime/contract/bus/watch.js'
+} from '../../runtime/nats/bus/values.js'
+import { watchKeys } from '../../runtime/nats/bus/watch.js'
 import type { DesiredDocument } from '../../runtime/contract/documents.js'
 import { encodeDesired } from '../../runtime/contract/frame.js'
 import { createNatsKey } from '../../runtime/contract/keys.js'

@@ -6,15 +6,8 @@ import { encodeDesired } from '../../../runtime/contract/frame.js'
 import { decodePublicKey } from '../../../runtime/contract/keys.js'
 import type { ControllerKeys, NodeIdentity } from '../../../runtime/contract/keys.js'
 import { buckets, documentKey } from '../../../runtime/contract/subjects.js'
-import type { Bus } from '../../../runtime/contract/bus/connect.js'
-import {
-  bindBucket,
-  ConflictError,
-  eraseOldChunks,
-  eraseValue,
-  withBus,
-  writeValue,
-} from '../../../runtime/contract/bus/values.js'
+import type { Bus } from '../../../runtime/nats/bus/connect.js'
+import { bindBucket, ConflictError, eraseOldChunks, eraseValue, withBus, writeValue } from '../../../runtime/nats/bus/values.js'
 import type { Application } from '../../application.js'
 import type { Ledger } from '../../ledger.js'
 import type { Release } from '../../release.js'

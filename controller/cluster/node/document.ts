@@ -4,7 +4,6 @@ import type { DesiredDocument, Preflight, Sequence } from '../../../runtime/cont
 import { manifestHash } from '../../../runtime/contract/hash.js'
 import { refKey, refOf } from '../../../runtime/contract/manifest.js'
 import type { Manifest, ObjectRef } from '../../../runtime/contract/manifest.js'
-import { stampAttempt } from '../../../runtime/contract/stamp.js'
 import type { Release } from '../../release.js'
 import type { Applied, Order } from '../cluster.js'
 
@@ -34,10 +33,9 @@ export interface Change {
 export function withObjects(former: Content, objects: readonly Manifest[], order: Order): Change {
   const there = new Map(former.objects.map(object => [refKey(refOf(object)), object]))
   const applied = objects.map(object => {
-    const stamped = stampAttempt(object, order.fresh)
     const before = there.get(refKey(refOf(object)))
-    there.set(refKey(refOf(object)), stamped)
-    return { ref: refOf(object), result: compare(before, stamped), message: '' }
+    there.set(refKey(refOf(object)), object)
+    return { ref: refOf(object), result: compare(before, object), message: '' }
   })
   const next = [...there.values()]
   return {
@@ -54,8 +52,7 @@ export function withoutObjects(former: Content, refs: readonly ObjectRef[], orde
 }
 
 export function withPreflight(former: Content, release: Release, round: number, order: Order): Content {
-  const objects = release.objects.map(object => stampAttempt(object, order.fresh))
-  const preflight: Preflight = { release: release.id, objects, digests: order.digests, round }
+  const preflight: Preflight = { release: release.id, objects: release.objects, digests: order.digests, round }
   return { ...former, deleted: false, preflight }
 }
 

@@ -4,7 +4,7 @@ import type { ControllerKeys } from '../../../runtime/contract/keys.js'
 import { keepEveryMs, parseLogBatch } from '../../../runtime/contract/logs.js'
 import type { LogLine } from '../../../runtime/contract/logs.js'
 import { logRequestSubject, logStreamSubject } from '../../../runtime/contract/subjects.js'
-import type { Bus } from '../../../runtime/contract/bus/connect.js'
+import type { Bus } from '../../../runtime/nats/bus/connect.js'
 
 export interface LogWish {
   readonly bus: Bus

@@ -4,10 +4,10 @@ import { isNewer } from '../../../runtime/contract/documents.js'
 import type { DesiredDocument, NodeLease, ReportDocument, Sequence } from '../../../runtime/contract/documents.js'
 import { FrameError, parseDesired, parseReport, parseReturned } from '../../../runtime/contract/frame.js'
 import { buckets, documentKey, leaseKey, parseDocumentKey } from '../../../runtime/contract/subjects.js'
-import type { Bus } from '../../../runtime/contract/bus/connect.js'
-import { joinValue } from '../../../runtime/contract/bus/values.js'
-import { watchKeys } from '../../../runtime/contract/bus/watch.js'
-import type { Level, Listing } from '../../../runtime/contract/bus/watch.js'
+import type { Bus } from '../../../runtime/nats/bus/connect.js'
+import { joinValue } from '../../../runtime/nats/bus/values.js'
+import { watchKeys } from '../../../runtime/nats/bus/watch.js'
+import type { Level, Listing } from '../../../runtime/nats/bus/watch.js'
 
 /** A node that has not renewed its lease for this long is silent: four renewals. */
 export const silentAfterMs = 40_000

@@ -1,7 +1,7 @@
 // Reads and writes values of a bucket, large ones in chunks, and says what went wrong in words of ours.
 import { NatsError } from 'nats'
 import type { KV, NatsConnection } from 'nats'
-import { cut, join, pointerOf } from '../chunks.js'
+import { cut, join, pointerOf } from '../../contract/chunks.js'
 import { BusDownError } from './connect.js'
 import type { Bus } from './connect.js'
 
