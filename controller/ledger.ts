@@ -6,6 +6,8 @@ import type { ObjectRef } from '../runtime/contract/manifest.js'
 export interface Ledger {
   /** Counts up with every change: of two copies the higher is the truth. */
   readonly version: number
+  /** The version that was last written to the place: what people asked since then still has to go there. */
+  readonly placed: number
   readonly application: { readonly name: string; readonly uid: string }
   readonly place: string
   /** Salts release ids. */
@@ -23,6 +25,8 @@ export interface Ledger {
   readonly attempt: Attempt | null
   /** An attempt that has not begun to change anything: seen, held, or in preflight. */
   readonly trying: Attempt | null
+  /** The last attempts that were replaced, oldest first: so that history can be completed after a crash between place and store. */
+  readonly recent: readonly Attempt[]
   readonly pin: {
     readonly to: ReleaseId
     readonly left: ReleaseId | null
@@ -260,6 +264,7 @@ export interface Verdict {
 export function newLedger(application: { readonly name: string; readonly uid: string }, place: string, salt: string): Ledger {
   return {
     version: 1,
+    placed: 0,
     application: { name: application.name, uid: application.uid },
     place,
     salt,
@@ -271,6 +276,7 @@ export function newLedger(application: { readonly name: string; readonly uid: st
     marks: {},
     attempt: null,
     trying: null,
+    recent: [],
     pin: null,
     requests: [],
     pause: null,
@@ -303,6 +309,13 @@ export function resumed(ledger: Ledger): Ledger {
 
 export function withDeletion(ledger: Ledger, deletion: NonNullable<Ledger['deletion']>): Ledger {
   return { ...ledger, version: ledger.version + 1, deletion }
+}
+
+/** Attempts with an outcome that the ledger still knows: after a start, history is completed from them (by number). */
+export function settledAttempts(ledger: Ledger): readonly Attempt[] {
+  return [...ledger.recent, ledger.attempt, ledger.trying].filter(
+    one => one !== null && one.outcome !== null,
+  ) as readonly Attempt[]
 }
 
 /** The releases that rollbacks, drift and history may still need: their objects are kept. */

@@ -27,7 +27,7 @@ export function decide(input: DecideInput): Decision {
   const start: State = { ledger: ticked(learned(input), isStopped, input.now), ended: [] }
   const judged = judge(input, start)
   const chosen = choose(input, judged.state)
-  const next = trimmed(chosen.state.ledger, input)
+  const next = trimmed(withRecent(chosen.state), input)
   const ledger = isDeepStrictEqual(next, input.ledger) ? input.ledger : next
   const isSame =
     ledger.current?.release === judged.state.ledger.current?.release &&
@@ -36,7 +36,7 @@ export function decide(input: DecideInput): Decision {
     run: chosen.run,
     preflight: chosen.preflight,
     ledger,
-    changed: ledger !== input.ledger,
+    changed: ledger !== input.ledger || ledger.placed !== ledger.version,
     frozen: input.ledger.pause !== null && input.ledger.deletion === null,
     waves: chosen.waves,
     heal: isSame ? judged.heal : [],
@@ -57,6 +57,10 @@ function endedIn(before: Ledger, { ledger, ended }: State): readonly Attempt[] {
   return [...last.values()].filter(one => one.outcome !== null && one.outcome !== (known.get(one.number) ?? null))
 }
 
+function withRecent({ ledger, ended }: State): Ledger {
+  return ended.length === 0 ? ledger : { ...ledger, recent: [...ledger.recent, ...ended].slice(-recentKept) }
+}
+
 function wakeAt(input: DecideInput, ledger: Ledger, found: readonly (number | null)[]): number | null {
   const times = found.filter(at => at !== null)
   const isBusy =
@@ -66,6 +70,7 @@ function wakeAt(input: DecideInput, ledger: Ledger, found: readonly (number | nu
 }
 
 const marksKept = 200
+const recentKept = 5
 
 /** Releases that nothing names any more are forgotten; of marks the newest are kept. */
 function trimmed(ledger: Ledger, input: DecideInput): Ledger {

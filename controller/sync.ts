@@ -232,7 +232,7 @@ export function afterStep(ledger: Ledger, step: SyncStep, now: number): Ledger {
 }
 
 function bumped(ledger: Ledger): Ledger {
-  return { ...ledger, version: ledger.version + 1 }
+  return { ...ledger, version: ledger.version + 1, placed: ledger.version + 1 }
 }
 
 function asked(ledger: Ledger, release: ReleaseId, round: number, now: number): Ledger {

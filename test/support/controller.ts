@@ -10,7 +10,7 @@ import { inboxPrefix } from '../../runtime/contract/subjects.js'
 import { rolloutDefaults } from '../../controller/application.js'
 import type { Application } from '../../controller/application.js'
 import type { Order } from '../../controller/cluster/cluster.js'
-import type { Ledger } from '../../controller/ledger.js'
+import { type Ledger, newLedger } from '../../controller/ledger.js'
 import type { ReleaseId } from '../../controller/release.js'
 import { ensureBuckets } from '../../controller/store/buckets.js'
 import { startNats } from './nats.js'
@@ -84,27 +84,7 @@ export function application(fields: Partial<Application> = {}): Application {
 
 export function ledger(fields: Partial<Ledger> = {}): Ledger {
   return {
-    version: 1,
-    application: { name: 'shop', uid: 'uid-1' },
-    place: 'node/n1',
-    salt: 'salt',
-    nextAttempt: 1,
-    nextReleaseNumber: 1,
-    releases: {},
-    current: null,
-    good: [],
-    marks: {},
-    attempt: null,
-    trying: null,
-    pin: null,
-    requests: [],
-    pause: null,
-    deletion: null,
-    hooks: [],
-    readyTimes: {},
-    preflight: null,
-    heal: null,
-    sticky: {},
+    ...newLedger({ name: 'shop', uid: 'uid-1' }, 'node/n1', 'salt'),
     ...fields,
   }
 }
