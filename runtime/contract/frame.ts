@@ -112,6 +112,9 @@ export function parseReturned(
   const content = openForController('returned', bytes, own, expected)
   const what = `document given back by ${expected.node}/${expected.application}`
   const { bodyHash: _, ...header } = parseHeader({ ...content, bodyHash: '' }, what)
+  if (header.node !== expected.node || header.application.name !== expected.application) {
+    throw new FrameError(`${what}: it speaks of ${header.node}/${header.application.name}; refused`)
+  }
   return { ...header, ...bodyFields(content, what) }
 }
 

@@ -451,3 +451,22 @@ test('a stop and a start of the node says nothing that undoes anything', async t
   })
   t.same(observed.obeyed, observed.ordered)
 })
+
+test('a ledger that another key sealed is told once, and stands in the way of nothing', async t => {
+  const field = await startField(t)
+  startNode(field)
+  const former = startCluster(field, { keys: { ...field.controller, storage: randomBytes(32) } })
+  await ready(former)
+  await soon(() => former.apply(application(), [configMap('a')], order(), never))
+  former.end()
+
+  const cluster = startCluster(field, { epoch: () => 200 })
+  await ready(cluster)
+
+  t.equal((await cluster.observe(application(), never)).ledger, null)
+  t.same(cluster.kept(), [])
+  t.equal(cluster.warnings.length, 1)
+  t.match(cluster.warnings[0], /ledger of shop on node n1: .*cannot be opened/)
+  await soon(() => cluster.apply(application(), [configMap('b')], order({ ledger: ledger({ version: 3 }) }), never))
+  t.equal(cluster.kept()[0]?.ledger.version, 3)
+})

@@ -153,6 +153,15 @@ test('a report and a document given back are for the controller alone, and for t
 
   t.same(parseReport(bytes, controller.sealing.privateKey, here), report())
   t.same(parseReturned(returned, controller.sealing.privateKey, here), desired())
+  const sealedFor = { ...desired(), application: { name: 'shop', uid: 'u1' } }
+  t.throws(
+    () =>
+      parseReturned(encodeReturned(sealedFor, controller.sealing.publicKey), controller.sealing.privateKey, {
+        node: 'n2',
+        application: 'shop',
+      }),
+    FrameError,
+  )
   t.notOk(Buffer.from(bytes).includes(canary) || Buffer.from(returned).includes(canary))
   t.throws(() => parseReport(bytes, foreign.sealing.privateKey, here), {
     name: 'FrameError',

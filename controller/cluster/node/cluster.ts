@@ -79,6 +79,7 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
   const { bus, keys, now } = options
   const listeners = new Set<(application: string) => void>()
   const packer = createPacker(keys.storage)
+  const open = createOpener(packer, options.warn)
   const tell = (node: string, application: string) => {
     const touched = places
       .all()
@@ -183,13 +184,7 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
     const { desired, reports, nodes } = places.listed()
     if (desired === '' || reports === '' || nodes === '')
       throw new NotReadBackError(`node ${place.node}: ${bus.status().message || 'its reports are being read'}`)
-    return observed(
-      place,
-      app,
-      places.nodes().get(place.node) ?? null,
-      options,
-      kept => packer.unpack(place.node, app.name, kept)?.ledger ?? null,
-    )
+    return observed(place, app, places.nodes().get(place.node) ?? null, options, document => open(document)?.ledger ?? null)
   }
   return {
     observe,
@@ -227,7 +222,12 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
         0,
         ...places.all().flatMap(({ head, report, returned }) => [head?.document, report, returned].map(one => one?.epoch ?? 0)),
       ),
-    kept: () => places.all().flatMap(place => keptWith(place, packer, options.warn)),
+    kept: () =>
+      places.all().flatMap(({ node, head, returned }) => {
+        const document = newest(head?.document ?? null, returned)
+        const kept = document === null ? null : open(document)
+        return kept === null ? [] : [{ ...kept, node }]
+      }),
     forget: async (node, application) => {
       await withBus(bus, application, async connection => {
         await eraseValue(connection, buckets.desired, documentKey(node, application, 'head'))
@@ -278,7 +278,7 @@ function observed(
   app: Application,
   node: KnownNode | null,
   options: NodeClusterOptions,
-  open: (packed: string) => Ledger | null,
+  ledgerIn: (document: DesiredDocument) => Ledger | null,
 ): Observed {
   const report = place.report?.application.uid === app.uid ? place.report : null
   const covers = report !== null && place.material !== null && !isNewer(place.material, report)
@@ -294,7 +294,7 @@ function observed(
     objects: report?.objects ?? [],
     pods: report?.pods ?? [],
     gone: covers && report.deleted && (place.head?.document.deleted ?? true),
-    ledger: base !== null && base.application.uid === app.uid ? open(base.ledger) : null,
+    ledger: base !== null && base.application.uid === app.uid ? ledgerIn(base) : null,
   }
 }
 
@@ -314,19 +314,23 @@ function silence(name: string, node: KnownNode | null, options: NodeClusterOptio
   }
 }
 
-function keptWith(
-  place: Place,
+/** Opens what is kept in a document, once for each; null for nothing, or for what cannot be opened, which is told. */
+function createOpener(
   packer: ReturnType<typeof createPacker>,
   warn: (message: string) => void,
-): readonly (Kept & { node: string })[] {
-  const document = newest(place.head?.document ?? null, place.returned)
-  if (document === null) return []
-  try {
-    const kept = packer.unpack(place.node, place.application, document.ledger)
-    return kept === null ? [] : [{ ...kept, node: place.node }]
-  } catch (error) {
-    warn(`ledger of ${place.application} on node ${place.node}: ${(error as Error).message}`)
-    return []
+): (document: DesiredDocument) => Kept | null {
+  const opened = new WeakMap<DesiredDocument, Kept | null>()
+  const open = ({ node, application, ledger }: DesiredDocument): Kept | null => {
+    try {
+      return packer.unpack(node, application.name, ledger)
+    } catch (error) {
+      warn(`ledger of ${application.name} on node ${node}: ${(error as Error).message}`)
+      return null
+    }
+  }
+  return document => {
+    if (!opened.has(document)) opened.set(document, open(document))
+    return opened.get(document) ?? null
   }
 }
 
