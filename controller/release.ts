@@ -1,5 +1,6 @@
 // One commit rendered: immutable, known by the hash of its content. And the candidate: a release, or why there is none.
-import type { Manifest } from '../runtime/contract/manifest.js'
+import { contentHash } from '../runtime/contract/hash.js'
+import { type Manifest, refKey, refOf } from '../runtime/contract/manifest.js'
 
 export type CommitSha = string & { readonly __brand: 'CommitSha' }
 export type TreeId = string & { readonly __brand: 'TreeId' }
@@ -32,7 +33,8 @@ export interface Release {
 
 /** Why there is no release: the thing, the fact, where, and what to do. */
 export interface Rejection {
-  /** CamelCase: `TemplateError`, `InvalidManifest`, `MissingValueFile`, `EmptyRender`, `SharedObject`, `PathNotFound`, `RevisionNotFound`, `RepositoryUnreachable`, `Unauthenticated`. */
+  /** CamelCase: `TemplateError`, `InvalidManifest`, `MissingValueFile`, `InvalidYaml`, `InvalidValues`,
+   * `InvalidChart`, `RefusedFile`, `LimitExceeded`, `NotYet`, `RenderKilled`, `EmptyRender`, `SharedObject`, `PathNotFound`, `RevisionNotFound`, `RepositoryUnreachable`, `Unauthenticated`. */
   readonly reason: string
   /** `templates/web.hbs:12:9: undefined value image.tga (did you mean image.tag?)`. */
   readonly message: string
@@ -80,4 +82,40 @@ export interface GitTree {
   read(oid: string): Promise<Uint8Array>
   /** One file by its normalised path from the repository's root (`values/prod.yaml`); null where there is none. Never follows a symlink. */
   resolve(pathFromRepoRoot: string): Promise<TreeEntry | null>
+}
+
+/** The same content gives the same id, whatever its order; two applications' ids never meet, because their salts differ. */
+export function releaseIdOf(salt: string, objects: readonly Manifest[]): ReleaseId {
+  const sorted = objects.map(object => [refKey(refOf(object)), object] as const).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+  return `rel-${contentHash([salt, sorted])}` as ReleaseId
+}
+
+/** Image references of every pod that the objects describe, init and sidecar containers included; sorted, each once. */
+export function imagesOf(objects: readonly Manifest[]): string[] {
+  return [...new Set(objects.flatMap(object => containersOf(podSpecOf(object))))].sort()
+}
+
+const podKinds = new Set(['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet', 'ReplicationController', 'Job'])
+
+/** The pod spec that an object carries; undefined where it carries none. */
+export function podSpecOf(object: Manifest): unknown {
+  if (object.kind === 'Pod') return object.spec
+  if (object.kind === 'PodTemplate') return fieldAt(object, ['template', 'spec'])
+  if (object.kind === 'CronJob') return fieldAt(object, ['spec', 'jobTemplate', 'spec', 'template', 'spec'])
+  return podKinds.has(object.kind) ? fieldAt(object, ['spec', 'template', 'spec']) : undefined
+}
+
+function containersOf(podSpec: unknown): string[] {
+  return ['initContainers', 'containers'].flatMap(field => {
+    const containers = fieldAt(podSpec, [field])
+    const images = Array.isArray(containers) ? containers.map(container => fieldAt(container, ['image'])) : []
+    return images.filter(image => typeof image === 'string' && image !== '') as string[]
+  })
+}
+
+function fieldAt(value: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>(
+    (inner, key) => (typeof inner === 'object' && inner !== null ? (inner as Record<string, unknown>)[key] : undefined),
+    value,
+  )
 }

@@ -7,7 +7,7 @@ import { type Files, textOfFile } from './files.js'
 import { evaluate, type World } from './handlebars/evaluate.js'
 import { parseTemplate, type Template } from './handlebars/parse.js'
 import { defaultLimits, type Limits, Meter } from './limits.js'
-import { type Dict, type Value } from './value.js'
+import type { Dict, Value } from './value.js'
 import { gatherValues, type ValueInputs } from './values/gather.js'
 
 export { isChart, isCore } from './chart/chart.js'

@@ -14,9 +14,13 @@ export const numbers: Family = [
   define('mul', many, args => fit(args.map(big).reduce((a, b) => fitted(a * b), 1n))),
   define('div', 2, args => fit(big(argument(args, 0)) / divisor(argument(args, 1)))),
   define('mod', 2, args => fit(big(argument(args, 0)) % divisor(argument(args, 1)))),
-  define('max', many, args => fit(args.map(big).reduce((a, b) => (a > b ? a : b)))),
-  define('min', many, args => fit(args.map(big).reduce((a, b) => (a < b ? a : b)))),
+  define('max', many, args => fit(args.map(big).sort(ascending).at(-1) ?? 0n)),
+  define('min', many, args => fit(args.map(big).sort(ascending)[0] ?? 0n)),
 ]
+
+function ascending(a: bigint, b: bigint): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
 
 function whole(value: Value): Value {
   return fit(big(value))

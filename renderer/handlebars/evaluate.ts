@@ -61,16 +61,10 @@ class Run {
 
   #statement(statement: Statement, scope: Scope): void {
     this.#world.meter.step()
-    switch (statement.type) {
-      case 'content':
-        return this.#write(statement.text, statement.spot, true)
-      case 'print':
-        return this.#write(this.#printed(statement.call, scope), statement.spot, false)
-      case 'partial':
-        return this.#partial(statement, scope)
-      case 'block':
-        return this.#block(statement, scope)
-    }
+    if (statement.type === 'content') this.#write(statement.text, statement.spot, true)
+    else if (statement.type === 'print') this.#write(this.#printed(statement.call, scope), statement.spot, false)
+    else if (statement.type === 'partial') this.#partial(statement, scope)
+    else this.#block(statement, scope)
   }
 
   #write(text: string, spot: Spot, fixed: boolean): void {
@@ -95,17 +89,25 @@ class Run {
   }
 
   #block(block: Extract<Statement, { type: 'block' }>, scope: Scope): void {
-    const subject = this.#value(block.subject, scope)
-    if (block.name === 'each') return this.#each(block, subject ?? null, scope)
+    const subject = this.#value(block.subject, scope) ?? null
     const holds = isTrue(subject) !== (block.name === 'unless')
-    if (!holds) return this.#program(block.inverse, scope)
-    if (block.name !== 'with') return this.#program(block.program, scope)
-    const params = bound(block.program.blockParams, [subject ?? null])
-    this.#program(block.program, { context: subject ?? null, params, data: none, outer: scope, up: scope })
+    if (!holds) this.#program(block.inverse, scope)
+    else if (block.name === 'each') this.#each(block, subject, scope)
+    else if (block.name === 'with') this.#with(block.program, subject, scope)
+    else this.#program(block.program, scope)
+  }
+
+  #with(program: Program, subject: Value, scope: Scope): void {
+    this.#program(program, {
+      context: subject,
+      params: bound(program.blockParams, [subject]),
+      data: none,
+      outer: scope,
+      up: scope,
+    })
   }
 
   #each(block: Extract<Statement, { type: 'block' }>, subject: Value, scope: Scope): void {
-    if (!isTrue(subject)) return this.#program(block.inverse, scope)
     const entries = this.#entries(subject, block.subject.spot)
     for (const [at, [key, item]] of entries.entries()) {
       const data: Dict = new Map<string, Value>([

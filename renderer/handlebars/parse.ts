@@ -1,6 +1,6 @@
 // Handlebars text to the checked syntax tree. The package's parser does the syntax; its compiler, which makes code, is never loaded.
 import base from 'handlebars/dist/cjs/handlebars/compiler/base.js'
-import { faultAt, holdsSecrets, type RenderFault } from '../fault.js'
+import { faultAt, holdsSecrets, RenderFault } from '../fault.js'
 import { functions } from '../functions/table.js'
 import type { Expression, Named, Path, Program, Spot, Statement } from './ast.js'
 
@@ -14,7 +14,37 @@ type Node = Readonly<Record<string, unknown>>
 
 /** Throws `RenderFault` at the place: a syntax error, a construct that charts do not have, a name that is no function. */
 export function parseTemplate(source: string, file: string): Template {
+  refuseDepth(source, file)
   return { file, source, program: new Reader(source, file).program(parsed(source, file)) }
+}
+
+const maxTemplate = 1_000_000
+const maxDepth = 100
+
+/** Before the parser, whose time grows with the square of the depth. */
+function refuseDepth(source: string, file: string): void {
+  const refuse = (what: string): RenderFault => new RenderFault('LimitExceeded', `${file}: ${what} (the limit)`)
+  if (source.length > maxTemplate) throw refuse(`a template of more than ${maxTemplate} characters`)
+  let blocks = 0
+  for (let at = source.indexOf('{{'); at >= 0; at = source.indexOf('{{', at + 2)) {
+    const close = source.indexOf('}}', at)
+    const tag = source.slice(at + 2, close < 0 ? source.length : close).replace(/^~/, '')
+    if (/^[#^](?!\s*~?$)/.test(tag)) blocks++
+    else if (tag.startsWith('/')) blocks--
+    if (blocks > maxDepth) throw refuse(`more than ${maxDepth} blocks inside one another`)
+    if (bracketDepth(tag) > maxDepth) throw refuse(`more than ${maxDepth} brackets inside one another`)
+    if (close < 0) return
+  }
+}
+
+function bracketDepth(tag: string): number {
+  let depth = 0
+  let deepest = 0
+  for (const char of tag) {
+    if (char === '(') deepest = Math.max(deepest, ++depth)
+    else if (char === ')') depth--
+  }
+  return deepest
 }
 
 class SyntaxFault extends Error {
@@ -43,6 +73,7 @@ const tokens: Readonly<Record<string, string>> = {
   INVALID: 'a character that means nothing here',
   EQUALS: "'='",
   OPEN: '{{',
+  NUMBER: 'number (an item of a list is written list.[0])',
 }
 
 function told(token: string | null, expected: readonly string[], message: string): string {

@@ -4,6 +4,7 @@ import { isAmbiguous } from './scalar.js'
 
 /** No newline at the end, as Helm's `toYaml`. */
 export function emitYaml(value: Value): string {
+  if (typeof value === 'string' && value.startsWith(' ')) return JSON.stringify(value)
   const [first = '', ...rest] = lines(value)
   const isBlock = isDict(value) || isList(value)
   return [first, ...rest.map(line => (isBlock || line === '' ? line : `  ${line}`))].join('\n')
@@ -41,12 +42,12 @@ function isLiteral(text: string): boolean {
     !/[^\n\t\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd]/.test(text) &&
     !/[ \t]\n/.test(text) &&
     !/[ \t]$/.test(text) &&
-    !/^[\n\t]/.test(text)
+    !/^[\n\t]|\n\n$/.test(text)
   )
 }
 
 function literal(text: string): string[] {
-  const kept = /\n\n$/.test(text) ? '+' : text.endsWith('\n') ? '' : '-'
+  const kept = text.endsWith('\n') ? '' : '-'
   const body = text.endsWith('\n') ? text.slice(0, -1) : text
   return [`|${text.startsWith(' ') ? '2' : ''}${kept}`, ...body.split('\n')]
 }

@@ -113,7 +113,7 @@ class Loader {
     this.#count(near)
     if (event.type === EVENT_ID.ALIAS)
       return this.#alias(this.#source.slice(event.anchorStart, event.anchorEnd), event.anchorStart - 1)
-    if (event.type === EVENT_ID.SCALAR) return this.#anchored(event, () => this.#scalar(event, near))
+    if (event.type === EVENT_ID.SCALAR) return this.#anchored(event, () => this.#scalar(event, this.#startOf(event, near)))
     if (event.type === EVENT_ID.SEQUENCE) return this.#anchored(event, () => this.#sequence(event.start))
     if (event.type === EVENT_ID.MAPPING) return this.#anchored(event, () => this.#mapping())
     return null

@@ -1,0 +1,240 @@
+// A revision's tree to a candidate: which files, through the pool, made whole, named by content. What was made of a tree is kept by its id.
+import { LRUCache } from 'lru-cache'
+import {
+  isChart,
+  isCore,
+  isManifest,
+  manifestPaths,
+  type RenderOptions,
+  RenderFault,
+  valueFilePath,
+} from '../../renderer/index.js'
+import { contentHash } from '../../runtime/contract/hash.js'
+import type { Application } from '../application.js'
+import {
+  type Candidate,
+  type GitTree,
+  imagesOf,
+  type Rejection,
+  type Release,
+  releaseIdOf,
+  type Revision,
+  type TreeEntry,
+} from '../release.js'
+import { completeObjects } from './objects.js'
+import type { RenderPool } from './pool.js'
+
+export interface CandidateRequest {
+  readonly application: Application
+  readonly revision: Revision
+  readonly tree: GitTree
+  /** The ledger's: release ids of two applications never meet. */
+  readonly salt: string
+}
+
+export interface Candidates {
+  /** Throws where Git could not be read, or on abort. Everything that is wrong with the files is a rejection. */
+  candidateOf(request: CandidateRequest, signal: AbortSignal): Promise<Candidate>
+  /** How many candidates were answered from what is kept, and how many were rendered. */
+  readonly counts: { readonly kept: number; readonly rendered: number }
+}
+
+/** Bytes of all files of one render. */
+const mostBytes = 32_000_000
+/** What templates see as `Capabilities` where the place does not say. */
+const capabilities = { kubeVersion: 'v1.31.0', apiVersions: [] }
+
+type Outcome = { readonly release: Release } | { readonly rejection: Rejection }
+
+export function makeCandidates(pool: RenderPool): Candidates {
+  const kept = new LRUCache<string, Outcome>({ max: 500, maxSize: 32_000_000, sizeCalculation: sizeOf })
+  const counts = { kept: 0, rendered: 0 }
+  return {
+    counts,
+    async candidateOf(request, signal) {
+      const valueFiles = await valueFilesOf(request).catch(faultOf)
+      if ('rejection' in valueFiles) return candidate(request, valueFiles)
+      const key = contentHash(
+        [
+          request.salt,
+          request.tree.treeId,
+          request.tree.root,
+          shapeOf(request.application),
+          valueFiles.found.map(file => file.entry?.oid ?? null),
+        ],
+        64,
+      )
+      const known = kept.get(key)
+      if (known !== undefined) {
+        counts.kept++
+        return candidate(request, known)
+      }
+      counts.rendered++
+      const outcome = await outcomeOf(request, valueFiles.found, pool, signal)
+      if ('release' in outcome || !outcome.rejection.transient) kept.set(key, outcome)
+      return candidate(request, outcome)
+    },
+  }
+}
+
+function sizeOf(outcome: Outcome): number {
+  return JSON.stringify(outcome).length
+}
+
+/** `allowEmpty` is policy, not content: it is asked each time. */
+function candidate({ application, revision }: CandidateRequest, outcome: Outcome): Candidate {
+  if ('rejection' in outcome) return { kind: 'rejection', revision, rejection: outcome.rejection, stale: null }
+  if (outcome.release.objects.length > 0 || application.sync.allowEmpty)
+    return { kind: 'release', revision, release: outcome.release, stale: null }
+  const where = application.source.path === '.' ? 'the repository' : application.source.path
+  const message = `${where} renders to no objects; nothing is pruned for that. Allow it with syncPolicy.automated.allowEmpty, or look at path and directory.include`
+  return { kind: 'rejection', revision, rejection: rejected('EmptyRender', message), stale: null }
+}
+
+function rejected(reason: string, message: string, excerpt = '', transient = false): Rejection {
+  return { reason, message, excerpt, transient }
+}
+
+function faultOf(cause: unknown): { readonly rejection: Rejection } {
+  if (!(cause instanceof RenderFault)) throw cause
+  return { rejection: rejected(cause.reason, cause.message, cause.excerpt) }
+}
+
+/** Everything declared that shapes what is rendered. */
+function shapeOf({ name, source, destination }: Application): unknown {
+  return [name, source.directory, source.chart, destination.namespace]
+}
+
+interface ValueFile {
+  readonly name: string
+  readonly entry: TreeEntry | null
+}
+
+async function valueFilesOf({ application, tree }: CandidateRequest): Promise<{ readonly found: readonly ValueFile[] }> {
+  const found = await Promise.all(
+    application.source.chart.valueFiles.map(async name => {
+      const entry = await tree.resolve(valueFilePath(tree.root, name))
+      if (entry !== null && entry.kind !== 'blob') throw refusal(`value file ${name}`, entry.kind)
+      return { name, entry }
+    }),
+  )
+  return { found }
+}
+
+function refusal(what: string, kind: TreeEntry['kind']): RenderFault {
+  return new RenderFault(
+    'RefusedFile',
+    `${what} is a ${kind === 'symlink' ? 'symlink' : 'submodule'}; only ordinary files of the commit are read. Replace it with a copy`,
+  )
+}
+
+async function outcomeOf(
+  request: CandidateRequest,
+  valueFiles: readonly ValueFile[],
+  pool: RenderPool,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const { application, tree } = request
+  try {
+    const reader = new Reader(tree, signal)
+    const files = await filesOf(application, await tree.list(), reader)
+    const given = await Promise.all(
+      valueFiles.map(async ({ name, entry }) => ({ name, bytes: entry === null ? null : await reader.bytes(name, entry.oid) })),
+    )
+    const result = await pool.run({ files, options: optionsOf(application, given) }, signal)
+    if ('killed' in result)
+      return {
+        rejection: rejected(
+          'RenderKilled',
+          `rendering ${result.killed} and was ended; is there a loop without end? Tried again by itself`,
+          '',
+          true,
+        ),
+      }
+    if (result.error !== undefined) return { rejection: { ...result.error, transient: false } }
+    const completed = completeObjects(result.objects, application.destination.namespace)
+    return 'reason' in completed ? { rejection: completed } : { release: releaseOf(completed, request) }
+  } catch (cause) {
+    return faultOf(cause)
+  }
+}
+
+function releaseOf(
+  { objects, origins }: { objects: Release['objects']; origins: Release['origins'] },
+  { salt, tree }: CandidateRequest,
+): Release {
+  return { id: releaseIdOf(salt, objects), objects, origins, images: imagesOf(objects), tree: tree.treeId }
+}
+
+function optionsOf({ name, source, destination }: Application, valueFiles: RenderOptions['valueFiles']): RenderOptions {
+  const { releaseName, ignoreMissingValueFiles, values, parameters } = source.chart
+  return {
+    directory: source.directory,
+    release: {
+      name: releaseName === '' ? name : releaseName,
+      namespace: destination.namespace === '' ? 'default' : destination.namespace,
+    },
+    capabilities,
+    valueFiles,
+    ignoreMissingValueFiles,
+    values,
+    parameters,
+  }
+}
+
+/** A chart's other files are read only where a template asks for files. */
+async function filesOf(application: Application, entries: readonly TreeEntry[], reader: Reader): Promise<[string, Uint8Array][]> {
+  const paths = entries.map(entry => entry.path)
+  if (!isChart(paths)) {
+    for (const entry of entries)
+      if (entry.kind !== 'blob' && couldHold(entry.path, application)) throw refusal(entry.path, entry.kind)
+    const wanted = new Set(manifestPaths(paths, application.source.directory))
+    return reader.all(entries.filter(entry => wanted.has(entry.path)))
+  }
+  for (const entry of entries) if (entry.kind !== 'blob') throw refusal(entry.path, entry.kind)
+  const core = await reader.all(entries.filter(entry => isCore(entry.path)))
+  const others = entries.filter(entry => !isCore(entry.path))
+  const asksForFiles = core.some(
+    ([path, bytes]) => path.endsWith('.hbs') && /files\./i.test(Buffer.from(bytes).toString('latin1')),
+  )
+  if (asksForFiles) return [...core, ...(await reader.all(others))]
+  return [...core, ...others.map(({ path }): [string, Uint8Array] => [path, new Uint8Array()])]
+}
+
+/** A link or submodule that stands where a manifest, or a folder of manifests, would be read. */
+function couldHold(path: string, { source }: Application): boolean {
+  if (isManifest(path)) return manifestPaths([path], source.directory).length > 0
+  return source.directory.recurse && !/(^|\/)\./.test(path) && !/\.[A-Za-z0-9]+$/.test(path)
+}
+
+class Reader {
+  readonly #tree: GitTree
+  readonly #signal: AbortSignal
+  #total = 0
+  constructor(tree: GitTree, signal: AbortSignal) {
+    this.#tree = tree
+    this.#signal = signal
+  }
+
+  async bytes(path: string, oid: string): Promise<Uint8Array> {
+    this.#signal.throwIfAborted()
+    const bytes = await this.#tree.read(oid)
+    this.#total += bytes.length
+    if (this.#total > mostBytes)
+      throw new RenderFault('LimitExceeded', `${path}: the files of one application may have ${mostBytes} bytes together`)
+    return bytes
+  }
+
+  async all(entries: readonly TreeEntry[]): Promise<[string, Uint8Array][]> {
+    const read: [string, Uint8Array][] = []
+    for (let at = 0; at < entries.length; at += 16)
+      read.push(
+        ...(await Promise.all(
+          entries
+            .slice(at, at + 16)
+            .map(async ({ path, oid }): Promise<[string, Uint8Array]> => [path, await this.bytes(path, oid)]),
+        )),
+      )
+    return read
+  }
+}

@@ -1,0 +1,244 @@
+// Renders in child processes that may be killed: an endless template, a memory hog or a crash costs one render and nothing else.
+import { type ChildProcess, fork } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import type { Rendered, RenderOptions } from '../../renderer/index.js'
+
+export interface PoolOptions {
+  /** Children kept warm; each costs about 45 MB. */
+  readonly children: number
+  /** Wall clock of one render, ms. */
+  readonly timeoutMs: number
+  /** JavaScript heap of a child, MB. */
+  readonly heapMB: number
+  /** Resident memory at which a child is killed, MB (buffers and strings under way count here, not in the heap). */
+  readonly residentMB: number
+}
+
+export const poolDefaults: PoolOptions = { children: 1, timeoutMs: 10_000, heapMB: 192, residentMB: 384 }
+
+export interface RenderJob {
+  readonly files: readonly (readonly [path: string, bytes: Uint8Array])[]
+  readonly options: RenderOptions
+}
+
+/** What became of a job. `killed`: nothing was found out about the files themselves; with more time or memory it might render. */
+export type JobResult = Rendered | { readonly killed: string }
+
+interface Waiting {
+  readonly job: RenderJob
+  readonly settle: (result: JobResult) => void
+  readonly fail: (cause: unknown) => void
+  readonly signal: AbortSignal
+}
+
+export class RenderPool {
+  readonly #options: PoolOptions
+  readonly #queue: Waiting[] = []
+  readonly #idle: Child[] = []
+  readonly #busy = new Set<Child>()
+  #closed = false
+  /** Node's permission model is on in the children. Turned off where they cannot start with it (a preload that needs more). */
+  #confined = true
+
+  constructor(options: Partial<PoolOptions> = {}) {
+    this.#options = { ...poolDefaults, ...options }
+  }
+
+  /** Starts the children before they are needed. */
+  warm(): void {
+    while (this.#idle.length + this.#busy.size < this.#options.children) this.#idle.push(this.#start())
+  }
+
+  /** Process ids of the children, for measuring. */
+  get pids(): readonly number[] {
+    return [...this.#idle, ...this.#busy].flatMap(child => child.pid ?? [])
+  }
+
+  /** May the children read nothing but the program? Known once the first has started. */
+  get confined(): boolean {
+    return this.#confined
+  }
+
+  /** Rejects only when aborted or closed. An abort ends the child that works on the job. */
+  run(job: RenderJob, signal: AbortSignal): Promise<JobResult> {
+    return new Promise((settle, fail) => {
+      if (signal.aborted || this.#closed) {
+        fail(signal.aborted ? signal.reason : new Error('the render pool is closed'))
+        return
+      }
+      this.#queue.push({ job, settle, fail, signal })
+      this.#next()
+    })
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const waiting of this.#queue.splice(0)) waiting.fail(new Error('the render pool is closed'))
+    for (const child of [...this.#idle.splice(0), ...this.#busy]) child.kill('the render pool is closed')
+  }
+
+  #start(): Child {
+    return new Child(this.#options, this.#confined, child => {
+      if (!child.ready && child.isConfined) this.#confined = false
+      const at = this.#idle.indexOf(child)
+      if (at >= 0) this.#idle.splice(at, 1)
+    })
+  }
+
+  #next(): void {
+    if (this.#queue.length === 0 || this.#busy.size >= this.#options.children) return
+    const waiting = this.#queue.shift()
+    if (waiting === undefined) return
+    const child = this.#idle.pop() ?? this.#start()
+    this.#busy.add(child)
+    void this.#work(child, waiting)
+  }
+
+  async #work(child: Child, { job, signal, settle, fail }: Waiting): Promise<void> {
+    const stop = (): void => child.kill('aborted')
+    signal.addEventListener('abort', stop, { once: true })
+    if (signal.aborted) stop()
+    const result = await child.run(job)
+    signal.removeEventListener('abort', stop)
+    const unstarted = 'killed' in result && !child.ready && child.isConfined && !signal.aborted && !this.#closed
+    if (unstarted) this.#queue.unshift({ job, signal, settle, fail })
+    this.#busy.delete(child)
+    if (child.alive) this.#idle.push(child)
+    else if (!this.#closed) this.warm()
+    if (signal.aborted && 'killed' in result) fail(signal.reason)
+    else if (!unstarted) settle(result)
+    this.#next()
+  }
+}
+
+/** How long a child may take to begin, ms; it takes 100, more on a machine that is overloaded. */
+const startMs = 30_000
+
+class Child {
+  readonly #process: ChildProcess
+  readonly #options: PoolOptions
+  readonly isConfined: boolean
+  /** It has begun to listen. */
+  ready = false
+  #ended = ''
+  /** Starts the clock of a job that came before the child was ready. */
+  #onReady = (): void => {}
+  #answer: ((result: JobResult) => void) | null = null
+
+  constructor(options: PoolOptions, isConfined: boolean, onExit: (child: Child) => void) {
+    this.#options = options
+    this.isConfined = isConfined
+    this.#process = fork(fileURLToPath(new URL('./worker.js', import.meta.url)), [], {
+      execArgv: flags(options, isConfined),
+      env: { UV_THREADPOOL_SIZE: '1', MALLOC_ARENA_MAX: '1' },
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    })
+    this.#process.on('message', message => {
+      if (message === 'ready') this.#started()
+      else this.#settle(JSON.parse(String(message)) as Rendered)
+    })
+    this.#process.on('error', error => this.#end(`could not be started: ${error.message}`))
+    this.#process.on('exit', (code, by) => {
+      this.#end(
+        by === 'SIGABRT' || code === 134
+          ? `took more than ${options.heapMB} MB of memory`
+          : `ended by itself (${by ?? `exit code ${code}`})`,
+      )
+      onExit(this)
+    })
+    this.#hold(false)
+  }
+
+  get pid(): number | undefined {
+    return this.alive ? this.#process.pid : undefined
+  }
+
+  get alive(): boolean {
+    return this.#ended === ''
+  }
+
+  /** One job at a time. */
+  run(job: RenderJob): Promise<JobResult> {
+    return new Promise(resolve => {
+      if (!this.alive) {
+        resolve({ killed: this.#ended })
+        return
+      }
+      const { timeoutMs, residentMB } = this.#options
+      this.#hold(true)
+      let clock = setTimeout(() => this.kill('had no process to run in for 30 s'), startMs)
+      this.#onReady = () => {
+        clearTimeout(clock)
+        clock = setTimeout(() => this.kill(`took longer than ${timeoutMs / 1000} s`), timeoutMs)
+      }
+      if (this.ready) this.#onReady()
+      const scale = setInterval(() => {
+        if (residentMBOf(this.#process.pid) > residentMB) this.kill(`took more than ${residentMB} MB of memory`)
+      }, 50)
+      this.#answer = result => {
+        clearTimeout(clock)
+        clearInterval(scale)
+        this.#hold(false)
+        resolve(result)
+      }
+      this.#process.send(job, error => {
+        if (error !== null) this.kill(`could not be asked: ${error.message}`)
+      })
+    })
+  }
+
+  #started(): void {
+    this.ready = true
+    this.#onReady()
+  }
+
+  kill(why: string): void {
+    this.#end(why)
+    this.#process.kill('SIGKILL')
+  }
+
+  #end(why: string): void {
+    if (this.#ended === '') this.#ended = why
+    this.#settle({ killed: this.#ended })
+  }
+
+  #settle(result: JobResult): void {
+    const answer = this.#answer
+    this.#answer = null
+    answer?.(result)
+  }
+
+  /** An idle child keeps no process from ending. */
+  #hold(hold: boolean): void {
+    if (hold) this.#process.ref()
+    else this.#process.unref()
+    if (hold) this.#process.channel?.ref()
+    else this.#process.channel?.unref()
+  }
+}
+
+/** Small, and without reach: the child may read the program's own files and nothing else. */
+function flags(options: PoolOptions, isConfined: boolean): string[] {
+  const permission = process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission'
+  const program = fileURLToPath(new URL('../../../', import.meta.url))
+  return [
+    `--max-old-space-size=${options.heapMB}`,
+    '--max-semi-space-size=1',
+    '--stack-size=900',
+    '--disallow-code-generation-from-strings',
+    '--disable-proto=delete',
+    '--no-warnings',
+    ...(isConfined ? [permission, `--allow-fs-read=${program}`] : []),
+  ]
+}
+
+/** 0 where the system does not tell. */
+function residentMBOf(pid: number | undefined): number {
+  try {
+    return (Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * 4096) / 1e6 || 0
+  } catch {
+    return 0
+  }
+}
