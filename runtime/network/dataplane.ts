@@ -79,9 +79,10 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     const look = async () => {
       for (;;) {
         await sleep(WATCH_EVERY_MS, undefined, { signal, ref: false })
-        if (haproxy.pid() !== null && started().names.pid() !== null) continue
+        if (parts === null) return
+        if (haproxy.pid() !== null && parts.names.pid() !== null) continue
         await inTurn(() => makeSo(wanted ?? { services: [], endpoints: [] }, signal)).catch(error => {
-          if (!signal.aborted) log('data plane not restored yet', { error: String(error) })
+          if (!signal.aborted && parts !== null) log('data plane not restored yet', { error: String(error) })
         })
       }
     }
@@ -144,12 +145,12 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     }),
     purge: () =>
       inTurn(async () => {
+        parts = null
         haproxy.endAll('SIGKILL')
         createNames({ directory: stateDir, program: '', address: '' }).end()
         await removeServiceBridge(serviceBridge)
         await docker.removeNetwork(network)
         rmSync(stateDir, { recursive: true, force: true })
-        parts = null
       }),
   }
 }

@@ -125,6 +125,26 @@ t.test('the names of a running data plane', async t => {
     t.equal((await logOf(Id)).trim(), `${ip} ${pod.ip} ${pod.ip}`)
   })
 
+  t.test('and a container of the pod network serves behind its Service', async t => {
+    const image = `slipway-net-pod-${process.pid}/web:1`
+    await loadBusybox(docker, { tag: image, files: { '/www/index.html': 'from a container' } })
+    const ip = plane.podAddress('served')
+    const { Id } = await docker.containers.create(`slipway-net-pod-${process.pid}`, {
+      Image: image,
+      Cmd: ['httpd', '-f', '-p', '8080', '-h', '/www'],
+      HostConfig: { NetworkMode: plane.podNetwork },
+      NetworkingConfig: { EndpointsConfig: { [plane.podNetwork]: { IPAMConfig: { IPv4Address: ip } } } },
+    })
+    t.teardown(async () => {
+      await docker.containers.remove(Id)
+      await docker.images.remove(image)
+    })
+    await docker.containers.start(Id)
+    await plane.apply(state(services, [endpoint('web', { ip, port: 8080 })]), signal)
+    const answer = await fetch(`http://${plane.clusterIP('shop', 'web')}/`)
+    t.equal(await answer.text(), 'from a container')
+  })
+
   async function logOf(id: string): Promise<string> {
     await docker.containers.wait(id, signal)
     let text = ''

@@ -66,6 +66,28 @@ t.test('HAProxy and names come back by themselves when they are killed', async t
   t.equal(findProcesses([join(stateDir, 'haproxy.cfg')]).length, 2, 'one master, one worker')
 })
 
+t.test('after a restart of the machine all of it is made again with the same addresses', async t => {
+  const { plane, again, serviceBridge, stateDir, end } = testPlane()
+  t.teardown(end)
+  const pod = await httpPod()
+  t.teardown(() => pod.end())
+  const before = new AbortController()
+  const wanted = state([service('web')], [endpoint('web', pod)])
+  await plane.start(before.signal)
+  await plane.apply(wanted, signal)
+  const address = plane.clusterIP('shop', 'web')
+
+  before.abort()
+  for (const pid of findProcesses([stateDir])) process.kill(pid, 'SIGKILL')
+  execFileSync('ip', ['link', 'del', serviceBridge])
+  const restarted = again()
+  await restarted.start(signal)
+  await restarted.apply(wanted, signal)
+
+  t.equal((await fetch(`http://${address}/`)).status, 200)
+  t.equal(await nameOf(restarted.dns('shop').servers[0]!, 'web.shop.svc.cluster.local'), address)
+})
+
 t.test('addresses and node ports are kept over restarts and recycled late', async t => {
   const { plane, again, end } = testPlane()
   t.teardown(end)

@@ -155,6 +155,23 @@ t.test('a client that sits idle on the worker of before a reload loses nothing w
   t.same(second, { status: 200, body: next.ip })
 })
 
+t.test('a WebSocket on the worker of before a reload holds its own pod and no other', async t => {
+  const [chat, old, next] = [await httpPod(), await httpPod(), await httpPod()]
+  t.teardown(() => Promise.all([chat.end(), next.end()]))
+  const services = [service('chat', { mode: 'detect' }), service('web')]
+  const chats = endpoint('chat', chat)
+  await plane.apply(state(services, [chats, endpoint('web', old)]), signal)
+  const socket = await openWebSocket(plane.clusterIP('shop', 'chat'))
+
+  await replace([...services, service('another')], old, next, [chats])
+  const echo = once(socket, 'data')
+  socket.write('still here')
+  t.equal(String((await echo)[0]), 'still here')
+  await plane.apply(state(services, [endpoint('web', next)]), signal)
+
+  t.same(await plane.drained(chat.ip, 200, signal), { cut: 1 })
+})
+
 t.test('a keep-alive client moves at its next request', async t => {
   const [old, next] = [await httpPod(), await httpPod()]
   t.teardown(() => next.end())

@@ -23,6 +23,7 @@ import { testDocker } from './images.js'
 export interface TestPlane {
   readonly plane: DataPlane
   readonly stateDir: string
+  readonly serviceBridge: string
   /** Another one over the same state directory, as a restarted runtime makes it. */
   again(): DataPlane
   /** The same owned by a process of its own, for tests that kill it. Resolves once this state is applied. */
@@ -49,6 +50,7 @@ export function testPlane(more: Partial<DataPlaneOptions> = {}): TestPlane {
   return {
     plane,
     stateDir,
+    serviceBridge: places.serviceBridge,
     again: () => createDataPlane(options),
     async owned(wanted) {
       const main = fileURLToPath(new URL('./network-owner.js', import.meta.url))

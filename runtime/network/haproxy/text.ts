@@ -64,6 +64,7 @@ ${user}  stats socket unix@${places.adminSocket} mode 600 level admin expose-fd 
 // - idle-close-on-response: at a reload an idle keep-alive client is told at its next response instead of being cut.
 // - http-keep-alive bounds how long a worker of before a reload can keep idle clients.
 // - pool-purge-delay below every usual server's own idle limit (2 s and up), so that a pooled connection is seldom one that is just closing.
+// - disable-h2-upgrade: one connection is at most one session, which the drain of old workers counts on; servers get HTTP/1 anyway.
 // - client and server 1 h: like a Service of Kubernetes, which knows no request limit; dead peers are found by TCP keep-alive.
 const DEFAULTS = `defaults common
   timeout connect 3s
@@ -86,6 +87,7 @@ defaults http from common
   timeout http-keep-alive 5s
   option forwardfor
   option idle-close-on-response
+  option disable-h2-upgrade
   retry-on conn-failure
 
 defaults tcp from common

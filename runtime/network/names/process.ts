@@ -32,8 +32,9 @@ export function createNames({ directory, program, address }: NamesPlaces) {
 
   async function start(signal: AbortSignal): Promise<void> {
     end()
-    // A small heap is collected often instead of growing; without V8's worker threads there are 8 instead of 11.
-    const flags = ['--max-old-space-size=16', '--max-semi-space-size=1', '--v8-pool-size=0']
+    // 47 MB instead of 57 after 10,000 questions, of which 35 are the program's own file: the compiler and WebAssembly cost 10 MB and
+    // save 0.04 ms a question.
+    const flags = ['--jitless', '--no-expose-wasm', '--max-old-space-size=16', '--max-semi-space-size=1', '--v8-pool-size=0']
     const started = await startDetached({ path: program, args: [...flags, main, file, address, '53'], logPath: log })
     writeFileSync(pidFile, `${started}`)
     const limit = performance.now() + READY_LIMIT_MS
