@@ -19,7 +19,6 @@ import {
   readFileSync,
   readSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from 'node:fs'
 import { connect } from 'node:net'
