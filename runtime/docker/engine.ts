@@ -1,6 +1,6 @@
 // Which container engine this machine has: the one that is named, the usual sockets, or a private dockerd of our own that
 // outlives us. Knows how to ask an engine for its version and how to start and end the private one; nothing of containers.
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -96,11 +96,12 @@ async function startWhereAllowed(env: Environment, directory: string, options: F
       `no container engine answers (looked at ${looked})${why && `; ${why}`}: run npm run setup, start Docker or Podman, or set DOCKER_HOST`,
     )
   }
-  return startPrivate(dockerd, directory, env, options)
+  return startPrivateEngine(env, directory, options)
 }
 
-/** overlay2, or vfs where the disk under the directory cannot do it; what worked once is kept. */
-async function startPrivate(dockerd: string, directory: string, env: Environment, options: FindOptions): Promise<Engine> {
+/** Reused where it runs. overlay2, or vfs where the disk under the directory cannot do it; what worked once is kept. */
+export async function startPrivateEngine(env: Environment, directory: string, options: FindOptions = {}): Promise<Engine> {
+  const dockerd = programOnPath('dockerd', env) ?? 'dockerd'
   await mkdir(directory, { recursive: true, mode: 0o711 })
   const chosen = join(directory, 'storage-driver')
   const known = await readFile(chosen, 'utf8').catch(() => '')
@@ -108,6 +109,8 @@ async function startPrivate(dockerd: string, directory: string, env: Environment
   // Without a file of its own it would read /etc/docker/daemon.json, which is another engine's.
   await writeFile(join(directory, 'daemon.json'), '{}\n')
   options.say?.(`starting a private container engine in ${directory}`)
+  await dropStale(join(directory, 'dockerd.pid'), 'dockerd')
+  await dropStale(join(directory, 'exec/containerd/containerd.pid'), 'containerd')
   let failure = ''
   for (const driver of drivers) {
     const started = await launch(dockerd, directory, driver, env, options.signal)
@@ -121,6 +124,13 @@ async function startPrivate(dockerd: string, directory: string, env: Environment
   throw new Error(
     `a private container engine in ${directory} did not start: ${failure}; its log is ${join(directory, 'dockerd.log')}`,
   )
+}
+
+/** A pid file whose process is gone, is another program's, or is a zombie that nobody reaps: dockerd takes all these for running. */
+async function dropStale(pidFile: string, program: string): Promise<void> {
+  const pid = Number(await readFile(pidFile, 'utf8').catch(() => '0'))
+  const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
+  if (!line.includes(program)) await rm(pidFile, { force: true })
 }
 
 /** The engine, or the last lines of its log. Two that start at once: dockerd's pid file lets one in, both find it. */
@@ -180,10 +190,24 @@ export async function endPrivateEngine(directory: string, options: { readonly vo
   const host = `unix://${join(directory, 'docker.sock')}`
   const kept = (await ask(host, true)) === null ? [] : await emptied(host, options.volumes)
   await endProcess(Number(await readFile(join(directory, 'dockerd.pid'), 'utf8').catch(() => '0')))
+  await unmountBelow(directory)
   const parts = ['exec', 'docker.sock', 'dockerd.pid', 'dockerd.log', 'daemon.json']
   if (kept.length > 0) await removeAll(directory, parts)
   else await rm(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 })
   return kept
+}
+
+/** What a container or dockerd left mounted there would keep the directory from being removed: deepest first. */
+async function unmountBelow(directory: string): Promise<void> {
+  const lines = (await readFile('/proc/self/mounts', 'utf8')).split('\n')
+  const points = lines
+    .map(line => (line.split(' ')[1] ?? '').replaceAll('\\040', ' '))
+    .filter(point => point.startsWith(`${directory}/`))
+  for (const point of points.sort((a, b) => b.length - a.length)) {
+    await new Promise<void>(resolve =>
+      execFile('umount', ['--lazy', '--', point], { env: { PATH: '/usr/bin:/bin:/usr/sbin:/sbin' } }, () => resolve()),
+    )
+  }
 }
 
 async function removeAll(directory: string, names: readonly string[]): Promise<void> {
