@@ -26,12 +26,19 @@ function parse(text: string): Version | null {
 export function satisfies(text: string, constraint: string): boolean {
   const version = parse(text)
   if (version === null || /[xX*]/.test(text.split(/[-+]/)[0] ?? '')) throw new FunctionFault('argument 2 is no version')
-  return constraint.split('||').some(group => groupOf(group).every(part => holds(version, part)))
+  return constraint.split('||').some(group => groupHolds(version, groupOf(group)))
+}
+
+/** A prerelease is only meant where a constraint of the same group names one. */
+function groupHolds(version: Version, parts: readonly Part[]): boolean {
+  if (version.pre !== '' && !parts.some(part => part.version.pre !== '')) return false
+  return parts.every(part => holds(version, part))
 }
 
 type Part = { readonly op: string; readonly version: Version }
 
-function groupOf(group: string): Part[] {
+function groupOf(given: string): Part[] {
+  const group = given.trim() === '' ? '*' : given
   const spread = group.replace(/(^|[\s,])(\S+)\s+-\s+(\S+)/g, '$1>=$2,<=$3')
   const parts = spread.match(/(?:!=|=>|=<|>=|<=|~>|[=<>~^])?\s*[^\s,=<>!~^]+/g) ?? []
   if (parts.length === 0 || spread.replace(/(?:!=|=>|=<|>=|<=|~>|[=<>~^])?\s*[^\s,=<>!~^]+/g, '').replace(/[\s,]/g, '') !== '')
@@ -46,16 +53,21 @@ function groupOf(group: string): Part[] {
 
 function holds(version: Version, part: Part): boolean {
   const { op, version: limit } = part
-  if (version.pre !== '' && limit.pre === '' && op !== '!=') return false
   const order = compare(version, limit)
   if (op === '^') return order >= 0 && sameUpTo(version, limit, caretParts(limit))
-  if (op === '~' || op === '~>') return limit.parts === 0 || (order >= 0 && sameUpTo(version, limit, Math.min(2, limit.parts)))
+  if (op === '~' || op === '~>')
+    return limit.parts === 0 || isZero(limit) || (order >= 0 && sameUpTo(version, limit, Math.min(2, limit.parts)))
   if (op === '' || op === '=') return limit.parts < 3 ? sameUpTo(version, limit, limit.parts) && order >= 0 : order === 0
-  if (op === '!=') return limit.parts < 3 ? !sameUpTo(version, limit, limit.parts) : order !== 0
+  if (op === '!=') return limit.parts < 3 && limit.pre === '' ? !sameUpTo(version, limit, limit.parts) : order !== 0
   if (op === '>') return limit.parts < 3 ? order > 0 && !sameUpTo(version, limit, limit.parts) : order > 0
   if (op === '>=' || op === '=>') return order >= 0
   if (op === '<') return order < 0
   return limit.parts < 3 ? order <= 0 || sameUpTo(version, limit, limit.parts) : order <= 0
+}
+
+/** `~0.0.0` accepts everything, in Masterminds. */
+function isZero(limit: Version): boolean {
+  return limit.parts === 3 && limit.pre === '' && limit.numbers.every(number => number === 0n)
 }
 
 /** `^1.2.3` keeps 1; `^0.2.3` keeps 0.2; `^0.0.3` keeps all. */

@@ -208,7 +208,7 @@ t.test('what is emitted is read back as the same', async t => {
   ])
 
   t.same(read(emitYaml(value)), [plain(value)])
-  for (const text of texts) t.same(read(emitYaml(text)), [text], JSON.stringify(text))
+  for (const [at, text] of texts.entries()) t.same(read(emitYaml(text)), [text], `text ${at}`)
 })
 
 t.test('emitted YAML looks as Helm writes it', async t => {
