@@ -152,7 +152,10 @@ function bindingsOf(
   key: (port: ContainerPort) => string,
 ): Record<string, { HostIp: string; HostPort: string }[]> {
   const bindings: Record<string, { HostIp: string; HostPort: string }[]> = {}
-  for (const port of ports) (bindings[key(port)] ??= []).push({ HostIp: port.hostIP ?? '', HostPort: String(port.hostPort) })
+  for (const port of ports) {
+    const binding = { HostIp: port.hostIP ?? '', HostPort: String(port.hostPort) }
+    bindings[key(port)] = [...(bindings[key(port)] ?? []), binding]
+  }
   return bindings
 }
 

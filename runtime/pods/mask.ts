@@ -13,11 +13,17 @@ export function maskOf(record: PodRecord): (text: string) => string {
       for (const each of [plain, plain.trim(), ...plain.split('\n').map(line => line.trim())]) {
         if (each.length < shortest) continue
         values.add(each)
-        values.add(Buffer.from(each).toString('base64').replace(/=+$/, ''))
+        addEncoded(values, Buffer.from(each).toString('base64'))
       }
-      if (plain.length >= shortest) values.add(encoded.replace(/=+$/, ''))
+      if (plain.length >= shortest) addEncoded(values, encoded)
     }
   }
   const longestFirst = [...values].sort((a, b) => b.length - a.length)
   return text => longestFirst.reduce((masked, value) => masked.replaceAll(value, '***'), text)
+}
+
+/** People drop the padding; what is left of it would still tell the length. */
+function addEncoded(values: Set<string>, encoded: string): void {
+  values.add(encoded)
+  values.add(encoded.replace(/=+$/, ''))
 }

@@ -35,9 +35,7 @@ export interface PodWorld {
 /** How many containers are created and started at once: an engine does no more in parallel anyway. */
 export const concurrentStarts = 6
 
-export interface Turns {
-  <T>(work: () => Promise<T>): Promise<T>
-}
+export type Turns = <T>(work: () => Promise<T>) => Promise<T>
 
 /** At most `limit` at once, the others in their order. */
 export function takeTurns(limit: number): Turns {

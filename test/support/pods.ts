@@ -3,6 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Docker } from '../../runtime/docker/client.js'
 import { createImages } from '../../runtime/docker/images.js'
 import { createPods, type RuntimePods } from '../../runtime/pods/pods.js'
 import { openPodStore } from '../../runtime/pods/store.js'
@@ -17,6 +18,7 @@ export interface PodRoom {
   readonly imageId: string
   readonly dir: string
   readonly memoryDir: string
+  readonly key: string
   readonly found: Record<string, Readonly<Record<string, string>>>
   /** Another runtime over the same disk and engine. The one before must have been closed, or be as good as killed. */
   open(): RuntimePods
@@ -41,25 +43,16 @@ export async function podRoom(third: number): Promise<PodRoom> {
   const found: PodRoom['found'] = {}
   const key = randomBytes(32)
   const opened: RuntimePods[] = []
-  const world: PodWorld = {
-    docker,
-    images: createImages(docker),
-    volumes: createVolumes({ diskDir: join(dir, 'volumes'), memoryDir, claim: docker.volumes.create }),
-    store: openPodStore(join(dir, 'pods'), key),
-    node: mark,
-    network: mark,
-    addresses: { podAddress, releaseAddress: uid => given.delete(uid) },
-    dns: () => ({ servers: [], search: ['shop.svc.cluster.local'], options: ['ndots:5'] }),
-    machine: { hostIP: '10.0.0.1', cpuMillis: 2000, memoryBytes: 4 * 1024 ** 3 },
-    bootId: 'boot-1',
-    lookUp: (_, kind, name) => found[`${kind}/${name}`] ?? null,
-    drained: async () => undefined,
-    now: Date.now,
-    log: {
-      info: () => undefined,
-      warn: process.env.SLIPWAY_TEST_LOG ? (facts, text) => console.error(text, facts) : () => undefined,
-    },
+  const parts: RoomParts = {
+    mark,
+    dir,
+    memoryDir,
+    key: key.toString('hex'),
+    podAddress,
+    releaseAddress: uid => given.delete(uid),
+    found,
   }
+  const world = roomWorld(docker, parts)
   return {
     world,
     image,
@@ -67,6 +60,7 @@ export async function podRoom(third: number): Promise<PodRoom> {
     dir,
     memoryDir,
     found,
+    key: parts.key,
     open: () => {
       const pods = createPods(world)
       opened.push(pods)
@@ -82,6 +76,38 @@ export async function podRoom(third: number): Promise<PodRoom> {
       rmSync(dir, { recursive: true, force: true })
       rmSync(memoryDir, { recursive: true, force: true })
       await docker.close()
+    },
+  }
+}
+
+export interface RoomParts {
+  readonly mark: string
+  readonly dir: string
+  readonly memoryDir: string
+  readonly key: string
+  readonly podAddress: (uid: string) => string
+  readonly releaseAddress: (uid: string) => void
+  readonly found: PodRoom['found']
+}
+
+export function roomWorld(docker: Docker, parts: RoomParts): PodWorld {
+  return {
+    docker,
+    images: createImages(docker),
+    volumes: createVolumes({ diskDir: join(parts.dir, 'volumes'), memoryDir: parts.memoryDir, claim: docker.volumes.create }),
+    store: openPodStore(join(parts.dir, 'pods'), Buffer.from(parts.key, 'hex')),
+    node: parts.mark,
+    network: parts.mark,
+    addresses: { podAddress: parts.podAddress, releaseAddress: parts.releaseAddress },
+    dns: () => ({ servers: [], search: ['shop.svc.cluster.local'], options: ['ndots:5'] }),
+    machine: { hostIP: '10.0.0.1', cpuMillis: 2000, memoryBytes: 4 * 1024 ** 3 },
+    bootId: 'boot-1',
+    lookUp: (_, kind, name) => parts.found[`${kind}/${name}`] ?? null,
+    drained: async () => undefined,
+    now: Date.now,
+    log: {
+      info: () => undefined,
+      warn: process.env.SLIPWAY_TEST_LOG ? (facts, text) => console.error(text, facts) : () => undefined,
     },
   }
 }
