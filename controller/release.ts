@@ -74,14 +74,15 @@ export interface TreeEntry {
 export interface GitTree {
   /** Tree id of the application's path. */
   readonly treeId: TreeId
-  /** The application's path from the repository's root, '' for the root itself; no leading or trailing slash. */
-  readonly root: string
   /** Everything below the application's path, recursively; paths relative to it. */
   list(): Promise<readonly TreeEntry[]>
   /** The bytes of a blob. Throws where it is missing or larger than the reader's limit. */
   read(oid: string): Promise<Uint8Array>
-  /** One file by its normalised path from the repository's root (`values/prod.yaml`); null where there is none. Never follows a symlink. */
-  resolve(pathFromRepoRoot: string): Promise<TreeEntry | null>
+  /**
+   * One file by its normalised path from the repository's root (`values/prod.yaml`); null where there is none. Throws an error
+   * with a `reason` for a symlink or a submodule.
+   */
+  resolve(pathFromRepoRoot: string): Promise<{ readonly oid: string } | null>
 }
 
 /** The same content gives the same id, whatever its order; two applications' ids never meet, because their salts differ. */

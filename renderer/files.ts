@@ -29,7 +29,7 @@ export function valueFilePath(root: string, name: string): string {
   if (name === '') throw refuse('the name is empty')
   if (/^[a-z][a-z0-9+.-]*:/i.test(name)) throw refuse('only files of the repository can be read, no URLs')
   if (deceptive.test(name)) throw refuse('the name has characters that file names here must not have')
-  const parts: string[] = name.startsWith('/') ? [] : root.split('/').filter(part => part !== '')
+  const parts: string[] = name.startsWith('/') ? [] : root.split('/').filter(part => part !== '' && part !== '.')
   for (const part of name.split('/')) {
     if (part === '' || part === '.') continue
     if (part !== '..') parts.push(part)

@@ -41,6 +41,8 @@ export interface Candidates {
 
 /** Bytes of all files of one render. */
 const mostBytes = 32_000_000
+/** How long a render that had to be ended is not tried again: it may take the only child for its whole time, ms. */
+const killedMs = 60_000
 /** What templates see as `Capabilities` where the place does not say. */
 const capabilities = { kubeVersion: 'v1.31.0', apiVersions: [] }
 
@@ -58,7 +60,7 @@ export function makeCandidates(pool: RenderPool): Candidates {
         [
           request.salt,
           request.tree.treeId,
-          request.tree.root,
+          request.application.source.path,
           shapeOf(request.application),
           valueFiles.found.map(file => file.entry?.oid ?? null),
         ],
@@ -71,7 +73,7 @@ export function makeCandidates(pool: RenderPool): Candidates {
       }
       counts.rendered++
       const outcome = await outcomeOf(request, valueFiles.found, pool, signal)
-      if ('release' in outcome || !outcome.rejection.transient) kept.set(key, outcome)
+      kept.set(key, outcome, 'rejection' in outcome && outcome.rejection.transient ? { ttl: killedMs } : {})
       return candidate(request, outcome)
     },
   }
@@ -107,14 +109,13 @@ function shapeOf({ name, source, destination }: Application): unknown {
 
 interface ValueFile {
   readonly name: string
-  readonly entry: TreeEntry | null
+  readonly entry: { readonly oid: string } | null
 }
 
 async function valueFilesOf({ application, tree }: CandidateRequest): Promise<{ readonly found: readonly ValueFile[] }> {
   const found = await Promise.all(
     application.source.chart.valueFiles.map(async name => {
-      const entry = await tree.resolve(valueFilePath(tree.root, name))
-      if (entry !== null && entry.kind !== 'blob') throw refusal(`value file ${name}`, entry.kind)
+      const entry = await tree.resolve(valueFilePath(application.source.path, name))
       return { name, entry }
     }),
   )
@@ -146,7 +147,7 @@ async function outcomeOf(
       return {
         rejection: rejected(
           'RenderKilled',
-          `rendering ${result.killed} and was ended; is there a loop without end? Tried again by itself`,
+          `rendering ${result.killed} and was ended; is there a loop without end? Tried again after ${killedMs / 1000} s`,
           '',
           true,
         ),

@@ -86,7 +86,7 @@ t.test('value files stay inside the repository', async t => {
   t.equal(valueFilePath('apps/shop', 'values/prod.yaml'), 'apps/shop/values/prod.yaml')
   t.equal(valueFilePath('apps/shop', '../../env/./prod.yaml'), 'env/prod.yaml')
   t.equal(valueFilePath('apps/shop', '/env/prod.yaml'), 'env/prod.yaml')
-  t.equal(valueFilePath('', 'values.yaml'), 'values.yaml')
+  t.equal(valueFilePath('.', 'values.yaml'), 'values.yaml')
   const refused = [
     '',
     '../../../etc/passwd',
@@ -330,4 +330,19 @@ t.test('charts/web with everything on', async t => {
     volumeMounts: [{ name: 'files', mountPath: '/etc/web', readOnly: true }],
   })
   t.equal(pod.spec.containers[0].livenessProbe, undefined)
+})
+
+t.test('examples/shop renders, quietly inside or on a port of the node', async t => {
+  const { objects, error } = renderTree(treeAt('examples/shop'), { values: { nodePort: 30080, behaviour: 'crash' } })
+  const inside = renderTree(treeAt('examples/shop')).objects
+
+  t.equal(error, undefined)
+  t.same(
+    objects?.map(object => `${object.manifest.kind} ${object.manifest.metadata.name}`),
+    ['ConfigMap shop', 'Deployment shop', 'Service shop'],
+  )
+  t.match(objects?.[0]?.manifest.data, { MESSAGE: 'welcome', BEHAVIOUR: 'crash' })
+  t.match(objects?.[2]?.manifest.spec, { type: 'NodePort', ports: [{ port: 80, nodePort: 30080 }] })
+  t.match(inside?.[2]?.manifest.spec, { type: 'ClusterIP', ports: [{ port: 80, nodePort: undefined }] })
+  t.notSame(objects?.[1], inside?.[1], 'a changed setting changes the pods')
 })
