@@ -47,17 +47,28 @@ export async function run(config: RuntimeConfig, keys: NodeKeys, log: Logger, si
   const docker = connectDocker(config.engine)
   const state = openState(config.stateDir, deriveKey(keys.sealing.privateKey, 'slipway node documents v1'))
   const kept = await state.load()
-  const standing: Standing = { engine: null, engineVersion: '', engineTrouble: '', faults: [...config.policyFaults, ...kept.broken] }
+  const standing: Standing = {
+    engine: null,
+    engineVersion: '',
+    engineTrouble: '',
+    faults: [...config.policyFaults, ...kept.broken],
+  }
   for (const fault of standing.faults) log.warn({ fault }, 'fault')
 
   const node = connectNode(config, keys, standing, kept.documents, log, signal)
   const watching = watchEngine(docker, standing, node.link, log, signal)
   try {
     const parts = await startParts(config, keys, docker, standing, node, log, signal)
-    const reconciler = createReconciler({ ...reconcilerWorld(config, keys, docker, parts, standing, log), state, report: node.link.report }, kept)
+    const reconciler = createReconciler(
+      { ...reconcilerWorld(config, keys, docker, parts, standing, log), state, report: node.link.report },
+      kept,
+    )
     node.follow(reconciler, parts.pods)
     reconciler.wake()
-    log.info({ node: config.node, engine: config.engine, documents: kept.documents.length, pods: parts.pods.list().length }, 'runtime started')
+    log.info(
+      { node: config.node, engine: config.engine, documents: kept.documents.length, pods: parts.pods.list().length },
+      'runtime started',
+    )
     await aborted(signal)
     await reconciler.stop()
     await parts.pods.close()
@@ -78,8 +89,21 @@ interface Node {
 }
 
 /** The link is there before the engine is, so that the node can say what it waits for. */
-function connectNode(config: RuntimeConfig, keys: NodeKeys, standing: Standing, kept: readonly DesiredDocument[], log: Logger, signal: AbortSignal): Node {
-  const bus = openBus({ servers: config.servers, name: `slipway runtime ${config.node}`, seed: keys.nats.seed, inbox: inboxPrefix(config), ...(config.tls ? { tls: config.tls } : {}) })
+function connectNode(
+  config: RuntimeConfig,
+  keys: NodeKeys,
+  standing: Standing,
+  kept: readonly DesiredDocument[],
+  log: Logger,
+  signal: AbortSignal,
+): Node {
+  const bus = openBus({
+    servers: config.servers,
+    name: `slipway runtime ${config.node}`,
+    seed: keys.nats.seed,
+    inbox: inboxPrefix(config),
+    ...(config.tls ? { tls: config.tls } : {}),
+  })
   const early: DesiredDocument[] = []
   const documents = new Map(kept.map(document => [document.application.name, document]))
   let followed: { readonly reconciler: Reconciler; readonly pods: Pods } | null = null
@@ -123,7 +147,10 @@ function connectNode(config: RuntimeConfig, keys: NodeKeys, standing: Standing, 
   }
 }
 
-function conditionsOf(standing: Standing, trouble: string): { readonly type: string; readonly status: 'True' | 'False'; readonly message: string }[] {
+function conditionsOf(
+  standing: Standing,
+  trouble: string,
+): { readonly type: string; readonly status: 'True' | 'False'; readonly message: string }[] {
   const told = [
     ...(standing.engineTrouble === '' ? [] : [{ type: 'EngineUnreachable', message: standing.engineTrouble }]),
     ...(trouble === '' ? [] : [{ type: 'NotReconciling', message: trouble }]),
@@ -134,7 +161,8 @@ function conditionsOf(standing: Standing, trouble: string): { readonly type: str
 
 async function* readLogs(pods: Pods | null, request: LogRequest, signal: AbortSignal) {
   const pod = pods?.list().find(({ record }) => record.name === request.pod && record.application.name === request.application)
-  if (pods === null || pod === undefined) throw new Error(`no pod ${request.pod} of application ${request.application} on this node`)
+  if (pods === null || pod === undefined)
+    throw new Error(`no pod ${request.pod} of application ${request.application} on this node`)
   const { tail, follow, previous } = request
   yield* pods.logs(pod.record.uid, request.container, { tail, follow, previous }, signal)
 }
@@ -151,7 +179,10 @@ async function watchEngine(docker: Docker, standing: Standing, link: Link, log: 
       standing.engineTrouble = sentence(error)
     }
     if ((before === '') !== (standing.engineTrouble === '')) {
-      log.warn({ trouble: standing.engineTrouble }, standing.engineTrouble === '' ? 'engine answers again' : 'engine does not answer')
+      log.warn(
+        { trouble: standing.engineTrouble },
+        standing.engineTrouble === '' ? 'engine answers again' : 'engine does not answer',
+      )
       link.leaseNow()
     }
     await pause(engineCheckMs, signal)
@@ -165,7 +196,15 @@ interface Parts {
   readonly host: Host
 }
 
-async function startParts(config: RuntimeConfig, keys: NodeKeys, docker: Docker, standing: Standing, node: Node, log: Logger, signal: AbortSignal): Promise<Parts> {
+async function startParts(
+  config: RuntimeConfig,
+  keys: NodeKeys,
+  docker: Docker,
+  standing: Standing,
+  node: Node,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<Parts> {
   const host: Host = { realPath, engineSockets: engineSockets(config.engine, realPath) }
   const images = createImages(docker)
   const dataPlane = createDataPlane({
@@ -186,7 +225,11 @@ async function startParts(config: RuntimeConfig, keys: NodeKeys, docker: Docker,
     network: dataPlane.podNetwork,
     addresses: dataPlane,
     dns: dataPlane.dns,
-    machine: { hostIP: machineAddresses()[0] ?? '127.0.0.1', cpuMillis: capacityOf(standing.engine).cpuMillis, memoryBytes: capacityOf(standing.engine).memoryBytes },
+    machine: {
+      hostIP: machineAddresses()[0] ?? '127.0.0.1',
+      cpuMillis: capacityOf(standing.engine).cpuMillis,
+      memoryBytes: capacityOf(standing.engine).memoryBytes,
+    },
     bootId: bootId(),
     lookUp: (record, kind, name) => lookUp(node.reconciler(), record, kind, name),
     drained: async (record, ending) => node.reconciler()?.drain(record, ending),
@@ -202,7 +245,8 @@ function volumePlaces(config: RuntimeConfig, docker: Docker, log: Logger): Param
   if (memory === null) log.warn({}, 'no tmpfs found: Secrets mounted as files lie on the disk of this machine')
   return {
     diskDir: join(config.stateDir, 'volumes'),
-    memoryDir: memory === null ? join(config.stateDir, 'memory-volumes') : join(memory, `slipway-${contentHash(config.stateDir)}`),
+    memoryDir:
+      memory === null ? join(config.stateDir, 'memory-volumes') : join(memory, `slipway-${contentHash(config.stateDir)}`),
     claim: (name, labels, signal) => docker.volumes.create(name, labels, signal),
   }
 }
@@ -214,7 +258,9 @@ function guarded(volumes: Volumes, config: RuntimeConfig, host: Host): Volumes {
     prepare: async (record, around, signal) => {
       for (const { name, source } of record.spec.volumes) {
         if (source.kind !== 'hostPath') continue
-        const writable = [...record.spec.containers, ...record.spec.initContainers].some(({ volumeMounts }) => volumeMounts.some(mount => mount.name === name && !mount.readOnly))
+        const writable = [...record.spec.containers, ...record.spec.initContainers].some(({ volumeMounts }) =>
+          volumeMounts.some(mount => mount.name === name && !mount.readOnly),
+        )
         const refusal = hostPathRefusal(source.path, source.type, writable, config.policy, host)
         if (refusal !== null) throw new ConfigError(refusal)
       }
@@ -223,11 +269,17 @@ function guarded(volumes: Volumes, config: RuntimeConfig, host: Host): Volumes {
   }
 }
 
-function lookUp(reconciler: Reconciler | null, record: PodRecord, kind: 'configMap' | 'secret', name: string): Readonly<Record<string, string>> | null {
+function lookUp(
+  reconciler: Reconciler | null,
+  record: PodRecord,
+  kind: 'configMap' | 'secret',
+  name: string,
+): Readonly<Record<string, string>> | null {
   const wanted = kind === 'configMap' ? 'ConfigMap' : 'Secret'
   for (const document of reconciler?.obeyed().values() ?? []) {
     for (const manifest of document.deleted ? [] : document.objects) {
-      if (manifest.kind !== wanted || manifest.metadata.name !== name || manifest.metadata.namespace !== record.namespace) continue
+      if (manifest.kind !== wanted || manifest.metadata.name !== name || manifest.metadata.namespace !== record.namespace)
+        continue
       const { object } = readOnce(manifest)
       if (object?.kind === 'ConfigMap' || object?.kind === 'Secret') return object.data
     }
@@ -237,7 +289,14 @@ function lookUp(reconciler: Reconciler | null, record: PodRecord, kind: 'configM
 
 type ReconcilerWorld = Parameters<typeof createReconciler>[0]
 
-function reconcilerWorld(config: RuntimeConfig, keys: NodeKeys, docker: Docker, parts: Parts, standing: Standing, log: Logger): Omit<ReconcilerWorld, 'state' | 'report'> {
+function reconcilerWorld(
+  config: RuntimeConfig,
+  keys: NodeKeys,
+  docker: Docker,
+  parts: Parts,
+  standing: Standing,
+  log: Logger,
+): Omit<ReconcilerWorld, 'state' | 'report'> {
   const { pods, dataPlane, images, host } = parts
   const refusals: ReconcilerWorld['refusals'] = object => policyProblems(object, config.policy, host)
   const ensureImage: PreflightWorld['ensureImage'] = async (ref, policy, configs, pinned, signal) => {
@@ -273,9 +332,15 @@ function reconcilerWorld(config: RuntimeConfig, keys: NodeKeys, docker: Docker, 
 }
 
 function heldPorts(pods: Pods): readonly { readonly port: number; readonly application: string }[] {
-  return pods.list().flatMap(({ record }) =>
-    [...record.spec.containers, ...record.spec.initContainers].flatMap(({ ports }) => ports.flatMap(({ hostPort }) => (hostPort === undefined ? [] : [{ port: hostPort, application: record.application.name }]))),
-  )
+  return pods
+    .list()
+    .flatMap(({ record }) =>
+      [...record.spec.containers, ...record.spec.initContainers].flatMap(({ ports }) =>
+        ports.flatMap(({ hostPort }) =>
+          hostPort === undefined ? [] : [{ port: hostPort, application: record.application.name }],
+        ),
+      ),
+    )
 }
 
 /** Kubernetes' alphabet for names: no vowels, so no words; nothing that looks like another. */
@@ -322,7 +387,9 @@ export async function main(args: readonly string[], env: Readonly<Record<string,
   const isRoot = process.getuid?.() === 0
   try {
     if (args[0] === 'join') {
-      process.stdout.write(`${JSON.stringify(await joinController(runtimeDir(env, isRoot), JSON.parse(await text(process.stdin))))}\n`)
+      process.stdout.write(
+        `${JSON.stringify(await joinController(runtimeDir(env, isRoot), JSON.parse(await text(process.stdin))))}\n`,
+      )
       return 0
     }
     const config = await readConfig(env, isRoot)
@@ -342,8 +409,10 @@ export async function main(args: readonly string[], env: Readonly<Record<string,
 function checkUsable(config: RuntimeConfig): void {
   decodePublicKey('ed25519', config.controller.signing)
   decodePublicKey('x25519', config.controller.sealing)
-  if (config.servers.length === 0) throw new ConfigFault(`no NATS server is named: set SLIPWAY_NATS_URL, or servers in ${config.stateDir}/node.json`)
-  if (config.haproxy === '') throw new ConfigFault('haproxy is not on the PATH: install it (apt-get install haproxy), or set SLIPWAY_HAPROXY')
+  if (config.servers.length === 0)
+    throw new ConfigFault(`no NATS server is named: set SLIPWAY_NATS_URL, or servers in ${config.stateDir}/node.json`)
+  if (config.haproxy === '')
+    throw new ConfigFault('haproxy is not on the PATH: install it (apt-get install haproxy), or set SLIPWAY_HAPROXY')
 }
 
 if (process.argv[1] !== undefined && import.meta.url === `file://${realPath(process.argv[1])}`) {
