@@ -33,6 +33,8 @@ export interface Faults {
   delayMs: number
   /** Every request is redirected there, its path added; '' for none. */
   redirectTo: string
+  /** As an old server: knows nothing of protocol version 2. */
+  old: boolean
   /** Awaited before a request is answered. */
   before: (request: string) => Promise<void>
 }
@@ -50,7 +52,7 @@ export interface GitServer {
 }
 
 export async function startGitServer(options: GitServerOptions): Promise<GitServer> {
-  const faults: Faults = { down: false, status: 0, delayMs: 0, redirectTo: '', before: async () => {} }
+  const faults: Faults = { down: false, status: 0, delayMs: 0, redirectTo: '', old: false, before: async () => {} }
   const requests: string[] = []
   const server = createServer((request, response) => {
     requests.push(`${request.method} ${request.url}`)
@@ -100,6 +102,7 @@ async function answer(
     return end(response, 401, 'who are you?', { 'www-authenticate': 'Basic realm="git"' })
   }
   if (account !== null && isPush && !account.mayPush) return end(response, 403, 'you may read, not push')
+  if (faults.old) delete request.headers['git-protocol']
   backend(options, request, response, account?.username ?? 'anyone')
 }
 

@@ -519,6 +519,27 @@ t.test('more than fifty packs are cloned anew, all followed refs with them', asy
   t.equal(execFileSync('git', ['-C', join(state, name!), 'fsck', '--no-dangling'], { encoding: 'utf8' }), '')
 })
 
+t.test('a server of the old protocol is followed as well: branches, tags, hashes, rewritten history', async t => {
+  const { url, copy, store, server } = await given(t)
+  server.faults.old = true
+  const first = await copy.push({ a: '1', 'web/b': '1' })
+  await copy.git('tag', '-a', 'v1', '-m', 'one')
+  await copy.git('push', '--quiet', 'origin', 'v1')
+  t.equal((await store.poll(url, 'main', signal)).tip, first)
+  const second = await copy.push({ a: '2' })
+  t.equal((await store.poll(url, 'HEAD', signal)).tip, second)
+  await copy.git('commit', '--quiet', '--amend', '-m', 'rewritten')
+  await copy.git('push', '--quiet', '--force', 'origin', 'main')
+
+  const { tip } = await store.poll(url, 'main', signal)
+
+  t.equal(tip, await copy.git('rev-parse', 'HEAD'))
+  t.equal((await (await store.treeAt(url, tip, '')).list()).length, 2)
+  t.equal((await store.poll(url, 'v1', signal)).tip, first)
+  t.equal((await store.poll(url, first, signal)).tip, first)
+  t.match(await failure(store.poll(url, 'f'.repeat(40), signal)), { reason: 'RevisionNotFound' })
+})
+
 t.test('many polls of many refs at once disturb each other in nothing', async t => {
   const { url, copy, store, newStore } = await given(t)
   const tips: Record<string, string> = {}
