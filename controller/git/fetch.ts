@@ -1,4 +1,4 @@
-// Git's protocol version 2 `fetch` in one request: one wanted commit at depth 1, what we have named, so that only what is new
+// Git's protocol version 2, one request a command: `ls-refs`, and `fetch` of one wanted commit at depth 1, what we have named, so that only what is new
 // comes, whatever happened to the history (gitprotocol-v2). isomorphic-git's own fetch speaks version 1: it downloads the whole
 // list of refs each time, the whole tree with depth and the whole history without, and fails where the remote has no HEAD.
 import { createHash } from 'node:crypto'
@@ -7,6 +7,7 @@ import { open, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import git, { type HttpClient } from 'isomorphic-git'
 import { SourceError } from './errors.js'
+import type { RemoteRef } from './transport.js'
 
 export interface ShallowWant {
   readonly oid: string
@@ -22,6 +23,33 @@ export async function fetchShallow(
   http: HttpClient,
   shown: string,
 ): Promise<void> {
+  const body = await command(url, requestOf(want, await shallowCommits(gitdir)), http)
+  const temporary = join(gitdir, 'objects/pack', `tmp_${want.oid}`)
+  try {
+    const { shallow, trailer } = await receive(body, temporary, shown)
+    await markShallow(gitdir, shallow)
+    if (trailer !== null) await indexPack(gitdir, temporary, trailer)
+  } finally {
+    await rm(temporary, { force: true })
+  }
+}
+
+/** Refs whose full name begins with `prefix`, in one request: version 2's `ls-refs`. */
+export async function listRefs(url: string, prefix: string, http: HttpClient, shown: string): Promise<readonly RemoteRef[]> {
+  const lines = ['peel', 'symrefs', ...(prefix === '' ? [] : [`ref-prefix ${prefix}`])]
+  const refs: RemoteRef[] = []
+  for await (const line of packets(await command(url, commandOf('ls-refs', lines), http))) {
+    const text = line.toString('utf8').trim()
+    if (text.startsWith('ERR ')) throw remoteError(text.slice(4), shown)
+    const [oid = '', ref = '', ...attributes] = text.split(' ')
+    const valueOf = (name: string) => attributes.find(each => each.startsWith(`${name}:`))?.slice(name.length + 1) ?? null
+    if (/^[0-9a-f]{40}$/.test(oid) && ref.startsWith(prefix))
+      refs.push({ ref, oid, peeled: valueOf('peeled'), target: valueOf('symref-target') })
+  }
+  return refs
+}
+
+async function command(url: string, body: Buffer, http: HttpClient): Promise<AsyncIterable<Uint8Array>> {
   const answer = await http.request({
     url: `${url}/git-upload-pack`,
     method: 'POST',
@@ -30,19 +58,15 @@ export async function fetchShallow(
       accept: 'application/x-git-upload-pack-result',
       'git-protocol': 'version=2',
     },
-    body: oneChunk(requestOf(want, await shallowCommits(gitdir))),
+    body: oneChunk(body),
   })
-  if (answer.statusCode !== 200 || answer.body === undefined) {
-    throw Object.assign(new Error('no pack'), { code: 'HttpError', data: { statusCode: answer.statusCode } })
-  }
-  const temporary = join(gitdir, 'objects/pack', `tmp_${want.oid}`)
-  try {
-    const { shallow, trailer } = await receive(answer.body, temporary, shown)
-    await markShallow(gitdir, shallow)
-    if (trailer !== null) await indexPack(gitdir, temporary, trailer)
-  } finally {
-    await rm(temporary, { force: true })
-  }
+  if (answer.statusCode === 200 && answer.body !== undefined) return answer.body
+  throw Object.assign(new Error('refused'), { code: 'HttpError', data: { statusCode: answer.statusCode } })
+}
+
+function commandOf(name: string, lines: readonly string[]): Buffer {
+  const head = packet(`command=${name}\n`) + packet('agent=slipway\n') + packet('object-format=sha1\n')
+  return Buffer.from(`${head}0001${lines.map(line => packet(`${line}\n`)).join('')}0000`)
 }
 
 /** Only a thin pack leaves out what the commit that we have holds, where its history is not known (git's --objects-edge-aggressive). */
@@ -50,8 +74,7 @@ function requestOf(want: ShallowWant, shallow: ReadonlySet<string>): Buffer {
   const lines = ['thin-pack', 'ofs-delta', 'no-progress', 'deepen 1', `want ${want.oid}`]
   if (want.have !== null && shallow.has(want.have)) lines.push(`shallow ${want.have}`)
   if (want.have !== null) lines.push(`have ${want.have}`)
-  const head = packet('command=fetch\n') + packet('agent=slipway\n') + packet('object-format=sha1\n')
-  return Buffer.from(`${head}0001${[...lines, 'done'].map(line => packet(`${line}\n`)).join('')}0000`)
+  return commandOf('fetch', [...lines, 'done'])
 }
 
 function packet(text: string): string {

@@ -5,7 +5,7 @@ import * as fs from 'node:fs'
 import git, { type HttpClient } from 'isomorphic-git'
 import type { Dispatcher } from 'undici'
 import { SourceError, sourceErrorOf } from './errors.js'
-import { fetchShallow } from './fetch.js'
+import { fetchShallow, listRefs } from './fetch.js'
 import { httpClient } from './http.js'
 import { authorizationOf, type Remote } from './url.js'
 
@@ -59,17 +59,12 @@ export function httpTransport(remote: HttpRemote, dispatcher: Dispatcher, limits
       signal: AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]),
     })
   const guarded = <T>(work: Promise<T>, signal: AbortSignal): Promise<T> =>
-    work.catch(error => rethrow(error, remote.shown, signal))
+    work.catch(error => {
+      versions.delete(remote.url) // another server may stand there now
+      return rethrow(error, remote.shown, signal)
+    })
   return {
-    refs: (prefix, signal) =>
-      guarded(
-        git
-          .listServerRefs({ http: client(signal, limits.listDeadlineMs), url: remote.url, prefix, symrefs: true, peelTags: true })
-          .then(refs =>
-            refs.map(({ ref, oid, peeled, target }) => ({ ref, oid, peeled: peeled ?? null, target: target ?? null })),
-          ),
-        signal,
-      ),
+    refs: (prefix, signal) => guarded(refsOverHttp(remote, prefix, client(signal, limits.listDeadlineMs)), signal),
     fetch: (gitdir, want, signal) =>
       guarded(fetchOverHttp(gitdir, want, remote, client(signal, limits.transferDeadlineMs)), signal),
     fetchHistory: async (gitdir, ref, signal) => {
@@ -91,6 +86,12 @@ export function httpTransport(remote: HttpRemote, dispatcher: Dispatcher, limits
 function rethrow(error: unknown, shown: string, signal: AbortSignal): never {
   if (signal.aborted) throw signal.reason
   throw sourceErrorOf(error, shown)
+}
+
+async function refsOverHttp(remote: HttpRemote, prefix: string, http: HttpClient): Promise<readonly RemoteRef[]> {
+  if (await speaksVersion2(remote.url, http)) return listRefs(remote.url, prefix, http, remote.shown)
+  const refs = await git.listServerRefs({ http, url: remote.url, prefix, symrefs: true, peelTags: true, protocolVersion: 1 })
+  return refs.map(({ ref, oid, peeled, target }) => ({ ref, oid, peeled: peeled ?? null, target: target ?? null }))
 }
 
 async function fetchOverHttp(gitdir: string, want: FetchWant, remote: HttpRemote, http: HttpClient): Promise<string> {

@@ -160,6 +160,19 @@ function containerCalls(http: Transport) {
     /** Resolves with the exit code once it has ended. */
     wait: (id: string, signal?: AbortSignal): Promise<{ readonly StatusCode: number }> =>
       http.json({ method: 'POST', path: at(id, '/wait'), limitMs: 0, signal, doing: `waiting for container ${id}` }),
+    /** A file or folder of a container, running or not, as a tar archive. */
+    getArchive: async (id: string, path: string, signal?: AbortSignal): Promise<Buffer> => {
+      const doing = `reading ${path} of container ${id}`
+      const response = await http.open({
+        method: 'GET',
+        path: at(id, '/archive'),
+        query: { path },
+        limitMs: 120_000,
+        signal,
+        doing,
+      })
+      return Buffer.from(await response.body.arrayBuffer())
+    },
     putArchive: async (id: string, path: string, tar: Buffer, signal?: AbortSignal): Promise<void> => {
       const body = { type: 'application/x-tar', content: tar }
       await http.json({

@@ -35,3 +35,13 @@ function header(entry: TarEntry): Buffer {
 function octal(value: number, width: number): string {
   return `${value.toString(8).padStart(width - 1, '0')}\0`
 }
+
+/** The content of the first regular file of an archive; null where there is none. */
+export function firstFile(tar: Buffer): Buffer | null {
+  for (let at = 0; at + 512 <= tar.length && tar[at] !== 0; ) {
+    const size = Number.parseInt(tar.toString('latin1', at + 124, at + 136), 8) || 0
+    if (tar[at + 156] === 0x30 || tar[at + 156] === 0) return tar.subarray(at + 512, at + 512 + size)
+    at += 512 + Math.ceil(size / 512) * 512
+  }
+  return null
+}

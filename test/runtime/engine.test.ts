@@ -5,8 +5,13 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { connectDocker } from '../../runtime/docker/client.js'
 import { endPrivateEngine, findEngine, usualHosts } from '../../runtime/docker/engine.js'
+import { programFromImage } from '../../runtime/docker/program.js'
+import { programAt } from '../../runtime/nats/server.js'
 import { findHaproxy } from '../../runtime/network/find-haproxy.js'
+import { busyboxArchive } from '../support/archive.js'
+import { testEngine } from '../support/engine.js'
 import { temporaryDirectory } from '../support/git-server.js'
 
 /** Answers as an engine does, at the wire: which socket is asked is the question here. */
@@ -124,6 +129,28 @@ function processesThatName(text: string): readonly string[] {
     })
   return lines.filter(line => line.includes(text))
 }
+
+t.test('a program is taken out of an image, as it is and ready to run', async t => {
+  const docker = connectDocker(testEngine.host)
+  const tag = 'slipway-git-test/program:1'
+  const directory = await temporaryDirectory(t)
+  t.teardown(async () => {
+    await docker.images.remove(tag)
+    await docker.close()
+  })
+  const content = `#!/bin/sh\necho ${'nats-server: v2.99.1 '.repeat(100)}\n`
+  const { id, archive } = busyboxArchive({ tag, files: { '/nats-server': content } })
+  await docker.images.load(archive)
+  const target = join(directory, 'nats-server')
+
+  await programFromImage(docker, { image: tag, path: '/nats-server' }, target, AbortSignal.timeout(60_000))
+
+  t.equal(readFileSync(target, 'utf8'), content)
+  t.match(await programAt(target), { version: '2.99.1', syncsAlways: true })
+  await t.rejects(programFromImage(docker, { image: tag, path: '/nothing' }, target, AbortSignal.timeout(60_000)))
+  const left = (await docker.containers.list([])).filter(({ ImageID }) => ImageID === id)
+  t.same(left, [])
+})
 
 t.test('HAProxy is found with its version, or not', async t => {
   const found = await findHaproxy(process.env)
