@@ -7,7 +7,7 @@ import { ConfigFault, readConfig, type RuntimeConfig, runtimeDir } from './confi
 import { openBus } from './nats/bus/connect.js'
 import type { DesiredDocument } from './contract/documents.js'
 import { contentHash } from './contract/hash.js'
-import { decodePublicKey, type NodeKeys } from './contract/keys.js'
+import { decodePublicKey, encodePublicKey, type NodeKeys } from './contract/keys.js'
 import type { LogRequest } from './contract/logs.js'
 import { deriveKey } from './contract/seal.js'
 import { inboxPrefix } from './contract/subjects.js'
@@ -26,6 +26,7 @@ import { openPodStore } from './pods/store.js'
 import type { PodRecord, Pods } from './pods/types.js'
 import { type Host, hostPathRefusal, policyProblems } from './policy.js'
 import { createPreflights, type PreflightWorld } from './preflight.js'
+import { purge } from './purge.js'
 import { createReconciler, type Reconciler, sentence } from './reconcile.js'
 import { openState } from './state.js'
 import { createVolumes, type Volumes } from './volumes/volumes.js'
@@ -207,21 +208,14 @@ async function startParts(
 ): Promise<Parts> {
   const host: Host = { realPath, engineSockets: engineSockets(config.engine, realPath) }
   const images = createImages(docker)
-  const dataPlane = createDataPlane({
-    ...config.network,
-    stateDir: join(config.stateDir, 'network'),
-    docker: networkEngine(docker.networks),
-    now: Date.now,
-    haproxyPath: config.haproxy,
-    log: (message, facts) => log.info(facts, message),
-  })
+  const dataPlane = dataPlaneOf(config, docker, (message, facts) => log.info(facts, message))
   await untilItStarts('data plane', () => dataPlane.start(signal), log, signal)
   const pods = createPods({
     docker,
     images,
-    volumes: guarded(createVolumes(volumePlaces(config, docker, log)), config, host),
+    volumes: guarded(createVolumes(volumePlaces(config, keys, docker, log)), config, host),
     store: openPodStore(join(config.stateDir, 'pods'), Buffer.from(deriveKey(keys.sealing.privateKey, 'slipway node pods v1'))),
-    node: config.node,
+    node: instanceOf(config, keys),
     network: dataPlane.podNetwork,
     addresses: dataPlane,
     dns: dataPlane.dns,
@@ -240,14 +234,25 @@ async function startParts(
   return { pods, dataPlane, images, host }
 }
 
-function volumePlaces(config: RuntimeConfig, docker: Docker, log: Logger): Parameters<typeof createVolumes>[0] {
+function dataPlaneOf(config: RuntimeConfig, docker: Docker, log: Parameters<typeof createDataPlane>[0]['log']) {
+  return createDataPlane({
+    ...config.network,
+    stateDir: join(config.stateDir, 'network'),
+    docker: networkEngine(docker.networks),
+    now: Date.now,
+    haproxyPath: config.haproxy,
+    log,
+  })
+}
+
+function volumePlaces(config: RuntimeConfig, keys: NodeKeys, docker: Docker, log: Logger): Parameters<typeof createVolumes>[0] {
   const memory = memoryPlace(process.env, process.getuid?.() === 0)
   if (memory === null) log.warn({}, 'no tmpfs found: Secrets mounted as files lie on the disk of this machine')
   return {
     diskDir: join(config.stateDir, 'volumes'),
     memoryDir:
       memory === null ? join(config.stateDir, 'memory-volumes') : join(memory, `slipway-${contentHash(config.stateDir)}`),
-    claim: (name, labels, signal) => docker.volumes.create(name, labels, signal),
+    claim: (name, labels, signal) => docker.volumes.create(name, { ...labels, 'slipway.node': instanceOf(config, keys) }, signal),
   }
 }
 
@@ -382,7 +387,34 @@ function aborted(signal: AbortSignal): Promise<void> {
   return new Promise(resolve => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })))
 }
 
-/** `node main.js` runs the node; `node main.js join` reads what the controller says from standard input and prints who the node is. */
+/** What containers and volumes of this node carry as a label: two instances of one name on one engine never take each other's. */
+function instanceOf(config: RuntimeConfig, keys: NodeKeys): string {
+  return `${config.node}.${contentHash(encodePublicKey(keys.sealing.publicKey), 8)}`
+}
+
+async function purgeNode(config: RuntimeConfig, keys: NodeKeys, volumes: boolean): Promise<readonly string[]> {
+  const docker = connectDocker(config.engine)
+  const { diskDir, memoryDir } = volumePlaces(config, keys, docker, pino({ level: 'silent' }))
+  try {
+    return await purge(
+      {
+        docker,
+        dataPlane: dataPlaneOf(config, docker, () => {}),
+        instance: instanceOf(config, keys),
+        directories: [diskDir, memoryDir],
+      },
+      volumes,
+      AbortSignal.timeout(120_000),
+    )
+  } finally {
+    await docker.close()
+  }
+}
+
+/**
+ * `node main.js` runs the node; `join` reads what the controller says from standard input and prints who the node is;
+ * `purge [--volumes]` takes away all that the node runs.
+ */
 export async function main(args: readonly string[], env: Readonly<Record<string, string | undefined>>): Promise<number> {
   const isRoot = process.getuid?.() === 0
   try {
@@ -394,6 +426,11 @@ export async function main(args: readonly string[], env: Readonly<Record<string,
     }
     const config = await readConfig(env, isRoot)
     checkUsable(config)
+    if (args[0] === 'purge') {
+      const lines = await purgeNode(config, await readNodeKeys(config.stateDir), args.includes('--volumes'))
+      process.stdout.write(lines.map(line => `${line}\n`).join(''))
+      return 0
+    }
     const ending = new AbortController()
     for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => ending.abort(new Error(`ended by ${name}`)))
     const log = pino({ level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime })

@@ -29,14 +29,14 @@ const rules: readonly Rule[] = [
   { files: /^runtime\/workloads\//, ours: /^runtime\/(contract|workloads|pods\/types)/, packages: /^$/, node: /^node:crypto$/ },
   ...['docker', 'network', 'probe', 'volumes', 'nats'].map(room => ({
     files: new RegExp(`^runtime/${room}/`),
-    ours: new RegExp(`^runtime/(contract|workloads|${room}|failpoint|loop)`),
+    ours: new RegExp(`^runtime/(contract|workloads|${room}|failpoint|loop|pods/(types|config-error|downward)\\.js)`),
   })),
   { files: /^runtime\//, ours: /^runtime\// },
   {
     files: new RegExp(`^${decisions}[./]`),
     ours: new RegExp(`^(${decisions}|runtime/contract)`),
     packages: /^fast-json-patch$/,
-    node: /^node:crypto$/,
+    node: /^node:(crypto|util)$/,
   },
   ...edges.map(room => ({
     files: new RegExp(`^controller/${room}/`),

@@ -36,6 +36,14 @@ export const verbs: readonly Verb[] = [
   { name: 'login', group: 'Access', summary: 'keep a server and its token; or open the page', load: () => import('./login.js') },
   { name: 'config', group: 'Access', summary: 'which server and token are used, and why', load: () => import('./config.js') },
   { name: 'tokens', group: 'Access', summary: 'make, list and revoke tokens', load: () => import('./tokens.js') },
+  { name: 'up', group: 'Machine', summary: 'start everything on this machine', load: () => import('./up.js') },
+  { name: 'down', group: 'Machine', summary: 'end it; what runs goes on', load: () => import('./down.js') },
+  {
+    name: 'check',
+    group: 'Machine',
+    summary: 'what is installed, in which version, and what runs',
+    load: () => import('./check.js'),
+  },
   { name: 'backup', group: 'Machine', summary: 'write everything Slipway keeps to a file', load: () => import('./backup.js') },
   { name: 'restore', group: 'Machine', summary: 'take such a file back', load: () => import('./restore.js') },
 ]

@@ -1,23 +1,9 @@
 // What others see of a commit: the files under a path, by name and object id. Knows how Git writes trees; nothing is checked out.
-import type { TreeId } from '../release.js'
+import type { GitTree, TreeId } from '../release.js'
 import { SourceError } from './errors.js'
 
-export interface GitFile {
-  /** From the tree's own root (the application's path), `/` between. */
-  readonly path: string
-  readonly oid: string
-  readonly kind: 'blob' | 'symlink' | 'submodule'
-}
-
-export interface GitTree {
-  /** Of the path: unchanged by commits that touch nothing under it. */
-  readonly treeId: TreeId
-  /** Every file below, in Git's order. Throws SourceError `SuspiciousName`. */
-  list(): Promise<readonly GitFile[]>
-  read(oid: string): Promise<Uint8Array>
-  /** A file by its path from the repository's root; null where there is none. Symlinks and submodules are refused. */
-  resolve(path: string): Promise<{ oid: string } | null>
-}
+export type { GitTree }
+export type GitFile = Awaited<ReturnType<GitTree['list']>>[number]
 
 export interface TreeEntry {
   readonly name: string
@@ -34,7 +20,7 @@ export interface Objects {
 const maxFiles = 50_000
 const maxDepth = 64
 
-/** `where` is for messages: `path at 4f2a91c of https://...`. */
+/** `root` is the commit's tree; `where` is for messages: `path at 4f2a91c of https://...`. */
 export function gitTree(objects: Objects, root: string, treeId: TreeId, where: string): GitTree {
   let listed: Promise<readonly GitFile[]> | null = null
   return {
@@ -66,14 +52,14 @@ async function listFiles(objects: Objects, treeId: string, where: string): Promi
   return files
 }
 
-async function resolveFile(objects: Objects, root: string, path: string, where: string): Promise<{ oid: string } | null> {
+async function resolveFile(objects: Objects, root: string, path: string, where: string): Promise<GitFile | null> {
   const names = path.split('/')
   for (const name of names) refuseSuspicious(name, path, where)
   const entry = await entryAt(objects, root, names)
   if (entry === null || entry.kind === 'tree') return null
   if (entry.kind !== 'blob')
     throw new SourceError('SuspiciousName', `${shown(path)} in ${where} is a ${entry.kind}, which is not followed`)
-  return { oid: entry.oid }
+  return { path, oid: entry.oid, kind: 'blob' }
 }
 
 /** The entry that `names` lead to from the tree `root`; null where one is missing. Never follows a symlink. */

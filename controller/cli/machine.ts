@@ -1,0 +1,234 @@
+// One machine's parts and processes: found, joined, started, ended. What `up`, `down` and `check` share; it speaks to no API but to hear that it answers.
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { dirname, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { openControllerKeys } from '../../runtime/contract/keys.js'
+import { authorizationBlock } from '../../runtime/contract/subjects.js'
+import { type Engine, endPrivateEngine, engineDirectory, findEngine } from '../../runtime/docker/engine.js'
+import { joinController } from '../../runtime/join.js'
+import { findNats, type NatsProgram, natsCommand, writeNatsConfiguration } from '../../runtime/nats/server.js'
+import { findHaproxy, type FoundProgram } from '../../runtime/network/find-haproxy.js'
+import { defaultNodeName, defaultPort, defaultStateDir } from '../config.js'
+import { end, keep, lastLines, type Layout, layoutOf, logFile, pidOf } from './processes.js'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+export interface Parts {
+  readonly engine: Engine
+  readonly nats: NatsProgram
+  readonly haproxy: FoundProgram
+}
+
+/** What `up` wrote down, so that `down` and the next `up` know it. */
+export interface Machine {
+  readonly node: string
+  readonly port: number
+  readonly natsPort: number
+  readonly engine: string
+  readonly engineIsPrivate: boolean
+  readonly network: Readonly<Record<string, string>>
+}
+
+export interface Places {
+  readonly layout: Layout
+  readonly program: (path: string) => string
+  readonly isRoot: boolean
+}
+
+export function placesOf(env: Environment): Places {
+  const isRoot = process.getuid?.() === 0
+  const build = fileURLToPath(new URL('../..', import.meta.url))
+  return { layout: layoutOf(defaultStateDir(env, isRoot)), program: path => join(build, path), isRoot }
+}
+
+/** Everything that a machine needs, or an error that says what is missing and how to get it. */
+export async function findParts(env: Environment, say: (line: string) => void): Promise<Parts> {
+  const haproxy = await findHaproxy(env)
+  if (haproxy === null) throw new Error('HAProxy is not installed: run npm run setup (Debian, Ubuntu: apt-get install haproxy)')
+  const nats = await findNats(env, { say })
+  return { haproxy, nats, engine: await findEngine(env, { say }) }
+}
+
+/** What the last `up` chose; else a port each, and address ranges made from the state directory, so that several instances do not meet. */
+export function machineOf(layout: Layout, env: Environment): Omit<Machine, 'engine' | 'engineIsPrivate'> {
+  const before = readMachine(layout)
+  const port = env.SLIPWAY_PORT !== undefined ? Number(env.SLIPWAY_PORT) : (before?.port ?? defaultPort)
+  return {
+    node: env.SLIPWAY_NODE ?? before?.node ?? defaultNodeName(),
+    port,
+    natsPort: env.SLIPWAY_NATS_PORT !== undefined ? Number(env.SLIPWAY_NATS_PORT) : (before?.natsPort ?? 0),
+    network: before?.network ?? networkOf(layout, env),
+  }
+}
+
+/** The usual state directory has the documented names and ranges; any other gets its own. */
+function networkOf(layout: Layout, env: Environment): Readonly<Record<string, string>> {
+  const named = [
+    'SLIPWAY_POD_NETWORK',
+    'SLIPWAY_POD_BRIDGE',
+    'SLIPWAY_SERVICE_BRIDGE',
+    'SLIPWAY_POD_RANGE',
+    'SLIPWAY_SERVICE_RANGE',
+  ]
+  const given = Object.fromEntries(named.flatMap(name => (env[name] === undefined ? [] : [[name, env[name] ?? '']])))
+  if (layout.state === defaultStateDir({}, true) || Object.keys(given).length === named.length) return given
+  const hash = createHash('sha256').update(layout.state).digest()
+  const tag = hash.toString('hex').slice(0, 6)
+  const block = 20 + ((hash[4] ?? 0) % 90) * 2
+  return {
+    SLIPWAY_POD_NETWORK: `slipway-${tag}`,
+    SLIPWAY_POD_BRIDGE: `slwp${tag}`,
+    SLIPWAY_SERVICE_BRIDGE: `slws${tag}`,
+    SLIPWAY_POD_RANGE: `10.${block}.0.0/16`,
+    SLIPWAY_SERVICE_RANGE: `10.${block + 1}.0.0/16`,
+    ...given,
+  }
+}
+
+export function readMachine(layout: Layout): Machine | null {
+  const file = join(layout.run, 'up.json')
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Machine) : null
+}
+
+export function writeMachine(layout: Layout, machine: Machine): void {
+  const file = join(layout.run, 'up.json')
+  writeFileSync(`${file}.new`, `${JSON.stringify(machine, null, 2)}\n`, { mode: 0o600 })
+  renameSync(`${file}.new`, file)
+}
+
+/** Keys of controller and node, each told who the other is. Keys that are there stay. */
+export async function joinMachine(layout: Layout, machine: Machine): Promise<{ readonly authorization: string }> {
+  const controller = await openControllerKeys(join(layout.keys, 'controller'))
+  const identity = await joinController(layout.runtime, {
+    node: machine.node,
+    servers: [`nats://127.0.0.1:${machine.natsPort}`],
+    controller: controller.identity,
+  })
+  const file = join(layout.state, 'nodes', `${machine.node}.json`)
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  writeFileSync(file, `${JSON.stringify(identity)}\n`, { mode: 0o600 })
+  return { authorization: authorizationBlock(controller.nats.public, [identity]) }
+}
+
+/** NATS, the runtime, the controller: each kept alive by a small shell of its own, each with a log under the state directory. */
+export async function startProcesses(
+  places: Places,
+  machine: Machine,
+  parts: Parts,
+  env: Environment,
+): Promise<readonly string[]> {
+  const { layout, program } = places
+  const { authorization } = await joinMachine(layout, machine)
+  const natsChanged = await writeNatsConfiguration(parts.nats, { directory: layout.nats, port: machine.natsPort, authorization })
+  if (natsChanged && pidOf(layout, 'nats') > 0) process.kill(pidOf(layout, 'nats'), 'SIGHUP')
+  const [nats = '', ...natsArgs] = natsCommand(parts.nats, layout.nats)
+  const base = {
+    PATH: env.PATH ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    HOME: env.HOME ?? '/',
+    SLIPWAY_HOME: layout.state,
+    SLIPWAY_NODE: machine.node,
+  }
+  const own = Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) => (name.startsWith('SLIPWAY_') && value !== undefined ? [[name, value]] : [])),
+  )
+  const natsURL = `nats://127.0.0.1:${machine.natsPort}`
+  const keeper = fileURLToPath(new URL('../../../runtime/keep.sh', import.meta.url))
+  const lean = ['--max-semi-space-size=2', '--enable-source-maps']
+  const started = [
+    { name: 'nats', command: nats, args: natsArgs, env: { PATH: base.PATH } },
+    {
+      name: 'runtime',
+      command: process.execPath,
+      args: [...lean, '--max-old-space-size=192', program('runtime/main.js')],
+      env: {
+        ...own,
+        ...base,
+        ...machine.network,
+        DOCKER_HOST: machine.engine,
+        SLIPWAY_HAPROXY: parts.haproxy.path,
+        SLIPWAY_NATS_URL: natsURL,
+      },
+    },
+    {
+      name: 'controller',
+      command: process.execPath,
+      args: [...lean, '--max-old-space-size=512', program('controller/main.js')],
+      env: { ...own, ...base, SLIPWAY_NATS_URL: natsURL, SLIPWAY_PORT: String(machine.port) },
+    },
+  ].filter(kept => keep(layout, keeper, kept) === 'started')
+  return started.map(kept => kept.name)
+}
+
+/** Looks every 100 ms; a process that ended says why in the error. */
+export async function untilReady(layout: Layout, url: string, withinMs: number, signal: AbortSignal): Promise<void> {
+  const deadline = Date.now() + withinMs
+  let last = ''
+  while (Date.now() < deadline && !signal.aborted) {
+    try {
+      const answer = await fetch(`${url}/readyz?verbose`, { signal: AbortSignal.timeout(2000) })
+      if (answer.ok && existsSync(adminTokenFile(layout))) return
+      last = (await answer.text()).trim()
+    } catch (error) {
+      last = (error as Error).message
+    }
+    await delay(100)
+  }
+  const logs = ['nats', 'runtime', 'controller'].flatMap(name =>
+    pidOf(layout, name) > 0 ? [] : [`${name} is not running; ${logFile(layout, name)} ends with:\n${lastLines(layout, name, 5)}`],
+  )
+  throw new Error(`not ready within ${withinMs / 1000} s: ${last}\n${logs.join('\n')}`)
+}
+
+export function adminTokenFile(layout: Layout): string {
+  return join(layout.keys, 'admin.token')
+}
+
+/** Controller, runtime and NATS; what they run goes on. */
+export async function endProcesses(layout: Layout): Promise<readonly string[]> {
+  const ended: string[] = []
+  for (const name of ['controller', 'runtime', 'nats']) if (await end(layout, name, 12_000)) ended.push(name)
+  return ended
+}
+
+export interface Purged {
+  readonly lines: readonly string[]
+}
+
+/** Containers, data plane, addresses, a private engine and the state directory. Volumes only when `volumes`. */
+export async function purgeMachine(
+  places: Places,
+  env: Environment,
+  volumes: boolean,
+  purgeNode: (machine: Machine) => Promise<readonly string[]>,
+): Promise<Purged> {
+  const { layout } = places
+  const machine = readMachine(layout)
+  const lines: string[] = []
+  if (machine !== null) lines.push(...(await purgeNode(machine)))
+  if (machine?.engineIsPrivate) {
+    const kept = await endPrivateEngine(engineDirectory(env), { volumes })
+    lines.push(
+      kept.length === 0
+        ? 'private engine ended and removed'
+        : `private engine ended; volumes kept: ${kept.join(', ')} (--volumes removes them)`,
+    )
+  }
+  rmSync(layout.state, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 })
+  lines.push(`${layout.state} removed`)
+  return { lines }
+}
+
+/** A port that is free now, on loopback. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
+    })
+  })
+}

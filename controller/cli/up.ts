@@ -1,0 +1,89 @@
+// slipway up: everything on this machine, nothing to configure. Started detached; running it again changes nothing that runs.
+import { existsSync, readFileSync } from 'node:fs'
+import { Cli, type Define, type SharedOptions } from './cli.js'
+import { saveContext } from './contexts.js'
+import { Failure } from './failure.js'
+import {
+  adminTokenFile,
+  findParts,
+  freePort,
+  machineOf,
+  type Machine,
+  placesOf,
+  startProcesses,
+  untilReady,
+  writeMachine,
+} from './machine.js'
+import { makeLayout } from './processes.js'
+
+interface Options extends SharedOptions {
+  readonly port?: string
+  readonly node?: string
+}
+
+export const define: Define = (command, around) => {
+  command
+    .option('--port <port>', 'of the API and the page on this machine (7433; SLIPWAY_PORT)')
+    .option('--node <name>', "this machine's name as a destination (its host name; SLIPWAY_NODE)")
+    .action(async (options: Options) => {
+      const env = {
+        ...around.env,
+        ...(options.port === undefined ? {} : { SLIPWAY_PORT: options.port }),
+        ...(options.node === undefined ? {} : { SLIPWAY_NODE: options.node }),
+      }
+      const say = (line: string) => (options.output === undefined ? around.write(`${line}\n`) : around.complain(`${line}\n`))
+      const cli = new Cli(around, options)
+      const done = (line: string) => say(`  ${cli.paint('green', '✔')} ${line}`)
+      const places = placesOf(env)
+      const parts = await findParts(env, line => say(`    ${line}`)).catch((error: Error) => {
+        throw new Failure(2, error.message, 'slipway check says what is missing')
+      })
+      done(
+        `engine   ${parts.engine.version} at ${parts.engine.host}${parts.engine.private ? ' (private: ended by slipway down --purge only)' : ''}`,
+      )
+      done(`NATS     ${parts.nats.version}`)
+      if (parts.nats.warning !== '') say(`  ! ${parts.nats.warning}`)
+      done(`HAProxy  ${parts.haproxy.version}`)
+      makeLayout(places.layout)
+      const chosen = machineOf(places.layout, env)
+      const machine: Machine = {
+        ...chosen,
+        natsPort: chosen.natsPort === 0 ? await freePort() : chosen.natsPort,
+        engine: parts.engine.host,
+        engineIsPrivate: parts.engine.private,
+      }
+      writeMachine(places.layout, machine)
+      const started = await startProcesses(places, machine, parts, env)
+      const url = `http://127.0.0.1:${machine.port}`
+      await untilReady(places.layout, url, 60_000, around.signal).catch((error: Error) => {
+        throw new Failure(3, error.message, `logs are in ${places.layout.logs}`)
+      })
+      done(
+        started.length === 0
+          ? 'controller, runtime and NATS run already'
+          : `started ${started.join(', ')} on node ${machine.node}`,
+      )
+      const token = tokenOf(adminTokenFile(places.layout))
+      saveContext(around.contextFile, { name: 'local', server: url, token })
+      const link = await loginLink(url, token)
+      await cli.show(
+        { version: 'v1', server: url, node: machine.node, loginURL: link, started },
+        () =>
+          `\nSlipway is up at ${url}\nOpen the page (once, within 10 minutes):  ${link}\nThe command line is signed in (context local in ${around.contextFile}).\n\nNext:  slipway apply -f application.yaml   then   slipway apps\nEnd:   slipway down`,
+      )
+    })
+}
+
+function tokenOf(file: string): string {
+  return existsSync(file) ? readFileSync(file, 'utf8').trim() : ''
+}
+
+async function loginLink(url: string, token: string): Promise<string> {
+  const answer = await fetch(`${url}/api/v1/login-links`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: '{}',
+  })
+  if (!answer.ok) throw new Failure(2, `The controller at ${url} gave no login link: ${answer.status} ${await answer.text()}`)
+  return ((await answer.json()) as { url: string }).url
+}

@@ -1,0 +1,426 @@
+// The controller: builds its world from configuration and keys, and wires the rooms. Nothing is decided here.
+import { randomBytes } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { pino } from 'pino'
+import { readYaml } from '../renderer/index.js'
+import { openBus } from '../runtime/nats/bus/connect.js'
+import { openControllerKeys, type NodeIdentity } from '../runtime/contract/keys.js'
+import { inboxPrefix } from '../runtime/contract/subjects.js'
+import { createLoop } from '../runtime/loop.js'
+import { createApi } from './api/server.js'
+import { openTokens, tokenLifetimeMs } from './api/tokens.js'
+import { Applications } from './applications.js'
+import { withChildren } from './cluster/children.js'
+import { createNodeCluster } from './cluster/node/cluster.js'
+import { type Config, parseConfig } from './config.js'
+import { Poller } from './git/poller.js'
+import { writeRevert } from './git/revert.js'
+import { GitStore } from './git/store.js'
+import type { Credentials } from './git/url.js'
+import { namedReleases } from './ledger.js'
+import { type Pass, reconcile, type World } from './reconcile.js'
+import type { ReleaseId } from './release.js'
+import { makeCandidates } from './render/candidate.js'
+import { RenderPool } from './render/pool.js'
+import { createService } from './service.js'
+import { createSources } from './sources.js'
+import { keepBuckets } from './store/buckets.js'
+import { keepLease, type Lease } from './store/lease.js'
+import { openStore } from './store/store.js'
+import { createWriteBack } from './write-back.js'
+
+const version = (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version
+
+/** EX_CONFIG: starting again cannot help; the keeper stops. */
+const exitConfig = 78
+
+export async function main(env: Readonly<Record<string, string | undefined>>): Promise<void> {
+  const config = configOf(env)
+  const log = pino({
+    level: config.logLevel,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    redact: ['req.headers.authorization', 'req.headers.cookie'],
+  })
+  const controller = await startController(config, log)
+  for (const name of ['SIGTERM', 'SIGINT'] as const)
+    process.once(name, () => {
+      setTimeout(() => process.exit(0), 10_000).unref()
+      void controller.stop(name).then(() => process.exit(0))
+    })
+}
+
+function configOf(env: Readonly<Record<string, string | undefined>>): Config {
+  const isRoot = process.getuid?.() === 0
+  const home = parseConfig(undefined, env, isRoot).config.stateDir
+  const file = env.SLIPWAY_CONTROLLER_CONFIG ?? join(home, 'config.yaml')
+  const { config, faults } = parseConfig(
+    existsSync(file) ? readYaml(readFileSync(file, 'utf8'), file)[0] : undefined,
+    env,
+    isRoot,
+  )
+  if (faults.length === 0) return config
+  console.error(faults.map(fault => `${file}: ${fault.pointer}: ${fault.message}`).join('\n'))
+  process.exit(exitConfig)
+}
+
+export async function startController(
+  config: Config,
+  log: pino.Logger,
+): Promise<{ readonly url: string; readonly stop: (reason: string) => Promise<void> }> {
+  const now = Date.now
+  const randomHex = (bytes: number) => randomBytes(bytes).toString('hex')
+  const ending = new AbortController()
+  const { signal } = ending
+  const keyDir = join(config.stateDir, 'keys')
+  const keys = await openControllerKeys(join(keyDir, 'controller'))
+  const bus = openBus({
+    servers: [config.natsURL === '' ? 'nats://127.0.0.1:4222' : config.natsURL],
+    name: 'slipway controller',
+    seed: keys.nats.seed,
+    inbox: inboxPrefix('controller'),
+  })
+  const identities = nodeIdentities(join(config.stateDir, 'nodes'))
+
+  let lease: Lease | null = null
+  const epoch = () => lease?.epoch() ?? null
+  const store = openStore({ bus, key: keys.storage, epoch, now })
+  const applications = new Applications({ store, now, randomHex, declared: { defaultNode: config.node, readYaml: yamlOf } })
+  const identity = (node: string): NodeIdentity | null =>
+    identities.get(node) ?? store.nodes().find(known => known.node === node) ?? null
+  const cluster = createNodeCluster(
+    {
+      bus,
+      keys,
+      identity,
+      epoch,
+      overtaken: seen => lease?.raise(seen),
+      releases: (app, ledger) => [...namedReleases(ledger)].flatMap(id => applications.release(app, id) ?? []),
+      warn: message => log.warn({ message }, 'node'),
+      now,
+    },
+    signal,
+  )
+  const nodes = withChildren(cluster, {
+    declaredBy: parent => applications.all().flatMap(entry => (entry.app.parent === parent ? [entry.stored.manifest] : [])),
+    async declare(manifest, parent) {
+      const { app, result } = await applications.declare(manifest, { kind: 'git', name: parent.name }, parent.name, false)
+      follow(app.name)
+      return result
+    },
+    async withdraw(ref, parent) {
+      const by = { kind: 'git', name: parent.name } as const
+      await service.remove(ref.name, by, { cascade: applications.get(ref.name)?.app.deletion === 'cascade' })
+    },
+  })
+
+  // -- Git and renderer --
+  const credentials = credentialsOf(config)
+  const git = new GitStore({
+    directory: join(config.stateDir, 'controller', 'git'),
+    credentialsOf: credentials,
+    ...(process.env.PATH === undefined ? {} : { path: process.env.PATH }),
+  })
+  const poller = new Poller({
+    poll: (url, ref, abort) => git.poll(url, ref, abort),
+    now,
+    random: Math.random,
+    intervalMs: config.pollIntervalMs,
+    onTip: state => wakeFollowers(state.url, state.ref),
+    onStale: state => wakeFollowers(state.url, state.ref),
+  })
+  const pool = new RenderPool()
+  pool.warm()
+  const renders = makeCandidates(pool)
+  const sources = createSources({
+    tip: (url, ref) => poller.state(url, ref),
+    revisionOf: (url, commit) => git.revisionOf(url, commit),
+    treeAt: (url, commit, path) => git.treeAt(url, commit, path),
+    candidateOf: (request, abort) => renders.candidateOf(request, abort),
+    ownerOf: (place, key, except) => applications.ownerOf(place, key, except),
+    declared: { uid: '', parent: null, defaultNode: config.node, readYaml: yamlOf },
+  })
+
+  // -- Passes --
+  const following = new Map<string, { readonly key: string; readonly stop: () => void }>()
+  function follow(name: string): void {
+    const entry = applications.get(name)
+    const before = following.get(name)
+    const key = entry === null ? '' : `${entry.app.source.repoURL}\n${entry.app.source.targetRevision}`
+    if (before?.key === key) return loop.wake(name)
+    before?.stop()
+    following.delete(name)
+    if (entry === null) return loop.forget(name)
+    following.set(name, { key, stop: poller.follow(entry.app.source.repoURL, entry.app.source.targetRevision) })
+    loop.wake(name)
+  }
+  function wakeFollowers(url: string, ref: string): void {
+    for (const { app } of applications.all())
+      if (app.source.repoURL === url && app.source.targetRevision === ref) loop.wake(app.name)
+  }
+
+  const world: World = {
+    now,
+    ledger: app => applications.get(app.name)?.ledger ?? notDeclared(app.name),
+    candidate: (app, ledger, abort) => sources.candidate(app, ledger, abort),
+    cluster: () => nodes,
+    release: (app, id) => applications.release(app, id),
+    placed: app => applications.get(app.name)?.placed ?? -1,
+    prepare: prepared => applications.prepare(prepared),
+    record: pass => applications.record(pass),
+  }
+  const writeBack = createWriteBack({
+    write: (order, abort) => writeRevert(git, order, abort),
+    author: config.commitAuthor,
+    now,
+    sharesPath: app =>
+      applications
+        .all()
+        .some(
+          other =>
+            other.app.name !== app.name &&
+            other.app.source.repoURL === app.source.repoURL &&
+            other.app.source.path === app.source.path,
+        ),
+    tell: event => applications.tellEvent(event),
+    written: (url, ref) => void poller.wake(url, ref),
+    releases: (app, id) => applications.release(app, id as ReleaseId),
+  })
+  const loop = createLoop<string>({
+    now,
+    async pass(name, abort) {
+      if (epoch() === null || !cluster.ready()) return { wakeAt: now() + 500 }
+      const pass = await applications.inTurn(name, entry => reconcile(entry.app, world, abort))
+      if (pass === null) return { wakeAt: null }
+      logPass(log, pass)
+      if (pass.step.kind === 'forget') await forgotten(pass)
+      else writeBack(pass, abort)
+      return { wakeAt: pass.step.kind === 'none' ? pass.decision.wakeAt : now() }
+    },
+    onFailure(name, error, failures, retryInMs) {
+      applications.failed(name, (error as Error).message)
+      log.warn({ application: name, failures, retryInMs, error: (error as Error).message }, 'pass failed')
+    },
+  })
+  async function forgotten({ app }: Pass): Promise<void> {
+    follow(app.name)
+    sources.forget(app.name)
+    await cluster.forget(app.destination.name, app.name)
+    if (app.parent !== null) loop.wake(app.parent)
+  }
+  const wakeAll = () => {
+    for (const name of applications.names()) follow(name)
+  }
+  cluster.onChange(name => loop.wake(name))
+  bus.onStatus(status => {
+    log.info({ connected: status.connected, message: status.message, server: status.server }, 'nats')
+    if (status.connected) wakeAll()
+  })
+
+  // -- The store: read back when the lease is gained; put again when NATS lost it --
+  let storeIsNew = false
+  async function readBack(gained: number): Promise<void> {
+    for (const problem of [...(await store.load()), ...applications.load()]) log.warn({ problem }, 'store')
+    storeIsNew ||= applications.names().length === 0
+    await adoptKept()
+    log.info({ epoch: gained, applications: applications.names().length }, 'leading')
+    wakeAll()
+  }
+  /** A store that was lost with NATS is made again from what lies with the nodes (architecture.md, "State"). */
+  async function adoptKept(): Promise<void> {
+    if (!storeIsNew || !cluster.ready()) return
+    for (const { ledger, declaration, releases } of cluster.kept()) {
+      if (applications.get(ledger.application.name) !== null || store.application(ledger.application.name) !== null) continue
+      for (const release of releases) await store.putRelease(ledger.application.name, release)
+      await store.putLedger(ledger)
+      await store.putApplication({
+        name: ledger.application.name,
+        uid: ledger.application.uid,
+        manifest: declaration,
+        parent: null,
+        generation: 1,
+        createdAt: now(),
+        by: { kind: 'slipway', name: 'recovery' },
+      })
+      applications.load()
+      log.warn({ application: ledger.application.name }, 'taken back from its node: the store had lost it')
+      follow(ledger.application.name)
+    }
+  }
+  const buckets = keepBuckets(
+    bus,
+    made => {
+      log.info({ made }, 'nats store made')
+      store.mend().then(
+        mended => mended && log.warn('NATS had lost its store: everything was put again'),
+        error => log.warn({ error: (error as Error).message }, 'mend'),
+      )
+    },
+    signal,
+  )
+  cluster.onChange(() => void adoptKept().catch(error => log.warn({ error: (error as Error).message }, 'taking back')))
+  const leading = (async () => {
+    await untilDone(
+      async () => void (await store.load()),
+      signal,
+      error => log.debug({ error: error.message }, 'waiting for the store'),
+    )
+    await untilDone(
+      async () => (cluster.ready() ? undefined : Promise.reject(new Error('nodes are not listed yet'))),
+      signal,
+      () => undefined,
+    )
+    if (signal.aborted) return
+    lease = keepLease(
+      {
+        bus,
+        seenEpoch: () => Math.max(cluster.seenEpoch(), store.seenEpoch()),
+        now,
+        gained: gained =>
+          void untilDone(
+            () => readBack(gained),
+            signal,
+            error => log.warn({ error: error.message }, 'reading back'),
+          ),
+        lost: reason => log.warn({ reason }, 'the lease is lost: nothing new begins'),
+      },
+      signal,
+    )
+  })()
+
+  // -- REST --
+  const service = createService({
+    applications,
+    store,
+    cluster: () => nodes,
+    nodes: () => cluster.nodes(),
+    wake: name => follow(name),
+    wakeRepository: (url, ref) => poller.wake(url, ref),
+    readiness: () => [
+      { part: 'nats', ok: bus.status().connected, message: bus.status().message },
+      {
+        part: 'lease',
+        ok: epoch() !== null,
+        message: epoch() === null ? 'another controller holds it, or NATS does not answer' : '',
+      },
+      { part: 'nodes', ok: cluster.ready(), message: cluster.ready() ? '' : 'their reports are being read' },
+      {
+        part: 'git',
+        ok: poller.states().every(state => state.staleSince === 0),
+        message: poller
+          .states()
+          .flatMap(state => state.error?.message ?? [])
+          .join('; '),
+      },
+    ],
+    diff: () => [],
+    keyFiles: () => filesUnder(keyDir),
+    now,
+    randomHex,
+  })
+  const tokens = await openTokens(join(keyDir, 'tokens.json'), { now })
+  const api = await createApi({
+    service,
+    tokens,
+    clock: { now },
+    version,
+    webhookSecrets: config.webhookSecrets,
+    uiDir: fileURLToPath(new URL('../ui', import.meta.url)),
+    log: false,
+    publicURL: config.publicURL,
+  })
+  const url = await api.listen({ host: config.listen.host, port: config.listen.port })
+  await adminToken(join(keyDir, 'admin.token'), tokens)
+  log.info({ url, node: config.node, version }, 'listening')
+
+  return {
+    url,
+    async stop(reason) {
+      log.info({ reason }, 'stopping')
+      await loop.stop(reason)
+      ending.abort(new Error(reason))
+      poller.stop()
+      await api.close()
+      pool.close()
+      await Promise.allSettled([buckets, leading, cluster.running, lease?.running, git.close()])
+      await bus.close()
+    },
+  }
+}
+
+/** Argo CD has `helm.values` as a string of YAML: one document. */
+function yamlOf(text: string): unknown {
+  return readYaml(text, 'values')[0] ?? {}
+}
+
+function notDeclared(name: string): never {
+  throw new Error(`application ${name} is not declared`)
+}
+
+/** Tries until it is done: NATS may go away in between. */
+async function untilDone(act: () => Promise<void>, signal: AbortSignal, failed: (error: Error) => void): Promise<void> {
+  for (let wait = 50; !signal.aborted; wait = Math.min(wait * 1.5, 5000)) {
+    try {
+      return await act()
+    } catch (error) {
+      failed(error as Error)
+      await new Promise(resolve => setTimeout(resolve, wait))
+    }
+  }
+}
+
+/** The nodes that `slipway up` joined on this machine: their public keys, one file each. */
+function nodeIdentities(directory: string): ReadonlyMap<string, NodeIdentity> {
+  if (!existsSync(directory)) return new Map()
+  const files = readdirSync(directory).filter(file => file.endsWith('.json'))
+  const read = files.map(file => JSON.parse(readFileSync(join(directory, file), 'utf8')) as NodeIdentity)
+  return new Map(read.map(identity => [identity.node, identity]))
+}
+
+function credentialsOf(config: Config): (url: string) => Credentials | null {
+  const known = config.repositories.map(({ url, username, passwordFile }) => ({
+    url,
+    username,
+    password: readFileSync(passwordFile, 'utf8').trim(),
+  }))
+  return url => {
+    const found = known.filter(access => url.startsWith(access.url)).sort((a, b) => b.url.length - a.url.length)[0]
+    return found === undefined ? null : { kind: 'basic', username: found.username, password: found.password }
+  }
+}
+
+function filesUnder(directory: string): Readonly<Record<string, string>> {
+  const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter(entry => entry.isFile())
+  return Object.fromEntries(
+    files.map(entry => [
+      join(entry.parentPath, entry.name).slice(directory.length + 1),
+      readFileSync(join(entry.parentPath, entry.name)).toString('base64'),
+    ]),
+  )
+}
+
+/** For the command line of this machine: made once, in the keys directory, where only its owner can read it. */
+async function adminToken(file: string, tokens: Awaited<ReturnType<typeof openTokens>>): Promise<void> {
+  const there = existsSync(file) ? readFileSync(file, 'utf8').trim() : ''
+  if (there !== '' && tokens.verify(there, 'token') !== null) return
+  const { secret } = await tokens.mint('token', 'slipway up', 'admin', tokenLifetimeMs)
+  await writeFile(file, `${secret}\n`, { mode: 0o600 })
+}
+
+/** One line a pass that did something; nothing where nothing changed. */
+function logPass(log: pino.Logger, { app, step, decision, ledger }: Pass): void {
+  const facts = {
+    application: app.name,
+    row: `${decision.row.judged ?? '-'}/${decision.row.chosen}`,
+    attempt: ledger.attempt?.number,
+    release: ledger.current?.release,
+  }
+  for (const attempt of decision.ended)
+    log.info({ ...facts, attempt: attempt.number, outcome: attempt.outcome, message: attempt.message }, 'attempt ended')
+  if (step.kind !== 'none' && step.kind !== 'remember') log.info({ ...facts, step: step.kind }, 'step')
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main(process.env)

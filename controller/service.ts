@@ -1,0 +1,357 @@
+// What the API asks, answered from memory; what people ask for is stored before it is acknowledged, then the application is woken.
+import type { Manifest } from '../runtime/contract/manifest.js'
+import { masked } from './api/masks.js'
+import { RefusedError, type Service, type StreamChange } from './api/service.js'
+import { type Applications, type Entry, InvalidApplicationError } from './applications.js'
+import type { Cluster } from './cluster/cluster.js'
+import type { NodeState } from './cluster/node/cluster.js'
+import { type Actor, goodRelease, resumed, withDeletion, withPause, withRequest, type Ledger } from './ledger.js'
+import type { CommitSha, Release, ReleaseId } from './release.js'
+import type { Store } from './store/store.js'
+import { packBackup, unpackBackup } from './backup.js'
+import { objectTree } from './tree.js'
+import type { DiffView, EventView, NodeView } from './view.js'
+import { attemptView } from './views.js'
+
+export interface ServiceOptions {
+  readonly applications: Applications
+  readonly store: Store
+  readonly cluster: (entry: Entry) => Cluster
+  readonly nodes: () => readonly NodeState[]
+  readonly wake: (name: string) => void
+  readonly wakeRepository: (url: string, ref: string | null) => number
+  readonly readiness: Service['readiness']
+  readonly diff: (older: readonly Manifest[], newer: readonly Manifest[]) => DiffView['objects']
+  /** Files that a backup holds beside the store, by name: keys and tokens. */
+  readonly keyFiles: () => Readonly<Record<string, string>>
+  readonly now: () => number
+  readonly randomHex: (bytes: number) => string
+}
+
+export function createService(options: ServiceOptions): Service {
+  const { applications, store, now, randomHex, wake } = options
+
+  const entryOf = (name: string): Entry => {
+    const entry = applications.get(name)
+    if (entry === null)
+      throw new RefusedError(404, 'notFound', `There is no application ${name}; \`slipway apps\` lists those there are.`)
+    return entry
+  }
+
+  async function audited(name: string, by: Actor, action: string, message: string): Promise<void> {
+    await store.audit({ id: randomHex(8), at: new Date(now()).toISOString(), by, action, application: name, message })
+  }
+
+  /** Changes the ledger, tells it as an event, wakes the application. */
+  async function act(
+    name: string,
+    by: Actor,
+    action: string,
+    message: string,
+    change: (ledger: Ledger, entry: Entry) => Ledger,
+  ): Promise<void> {
+    entryOf(name)
+    await applications.act(name, change)
+    await audited(name, by, action, message)
+    await applications.tellEvent(requestEvent(name, action, message))
+    wake(name)
+  }
+
+  function requestEvent(application: string, what: string, message: string): EventView {
+    return {
+      id: randomHex(8),
+      at: new Date(now()).toISOString(),
+      application,
+      what,
+      message,
+      attempt: 0,
+      release: '',
+      commit: '',
+    }
+  }
+
+  return {
+    applications: () => applications.names().flatMap(name => applications.view(name) ?? []),
+    application: name => applications.view(name),
+    declaration: name => {
+      const entry = applications.get(name)
+      return entry === null ? null : declarationOf(entry)
+    },
+    async declare(manifest, by, { dryRun }) {
+      try {
+        const { app, result } = await applications.declare(withoutOurs(manifest), by, null, dryRun)
+        if (!dryRun && result !== 'unchanged') await audited(app.name, by, 'declare', `${result} application ${app.name}`)
+        wake(app.name)
+        return { view: applications.view(app.name), created: result === 'created', changed: result !== 'unchanged' }
+      } catch (error) {
+        if (!(error instanceof InvalidApplicationError)) throw error
+        const errors = error.faults.map(fault => ({ pointer: fault.pointer, message: fault.message }))
+        throw new RefusedError(422, 'invalidApplication', `The Application is not valid: ${error.message}`, errors)
+      }
+    },
+    async remove(name, by, { cascade }) {
+      const message = cascade
+        ? 'deletion of application and workload asked for'
+        : 'deletion of the application asked for; what runs stays'
+      await act(name, by, 'requested', message, ledger =>
+        ledger.deletion !== null ? ledger : withDeletion(ledger, { by, at: now(), cascade }),
+      )
+    },
+    async sync(name, by, { revision, prune }) {
+      const id = randomHex(8)
+      const candidate = entryOf(name).pass?.candidate ?? null
+      const commit = (revision ?? candidate?.revision?.commit ?? null) as CommitSha | null
+      const release = revision === null && candidate?.kind === 'release' ? candidate.release.id : null
+      if (revision !== null && candidate?.revision?.commit !== undefined && !candidate.revision.commit.startsWith(revision))
+        throw new RefusedError(
+          409,
+          'notNewest',
+          `${name}: ${revision} is not the newest commit of ${entryOf(name).app.source.targetRevision} (${candidate.revision.commit.slice(0, 7)}); use rollback to go to a former release, or change targetRevision.`,
+        )
+      await act(name, by, 'requested', 'sync asked for', ledger =>
+        withRequest(ledger, { id, kind: 'sync', by, at: now(), commit, release, prune }),
+      )
+      return { request: id }
+    },
+    async rollback(name, by, { to, message }) {
+      const id = randomHex(8)
+      const release = releaseNamed(entryOf(name), to, applications)
+      await act(
+        name,
+        by,
+        'requested',
+        `rollback to ${numberOf(entryOf(name).ledger, release)} asked for${message === '' ? '' : `: ${message}`}`,
+        ledger => withRequest(ledger, { id, kind: 'rollback', by, at: now(), release, message }),
+      )
+      return { request: id }
+    },
+    async retry(name, by, { release: named }) {
+      const id = randomHex(8)
+      const entry = entryOf(name)
+      const release = named === '' ? null : releaseNamed(entry, named, applications)
+      await act(name, by, 'requested', 'retry asked for', ledger =>
+        withRequest(ledger, { id, kind: 'retry', by, at: now(), release }),
+      )
+      return { request: id }
+    },
+    pause: (name, by, reason) =>
+      act(name, by, 'paused', `paused${reason === '' ? '' : `: ${reason}`}`, ledger =>
+        ledger.pause !== null ? ledger : withPause(ledger, { by, at: now(), reason }),
+      ),
+    resume: (name, by) => act(name, by, 'resumed', 'resumed', ledger => (ledger.pause === null ? ledger : resumed(ledger))),
+    async history(name) {
+      const entry = entryOf(name)
+      return applications.history(name).map(attempt => attemptView(entry.ledger, attempt))
+    },
+    async manifests(name, release) {
+      return objectsOf(entryOf(name), release, applications).map(masked)
+    },
+    tree(name) {
+      const entry = entryOf(name)
+      const current = entry.ledger.current
+      return objectTree(
+        current === null ? null : applications.release(entry.app, current.release),
+        entry.pass?.observed ?? null,
+        entry.pass?.health ?? null,
+      )
+    },
+    async diff(name, from, to) {
+      const entry = entryOf(name)
+      const [older, newer] = [from === '' ? 'live' : from, to]
+      return {
+        from: titleOf(entry, older, applications),
+        to: titleOf(entry, newer, applications),
+        objects: options.diff(objectsOf(entry, older, applications), objectsOf(entry, newer, applications)),
+      }
+    },
+    events: async (name, limit) => store.events(name, limit),
+    logs: (name, wish, signal) => logsOf(entryOf(name), options.cluster(entryOf(name)), wish, signal),
+    nodes: () => options.nodes().map(state => nodeView(state, applications.all(), now())),
+    wakeRepository: options.wakeRepository,
+    subscribe: listener =>
+      applications.onChange(change => {
+        if (change.type !== 'application') return listener(change)
+        const view = applications.view(change.name)
+        if (view !== null) listener({ type: 'application', view } satisfies StreamChange)
+      }),
+    backup: () => packBackup({ store: store.exportAll(), files: options.keyFiles() }),
+    async restore(archive) {
+      const { store: kept } = await unpackBackup(archive).catch((error: Error) => {
+        throw new RefusedError(422, 'notABackup', error.message)
+      })
+      const count = await store.importAll(kept)
+      const problems = applications.load()
+      for (const name of applications.names()) wake(name)
+      return {
+        message: `${count} entries taken back, ${applications.names().length} applications${problems.length === 0 ? '' : `; not read: ${problems.join('; ')}`}`,
+      }
+    },
+    readiness: options.readiness,
+  }
+}
+
+/** The declaration with what we added to it, as `get` shows it. */
+function declarationOf({ stored, app }: Entry): Manifest {
+  const { manifest, uid, generation, createdAt } = stored
+  const password = /^([a-z+]+:\/\/)[^/@]*@/i
+  const spec = manifest.spec as { readonly source?: { readonly repoURL?: string } } | undefined
+  const shown =
+    spec?.source?.repoURL === undefined
+      ? spec
+      : { ...spec, source: { ...spec.source, repoURL: spec.source.repoURL.replace(password, '$1') } }
+  return {
+    ...manifest,
+    metadata: {
+      ...manifest.metadata,
+      uid,
+      generation,
+      creationTimestamp: new Date(createdAt).toISOString(),
+      ...(app.parent === null
+        ? {}
+        : { annotations: { ...manifest.metadata.annotations, 'slipway.dev/declared-by': app.parent } }),
+    },
+    spec: shown,
+  }
+}
+
+/** What `get` added may come back with `apply`. */
+function withoutOurs(manifest: unknown): unknown {
+  if (manifest === null || typeof manifest !== 'object' || Array.isArray(manifest)) return manifest
+  const { metadata, status: _status, ...rest } = manifest as Record<string, unknown>
+  if (metadata === null || typeof metadata !== 'object') return manifest
+  const {
+    uid: _uid,
+    generation: _generation,
+    creationTimestamp: _time,
+    resourceVersion: _version,
+    managedFields: _fields,
+    ...kept
+  } = metadata as Record<string, unknown>
+  return { ...rest, metadata: kept }
+}
+
+function numberOf(ledger: Ledger, id: ReleaseId): string {
+  return `r${ledger.releases[id]?.number ?? '?'}`
+}
+
+/** By id, `r14`, `#12` or 12 (an attempt), a commit's beginning, '' = the good one before what runs. */
+function releaseNamed(entry: Entry, named: string, applications: Applications): ReleaseId {
+  const { ledger, app } = entry
+  const found =
+    named === '' ? (goodRelease(ledger, ledger.current?.release ?? null)?.release ?? null) : matching(entry, named, applications)
+  if (found === null || applications.release(app, found) === null) {
+    const known = ledger.good.map(good => numberOf(ledger, good.release)).join(', ')
+    const what = named === '' ? 'there is no earlier good release to go back to' : `${named} names no release that is kept`
+    throw new RefusedError(404, 'noSuchRelease', `${app.name}: ${what}${known === '' ? '.' : `; good ones: ${known}.`}`)
+  }
+  return found
+}
+
+function matching({ ledger, app }: Entry, named: string, applications: Applications): ReleaseId | null {
+  const ids = Object.keys(ledger.releases) as ReleaseId[]
+  const attempt = /^#?(\d{1,6})$/.exec(named)?.[1]
+  return (
+    ids.find(id => id === named || numberOf(ledger, id) === named) ??
+    (attempt === undefined ? undefined : applications.history(app.name).find(one => one.number === Number(attempt))?.release) ??
+    (/^[0-9a-f]{7,40}$/.test(named) ? ids.findLast(id => ledger.releases[id]?.revision.commit.startsWith(named)) : undefined) ??
+    null
+  )
+}
+
+/** '' = the candidate, `live` = what was last applied, else a release. */
+function releaseFor(entry: Entry, named: string, applications: Applications): Release | null {
+  const { app, ledger, pass } = entry
+  if (named === '' || named === 'candidate') {
+    const candidate = pass?.candidate ?? null
+    if (candidate?.kind === 'rejection')
+      throw new RefusedError(409, candidate.rejection.reason, `${app.name} does not render: ${candidate.rejection.message}`)
+    return candidate?.release ?? null
+  }
+  if (named === 'live') return ledger.current === null ? null : applications.release(app, ledger.current.release)
+  return applications.release(app, releaseNamed(entry, named, applications))
+}
+
+function objectsOf(entry: Entry, named: string, applications: Applications): readonly Manifest[] {
+  return releaseFor(entry, named, applications)?.objects ?? []
+}
+
+function titleOf(entry: Entry, named: string, applications: Applications): string {
+  const release = releaseFor(entry, named, applications)
+  if (release === null) return 'nothing'
+  const known = entry.ledger.releases[release.id]
+  return known === undefined ? release.id : `${known.revision.commit.slice(0, 7)} (r${known.number})`
+}
+
+async function* logsOf(
+  entry: Entry,
+  cluster: Cluster,
+  wish: {
+    readonly pod: string
+    readonly container: string
+    readonly tail: number
+    readonly follow: boolean
+    readonly previous: boolean
+  },
+  signal: AbortSignal,
+): AsyncIterable<{ readonly at: string; readonly pod: string; readonly container: string; readonly text: string }> {
+  const pods = (entry.pass?.observed.pods ?? []).filter(pod => wish.pod === '' || pod.name === wish.pod)
+  const targets = pods.flatMap(pod =>
+    pod.containers
+      .filter(container => wish.container === '' || container.name === wish.container)
+      .map(container => ({ pod: pod.name, container: container.name })),
+  )
+  if (targets.length === 0)
+    throw new RefusedError(
+      404,
+      'noSuchPod',
+      `${entry.app.name}: no container ${[wish.pod, wish.container].filter(part => part !== '').join('/') || 'runs'}; \`slipway get ${entry.app.name}\` lists its pods.`,
+    )
+  const streams = targets.map(async function* follow(target) {
+    for await (const line of cluster.logs(entry.app, target.pod, target.container, wish, signal))
+      yield { at: line.at, text: line.text, ...target }
+  })
+  yield* wish.follow ? merged(streams) : inTime(streams)
+}
+
+/** All lines, oldest first: the logs are ended ones. */
+async function* inTime<Line extends { readonly at: string }>(streams: readonly AsyncIterable<Line>[]): AsyncIterable<Line> {
+  const lines = (await Promise.all(streams.map(stream => collected(stream)))).flat()
+  yield* lines.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
+}
+
+async function collected<T>(stream: AsyncIterable<T>): Promise<readonly T[]> {
+  const all: T[] = []
+  for await (const one of stream) all.push(one)
+  return all
+}
+
+/** As they come, from all at once. */
+async function* merged<T>(streams: readonly AsyncIterable<T>[]): AsyncIterable<T> {
+  const iterators = streams.map(stream => stream[Symbol.asyncIterator]())
+  const next = (iterator: AsyncIterator<T>, index: number) => iterator.next().then(result => ({ result, index }))
+  const waiting = new Map(iterators.map((iterator, index) => [index, next(iterator, index)]))
+  while (waiting.size > 0) {
+    const { result, index } = await Promise.race(waiting.values())
+    const iterator = iterators[index]
+    if (result.done === true || iterator === undefined) waiting.delete(index)
+    else {
+      waiting.set(index, next(iterator, index))
+      yield result.value
+    }
+  }
+}
+
+function nodeView({ lease, heardAt, silent }: NodeState, entries: readonly Entry[], now: number): NodeView {
+  const here = entries.filter(entry => entry.app.destination.name === lease.node)
+  return {
+    name: lease.node,
+    ready: !silent && lease.conditions.every(condition => condition.type !== 'Ready' || condition.status === 'True'),
+    lastSeen: new Date(Math.min(heardAt, now)).toISOString(),
+    versions: lease.versions,
+    applications: here.length,
+    pods: here.reduce((sum, entry) => sum + (entry.pass?.observed.pods.length ?? 0), 0),
+    capacity: lease.capacity,
+    allocated: lease.allocated,
+    conditions: lease.conditions,
+  }
+}
