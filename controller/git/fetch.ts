@@ -42,9 +42,9 @@ export async function listRefs(url: string, prefix: string, http: HttpClient, sh
     const text = line.toString('utf8').trim()
     if (text.startsWith('ERR ')) throw remoteError(text.slice(4), shown)
     const [oid = '', ref = '', ...attributes] = text.split(' ')
-    const valueOf = (name: string) => attributes.find(each => each.startsWith(`${name}:`))?.slice(name.length + 1) ?? null
+    const attribute = (name: string) => attributes.find(each => each.startsWith(`${name}:`))?.slice(name.length + 1) ?? null
     if (/^[0-9a-f]{40}$/.test(oid) && ref.startsWith(prefix))
-      refs.push({ ref, oid, peeled: valueOf('peeled'), target: valueOf('symref-target') })
+      refs.push({ ref, oid, peeled: attribute('peeled'), target: attribute('symref-target') })
   }
   return refs
 }
