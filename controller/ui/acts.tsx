@@ -1,0 +1,153 @@
+// What one can do with an application: each act shows the line for the terminal and for curl before it is done.
+import { signal } from '@preact/signals'
+import { useState } from 'preact/hooks'
+import type { ApplicationView, AttemptView } from '../view.js'
+import { at, type Listed, post } from './api.js'
+import { useAsked } from './asking.js'
+import { CopyLine } from './parts.js'
+import { commitOf } from './words.js'
+
+export type Act = 'sync' | 'rollback' | 'retry' | 'pause' | 'resume'
+
+/** Which act's form is open; keys open it too. */
+export const openAct = signal<{ readonly app: string; readonly act: Act } | null>(null)
+/** Read aloud and shown until the next one. */
+export const said = signal({ app: '', text: '' })
+
+const labels: Readonly<Record<Act, string>> = {
+  sync: 'Sync',
+  rollback: 'Roll back',
+  retry: 'Retry',
+  pause: 'Pause',
+  resume: 'Resume',
+}
+const explained: Readonly<Record<Act, string>> = {
+  sync: 'Looks at Git now, and releases what is there.',
+  rollback: 'Goes back to an earlier release, and stays there until something newer than today comes.',
+  retry: 'Lifts the mark of the bad release and tries it again, with fresh pods.',
+  pause: 'Touches nothing until resumed: neither releases nor heals nor rolls back.',
+  resume: 'Goes on.',
+}
+
+export function Acts({ view }: { view: ApplicationView }) {
+  // A form that was opened for one application is never sent for another.
+  const open = openAct.value?.app === view.name ? openAct.value.act : null
+  const toggle = (act: Act) => {
+    openAct.value = open === act ? null : { app: view.name, act }
+  }
+  const bad = ['RolledBack', 'Failed', 'Degraded', 'Held'].includes(view.state)
+  const acts: readonly Act[] = [
+    ...(bad ? (['retry'] as const) : []),
+    'sync',
+    'rollback',
+    view.paused === null ? 'pause' : 'resume',
+  ]
+  return (
+    <div class="acts">
+      <div class="buttons">
+        {acts.map(act => (
+          <button
+            type="button"
+            key={act}
+            aria-expanded={open === act}
+            class={act === acts[0] ? 'first' : ''}
+            onClick={() => toggle(act)}
+          >
+            {labels[act]}
+          </button>
+        ))}
+        <span class="said" role="status">
+          {said.value.app === view.name ? said.value.text : ''}
+        </span>
+      </div>
+      {open !== null && <Form key={open} act={open} view={view} />}
+    </div>
+  )
+}
+
+function Form({ act, view }: { act: Act; view: ApplicationView }) {
+  const [to, setTo] = useState('')
+  const [why, setWhy] = useState('')
+  const [busy, setBusy] = useState(false)
+  const body = act === 'rollback' ? { to, message: why } : act === 'pause' ? { reason: why } : {}
+  const run = async (event: Event) => {
+    event.preventDefault()
+    setBusy(true)
+    try {
+      await post(at(view.name, act), body)
+      said.value = { app: view.name, text: `${labels[act]}: asked for.` }
+      openAct.value = null
+    } catch (error) {
+      said.value = { app: view.name, text: (error as Error).message }
+      setBusy(false)
+    }
+  }
+  return (
+    <form class="act" onSubmit={run}>
+      <p>{explained[act]}</p>
+      {act === 'rollback' && <Earlier view={view} to={to} choose={setTo} />}
+      {(act === 'rollback' || act === 'pause') && (
+        <label>
+          Why{' '}
+          <input
+            value={why}
+            maxLength={500}
+            onInput={event => setWhy(event.currentTarget.value)}
+            placeholder="kept in the history"
+          />
+        </label>
+      )}
+      <CopyLine label="terminal" text={cliLine(act, view.name, to, why)} />
+      <CopyLine label="curl" text={curlLine(act, view.name, body)} />
+      <div class="buttons">
+        <button type="submit" class="first" disabled={busy}>
+          {labels[act]} {view.name}
+        </button>
+        <button type="button" onClick={() => (openAct.value = null)}>
+          Leave it
+        </button>
+      </div>
+    </form>
+  )
+}
+
+/** Releases that were healthy once, newest first. */
+function Earlier({ view, to, choose }: { view: ApplicationView; to: string; choose: (to: string) => void }) {
+  const asked = useAsked<Listed<AttemptView>>(`${at(view.name, 'history')}?limit=100`, String(view.attempt?.number))
+  const releases = new Map<string, AttemptView>()
+  for (const attempt of asked.state === 'there' ? asked.value.items : []) {
+    const { release } = attempt
+    if (attempt.outcome === 'Healthy' && release !== null && release.id !== view.release?.id && !releases.has(release.number))
+      releases.set(release.number, attempt)
+  }
+  return (
+    <label>
+      To{' '}
+      <select value={to} onChange={event => choose(event.currentTarget.value)}>
+        <option value="">the last good one before</option>
+        {[...releases].map(([number, { release }]) => (
+          <option key={number} value={number}>
+            {number} {commitOf(release?.commit)} {release?.subject}
+          </option>
+        ))}
+      </select>
+    </label>
+  )
+}
+
+function cliLine(act: Act, name: string, to: string, why: string): string {
+  const said = why === '' ? '' : ` -m ${quoted(why)}`
+  return `slipway ${act} ${name}${act === 'rollback' && to !== '' ? ` ${to}` : ''}${said}`
+}
+
+function curlLine(act: Act, name: string, body: object): string {
+  const address = new URL(at(name, act), location.href).href
+  const data = Object.values(body).some(value => value !== '')
+    ? ` -H 'content-type: application/json' -d ${quoted(JSON.stringify(body))}`
+    : ''
+  return `curl -X POST -H "Authorization: Bearer $SLIPWAY_TOKEN"${data} ${address}`
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`
+}

@@ -1,0 +1,169 @@
+// One application: its sentence, its steps, its tabs, and what one can do.
+import type { ApplicationView, AttemptView } from '../view.js'
+import { Acts } from './acts.js'
+import { Mark } from './parts.js'
+import { go, type Tab, tabs } from './route.js'
+import { applications, listed, now } from './store.js'
+import { Diff } from './tabs/diff.js'
+import { Events } from './tabs/events.js'
+import { History } from './tabs/history.js'
+import { Logs } from './tabs/logs.js'
+import { Objects } from './tabs/objects.js'
+import { Why } from './tabs/why.js'
+import { age, commitOf, words } from './words.js'
+
+const shown: Readonly<Record<Tab, (props: { view: ApplicationView }) => preact.JSX.Element>> = {
+  why: Why,
+  objects: Objects,
+  diff: Diff,
+  history: History,
+  logs: Logs,
+  events: Events,
+}
+
+export function Detail({ app, tab }: { app: string; tab: Tab }) {
+  const view = applications.value.get(app)
+  if (view === undefined)
+    return listed.value ? (
+      <section class="detail">
+        <p class="empty">
+          There is no application <b>{app}</b> any more.
+        </p>
+      </section>
+    ) : null
+  const Shown = shown[tab]
+  return (
+    <section class="detail" aria-label={view.name}>
+      <div class="title">
+        <h1>{view.name}</h1>
+        <Mark state={view.state} />
+        <time class="dim" dateTime={view.since}>
+          for {age(view.since, now.value)}
+        </time>
+        <button type="button" class="quiet close" aria-label="Close" onClick={() => go({ page: 'apps', app: '', tab: 'why' })}>
+          ✕
+        </button>
+      </div>
+      <p class="sentence">{view.message}</p>
+      {view.stale !== null && (
+        <p class="problem">
+          Git was last read {age(view.stale.since, now.value)} ago: {view.stale.message}
+        </p>
+      )}
+      <Facts view={view} />
+      {view.attempt !== null && <Steps attempt={view.attempt} />}
+      <Acts key={view.name} view={view} />
+      <div class="tabs" role="tablist">
+        {tabs.map(one => (
+          <button
+            type="button"
+            key={one}
+            role="tab"
+            aria-selected={one === tab}
+            onClick={() => go({ page: 'apps', app, tab: one })}
+          >
+            {one[0]?.toUpperCase()}
+            {one.slice(1)}
+          </button>
+        ))}
+      </div>
+      <div role="tabpanel" class="panel">
+        <Shown key={`${app} ${tab}`} view={view} />
+      </div>
+    </section>
+  )
+}
+
+function Facts({ view }: { view: ApplicationView }) {
+  const { release, candidate, source } = view
+  return (
+    <dl class="facts">
+      <div>
+        <dt>runs</dt>
+        <dd>
+          {release === null ? (
+            'nothing yet'
+          ) : (
+            <>
+              <code>{release.number}</code> <code>{commitOf(release.commit)}</code> {release.subject}
+            </>
+          )}
+        </dd>
+      </div>
+      {candidate !== null && candidate.id !== release?.id && (
+        <div>
+          <dt>newest</dt>
+          <dd>
+            <code>{candidate.number}</code> <code>{commitOf(candidate.commit)}</code> {candidate.subject}{' '}
+            <span class="dim">{candidate.author}</span>
+          </dd>
+        </div>
+      )}
+      <div>
+        <dt>where</dt>
+        <dd>
+          {view.place}, namespace {view.namespace}
+        </dd>
+      </div>
+      <div>
+        <dt>from</dt>
+        <dd>
+          <code>{source.repoURL}</code> <code>{source.path}</code> @ <code>{source.targetRevision}</code>
+        </dd>
+      </div>
+      {view.pinned !== null && (
+        <div>
+          <dt>pinned</dt>
+          <dd>
+            to {view.pinned.to} by {view.pinned.by}, {age(view.pinned.at, now.value)} ago
+          </dd>
+        </div>
+      )}
+      {view.paused !== null && (
+        <div>
+          <dt>paused</dt>
+          <dd>
+            by {view.paused.by}, {age(view.paused.at, now.value)} ago{view.paused.reason === '' ? '' : `: ${view.paused.reason}`}
+          </dd>
+        </div>
+      )}
+      {view.requests.map(request => (
+        <div key={request.id}>
+          <dt>asked</dt>
+          <dd>
+            {request.kind} by {request.by}, {age(request.at, now.value)} ago; not begun yet
+          </dd>
+        </div>
+      ))}
+    </dl>
+  )
+}
+
+/** The way of the attempt: what is behind it, where it is, how it ended. */
+function Steps({ attempt }: { attempt: AttemptView }) {
+  const going = attempt.outcome === null
+  const moves = attempt.moves.filter(move => move.step !== 'Ended')
+  const last = moves.length - 1
+  const back = moves.findIndex(move => move.step === 'RollingBack')
+  const broke = attempt.verdict === null && attempt.outcome !== 'Held' ? -1 : back < 0 ? last : back - 1
+  return (
+    <ol class="steps" aria-label={`Steps of attempt ${attempt.number}`}>
+      {moves.map((move, at) => {
+        const moving = going && at === last
+        const failed = !moving && at === broke
+        return (
+          <li key={`${at} ${move.step}`} class={moving ? 'moving' : failed ? 'failed' : 'done'} title={move.message}>
+            {moving && attempt.stepDetail !== '' ? attempt.stepDetail : words(move.step)}{' '}
+            <span aria-hidden="true">{moving ? '◐' : failed ? '✖' : '✔'}</span>
+            <span class="unseen">{moving ? 'under way' : failed ? 'failed' : 'done'}</span>
+          </li>
+        )
+      })}
+      {!going && (
+        <li class="outcome">
+          <Mark state={attempt.outcome ?? ''} />
+        </li>
+      )}
+    </ol>
+  )
+}
