@@ -11,7 +11,11 @@ const mostPods = 110
 
 /** Without an answer of the engine: as this process sees the machine. */
 export function capacityOf(engine: { readonly NCPU: number; readonly MemTotal: number } | null): Capacity {
-  return { cpuMillis: (engine?.NCPU ?? availableParallelism()) * 1000, memoryBytes: engine?.MemTotal ?? totalmem(), pods: mostPods }
+  return {
+    cpuMillis: (engine?.NCPU ?? availableParallelism()) * 1000,
+    memoryBytes: engine?.MemTotal ?? totalmem(),
+    pods: mostPods,
+  }
 }
 
 /** What the living pods have asked for. */
@@ -63,7 +67,13 @@ export function bootId(): string {
 
 /** Real paths of the engine's socket, where it is one. */
 export function engineSockets(engine: string, realPath: (path: string) => string): readonly string[] {
-  const usual = ['/run/docker.sock', '/var/run/docker.sock', '/run/podman/podman.sock', '/run/containerd/containerd.sock', '/run/crio/crio.sock']
+  const usual = [
+    '/run/docker.sock',
+    '/var/run/docker.sock',
+    '/run/podman/podman.sock',
+    '/run/containerd/containerd.sock',
+    '/run/crio/crio.sock',
+  ]
   const own = engine.startsWith('unix://') ? [engine.slice('unix://'.length)] : []
   return [...new Set([...own, ...usual].map(path => realPath(join(path))))]
 }

@@ -61,7 +61,7 @@ export async function run(config: RuntimeConfig, keys: NodeKeys, log: Logger, si
   try {
     const parts = await startParts(config, keys, docker, standing, node, log, signal)
     const reconciler = createReconciler(
-      { ...reconcilerWorld(config, keys, docker, parts, standing, log), state, report: node.link.report },
+      { ...reconcilerWorld(config, keys, parts, standing, log), state, report: node.link.report },
       kept,
     )
     node.follow(reconciler, parts.pods)
@@ -297,7 +297,6 @@ type ReconcilerWorld = Parameters<typeof createReconciler>[0]
 function reconcilerWorld(
   config: RuntimeConfig,
   keys: NodeKeys,
-  docker: Docker,
   parts: Parts,
   standing: Standing,
   log: Logger,

@@ -1,4 +1,5 @@
 // The node's loop: what should run, what runs, one plan, its steps; again until nothing is left to do. Everything else only wakes it.
+import { setTimeout as delay } from 'node:timers/promises'
 import { type DesiredDocument, isNewer, type Problem, type ReportDocument } from './contract/documents.js'
 import type { Manifest } from './contract/manifest.js'
 import { createLoop } from './loop.js'
@@ -9,7 +10,7 @@ import { reportOf, saysTheSame, type ServiceAddresses } from './report.js'
 import type { NodeState } from './state.js'
 import { type NodeMemory, type NodePlan, planNode, trafficOf } from './workloads/node.js'
 import type { NodeObject } from './workloads/objects.js'
-import type { Ending } from './workloads/plan.js'
+import { earliest, type Ending } from './workloads/plan.js'
 import type { Surroundings } from './workloads/template.js'
 
 export interface World {
@@ -87,14 +88,18 @@ export function createReconciler(
       refusals: world.refusals,
     })
     await remember(plan.memory)
-    // What is ready gets its traffic before anything that serves is taken away.
-    const steered = await settle(steer())
     for (const record of plan.create) make(record)
-    if (steered === null && !signal.aborted) for (const step of plan.terminate) end(step)
+    // What is ready gets its traffic before anything that serves is taken away.
+    const steering = await settle(steer())
+    const steered = steering === null || steering.name === 'ListenerConflict'
+    if (steered && !signal.aborted) for (const step of plan.terminate) end(step)
     tell(plan)
-    if (steered !== null) throw new Error('steering the data plane; nothing is taken out of it meanwhile', { cause: steered })
-    trouble = ''
-    return { wakeAt: plan.create.length + plan.terminate.length > 0 ? now : plan.wakeAt }
+    if (steering !== null && !steered) {
+      throw new Error('steering the data plane; nothing is taken out of it meanwhile', { cause: steering })
+    }
+    become(steering === null ? '' : steering.message)
+    const acted = plan.create.length + plan.terminate.length > 0
+    return { wakeAt: acted ? now : earliest([plan.wakeAt, steering === null ? null : now + listenerRetryMs]) }
   }
 
   async function obeyOffered(): Promise<void> {
@@ -136,14 +141,26 @@ export function createReconciler(
   async function takeOut(record: PodRecord, signal: AbortSignal): Promise<void> {
     const limitMs = Math.max(shortestDrainMs, record.spec.terminationGracePeriodSeconds * 1000)
     const until = world.now() + limitMs
-    const failure = await settle(steer())
-    if (failure !== null) world.log('data plane does not answer while a pod ends', { pod: record.name, error: failure.message })
+    await takeFromTraffic(record, until, signal)
     const pod = world.pods.list().find(candidate => candidate.record.uid === record.uid)
     if (pod === undefined || pod.ip === '') return
     const left = Math.max(0, until - world.now())
     const drained = await settle(world.dataPlane.drained(pod.ip, left, signal).then(({ cut }) => logCut(pod, cut)))
     if (drained !== null && !signal.aborted)
       world.log('connections of a pod could not be counted', { pod: record.name, error: drained.message })
+  }
+
+  /** Again until it is out or the time is over: who still gets new connections must not be stopped. */
+  async function takeFromTraffic(record: PodRecord, until: number, signal: AbortSignal): Promise<void> {
+    for (let said = ''; !signal.aborted; ) {
+      const failure = await settle(steer())
+      if (failure === null || failure.name === 'ListenerConflict') return
+      if (failure.message !== said)
+        world.log('waiting to take a pod out of traffic', { pod: record.name, error: failure.message })
+      said = failure.message
+      if (world.now() + steerRetryMs > until) return
+      await delay(steerRetryMs, undefined, { signal }).catch(() => {})
+    }
   }
 
   function logCut(pod: PodView, cut: number): void {
@@ -185,10 +202,14 @@ export function createReconciler(
     }
   }
 
-  function failed(_: 'node', error: unknown, failures: number, retryInMs: number): void {
-    const text = sentence(error)
-    if (text !== trouble) world.log('pass failed', { error: text, failures, retryInMs })
-    trouble = text
+  function failed(_: 'node', error: unknown): void {
+    become(sentence(error))
+  }
+
+  /** Said when it changes. */
+  function become(next: string): void {
+    if (next !== trouble) world.log(next === '' ? 'reconciling again' : 'trouble', { trouble: next })
+    trouble = next
   }
 
   return {
@@ -210,6 +231,11 @@ export function createReconciler(
     },
   }
 }
+
+const steerRetryMs = 500
+
+/** Whoever has the port may let it go. */
+const listenerRetryMs = 5_000
 
 /** Longer for a pod that takes longer to end. */
 const shortestDrainMs = 30_000

@@ -99,7 +99,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     await balancer.lead(without(listeners, conflicts), targetsOf(state.endpoints), signal)
     names.publish(zoneOf(state, (namespace, name) => book.serviceAddress(`${namespace}/${name}`)))
     book.keepOnly(new Set(state.services.map(serviceKey)), new Set(state.services.flatMap(portKeys)))
-    if (conflicts.length > 0) throw new Error(conflicts.map(({ message }) => message).join('\n'))
+    if (conflicts.length > 0) throw listenerConflict(conflicts.map(({ message }) => message).join('\n'))
     applied = state
   }
 
@@ -210,3 +210,8 @@ function newNetwork(name: string, bridge: string, book: Book) {
 }
 
 const LABELS = { 'slipway.dev/network': 'pods' }
+
+/** Told apart by its name: all else was made so, and only these listeners wait. */
+function listenerConflict(message: string): Error {
+  return Object.assign(new Error(message), { name: 'ListenerConflict' })
+}
