@@ -36,7 +36,8 @@ export interface Ledger {
   } | null
   readonly requests: readonly Request[]
   readonly pause: { readonly by: Actor; readonly at: number; readonly reason: string } | null
-  readonly deletion: { readonly by: Actor; readonly at: number; readonly cascade: boolean } | null
+  /** `told`: the order to end everything was given. */
+  readonly deletion: { readonly by: Actor; readonly at: number; readonly cascade: boolean; readonly told?: boolean } | null
   /** Hooks that succeeded since each release was last applied, for the barrier: hook key -> content hash. */
   readonly hooks: readonly HookRecord[]
   /** How long the last ten healthy releases of each workload took to be ready (ms), by refKey. */

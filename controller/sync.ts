@@ -77,10 +77,7 @@ export interface StepInput {
 export function nextStep(input: StepInput): SyncStep {
   const { decision } = input
   const { ledger, run } = decision
-  if (run === 'delete')
-    return input.observed.gone || ledger.deletion?.cascade === false || ledger.current === null
-      ? { kind: 'forget' }
-      : { kind: 'remove' }
+  if (run === 'delete') return deletionStep(input, ledger)
   if (decision.frozen) return remember(decision)
   const release = run === 'leave' ? null : input.releases(run)
   const wave = release === null ? null : waveStep(input, release)
@@ -88,6 +85,14 @@ export function nextStep(input: StepInput): SyncStep {
   const { objects, hooks } = decision.prune
   if (objects.length + hooks.length > 0) return { kind: 'prune', refs: [...objects, ...hooks], stopFirst: false }
   return preflightStep(input) ?? remember(decision)
+}
+
+/** Told once, and again where the order was lost; forgotten when all has ended, when it is let go, or where nothing ever was. */
+function deletionStep({ decision, observed }: StepInput, ledger: Ledger): SyncStep {
+  const isNothing = ledger.current === null && observed.ordered === null && observed.obeyed === null
+  if (observed.gone || ledger.deletion?.cascade === false || isNothing) return { kind: 'forget' }
+  const isTold = ledger.deletion?.told === true && observed.ordered !== null && !decision.changed
+  return { kind: isTold ? 'none' : 'remove' }
 }
 
 function remember(decision: Aim): SyncStep {
@@ -144,11 +149,16 @@ function waveStep(input: StepInput, release: Release): SyncStep | null {
   const { ledger } = decision
   const failHooks = syncFailHooks(ledger, input.releases)
   const state = currentPlan(ledger, release, observed)
-  const due = isUnderWay(ledger.attempt) || isRollingBack(ledger.attempt) ? dueStage(state, decision, observed, now) : null
+  const due = isApplying(ledger) ? dueStage(state, decision, observed, now) : null
   if (due !== null)
     return cleared(input, release, applyStep(state, due.heal, state.missing, [...state.missingHooks, ...failHooks], observed))
   if (decision.heal.length > 0) return applyStep(state, true, decision.heal, failHooks, observed)
   return failHooks.length > 0 ? applyStep(state, true, [], failHooks, observed) : null
+}
+
+/** Judged, it goes no further until it goes back. */
+function isApplying({ attempt }: Ledger): boolean {
+  return isRollingBack(attempt) || (isUnderWay(attempt) && attempt?.verdict === null)
 }
 
 /** The stage that comes next, if it may begin now; `heal` where it was ordered before and is not there. */
@@ -218,8 +228,9 @@ export function afterStep(ledger: Ledger, step: SyncStep, now: number): Ledger {
     case 'forget':
       return ledger
     case 'remember':
-    case 'remove':
       return bumped(ledger)
+    case 'remove':
+      return bumped({ ...ledger, deletion: ledger.deletion === null ? null : { ...ledger.deletion, told: true } })
     case 'preflight':
       return bumped(asked(ledger, step.release, step.round, now))
     case 'apply':

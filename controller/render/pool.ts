@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import type { Rendered, RenderOptions } from '../../renderer/index.js'
 
 export interface PoolOptions {
-  /** Children kept warm; each costs about 45 MB. */
+  /** Children kept warm; each has 50 to 60 MB resident, half of it shared with other Node processes. */
   readonly children: number
   /** Wall clock of one render, ms. */
   readonly timeoutMs: number
@@ -107,6 +107,7 @@ export class RenderPool {
     if (child.alive) this.#idle.push(child)
     else if (!this.#closed) this.warm()
     if (signal.aborted && 'killed' in result) fail(signal.reason)
+    else if (this.#closed && 'killed' in result) fail(new Error('the render pool is closed'))
     else if (!unstarted) settle(result)
     this.#next()
   }
@@ -139,7 +140,10 @@ class Child {
       if (message === 'ready') this.#started()
       else this.#settle(JSON.parse(String(message)) as Rendered)
     })
-    this.#process.on('error', error => this.#end(`could not be started: ${error.message}`))
+    this.#process.on('error', error => {
+      onExit(this)
+      this.#end(`could not be started: ${error.message}`)
+    })
     this.#process.on('exit', (code, by) => {
       this.#end(
         by === 'SIGABRT' || code === 134

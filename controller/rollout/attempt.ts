@@ -96,7 +96,10 @@ export function begun(state: State, attempt: Attempt, release: Release, now: num
   const by = attempt.revision?.commit.slice(0, 7) ?? `attempt ${attempt.number}`
   const prior = ledger.attempt === null ? [] : [overtaken(ledger.attempt, `superseded by ${by}`, now)]
   const next: Attempt = {
-    ...moved({ ...attempt, outcome: null }, { name: 'Verifying' }, '', now),
+    ...attempt,
+    outcome: null,
+    step: { name: 'Verifying' },
+    message: '',
     from: ledger.current?.release ?? null,
     createdAfter: known.lastAttempt,
     times: { ...attempt.times, applied: now },
@@ -160,9 +163,9 @@ export function turnedBack(state: State, to: ReleaseId, message: string, now: nu
 const surroundingsMinutes = [1, 5, 15, 60]
 
 /** Surroundings are tried again after 1, 5, 15 and 60 min; after that it counts as bad. */
-export function markOf(before: Mark | undefined, verdict: NonNullable<Attempt['verdict']>, tries: number, now: number): Mark {
-  const count = Math.max(before?.kind === 'surroundings' ? before.tries : 0, tries) + 1
-  const minutes = surroundingsMinutes[count - 1]
-  if (verdict.kind === 'bad' || minutes === undefined) return { kind: 'bad', at: now, verdict, tries: count, dueAt: 0 }
-  return { kind: 'surroundings', at: now, verdict, tries: count, dueAt: now + minutes * 60_000 }
+export function markOf(before: Mark | undefined, verdict: NonNullable<Attempt['verdict']>, now: number): Mark {
+  const tries = (before?.kind === 'surroundings' ? before.tries : 0) + 1
+  const minutes = surroundingsMinutes[tries - 1]
+  if (verdict.kind === 'bad' || minutes === undefined) return { kind: 'bad', at: now, verdict, tries, dueAt: 0 }
+  return { kind: 'surroundings', at: now, verdict, tries, dueAt: now + minutes * 60_000 }
 }

@@ -130,7 +130,7 @@ function fallBack(input: DecideInput, state: State, beside: Why | null): Chosen 
   const { ledger } = state
   const attempt = ledger.attempt!
   const good = goodToRun(ledger, input)
-  if (good !== null && good.release === ledger.current?.release) return there(state, good.release, beside)
+  if (good !== null && good.release === ledger.current?.release) return there(state, good.release, beside, input.now)
   const hook = barrierFor(input, ledger)
   const isHeld = input.app.rollout.onFailure === 'Hold'
   if (good !== null && !isHeld && hook === null && attempt.mode !== 'adopt') {
@@ -149,11 +149,13 @@ function fallBack(input: DecideInput, state: State, beside: Why | null): Chosen 
   return stay(next, 'T4', { kind: 'failed', because, hook: hook?.key ?? '', beside }, { waves: false })
 }
 
-function there(state: State, to: ReleaseId, beside: Why | null): Chosen {
+function there(state: State, to: ReleaseId, beside: Why | null, now: number): Chosen {
   const attempt = state.ledger.attempt!
   if (isRollingBack(attempt)) return stay(state, 'T4', { kind: 'goingBack', to, beside })
   if (attempt.outcome === 'RolledBack') return stay(state, 'T4', { kind: 'wentBack', to, beside })
-  return stay(state, 'T4', { kind: 'failed', because: 'rollbackFailed', hook: '', beside }, { waves: false })
+  const next =
+    attempt.outcome === null ? withAttempt(state, settled(attempt, 'Failed', verdictText(attempt.verdict!), now)) : state
+  return stay(next, 'T4', { kind: 'failed', because: 'rollbackFailed', hook: '', beside }, { waves: false })
 }
 
 function failedText(attempt: Attempt, because: string, hook: string): string {

@@ -148,13 +148,18 @@ function condemned(state: State, attempt: Attempt, verdict: Verdict, now: number
     times: { ...attempt.times, judged: now },
     moves: [...attempt.moves, { at: now, step: 'Judged', message: verdictText(found) }],
   }
-  const release = attempt.release!
-  const marks =
-    attempt.mode === 'adopt'
-      ? state.ledger.marks
-      : { ...state.ledger.marks, [release]: markOf(state.ledger.marks[release], found, 0, now) }
-  const pin = state.ledger.pin?.to === release ? null : state.ledger.pin
-  return judged(withLedger(state, { ...state.ledger, attempt: next, marks, pin }), 'J2', { verdict: found })
+  const ledger = attempt.mode === 'adopt' ? state.ledger : marked(state.ledger, attempt.release!, found, now)
+  return judged(withLedger(state, { ...ledger, attempt: next }), 'J2', { verdict: found })
+}
+
+/** What was judged is good no more, even if its mark is lifted, until it becomes healthy again; a pin to it ends. */
+function marked(ledger: Ledger, release: ReleaseId, verdict: Verdict, now: number): Ledger {
+  return {
+    ...ledger,
+    marks: { ...ledger.marks, [release]: markOf(ledger.marks[release], verdict, now) },
+    good: ledger.good.filter(good => good.release !== release),
+    pin: ledger.pin?.to === release ? null : ledger.pin,
+  }
 }
 
 /** After the last wave: the good one from now on. */
@@ -252,8 +257,7 @@ function rollingBack(one: Case): Judged {
 
 /** A good one that never baked and shows a sign was none: the one before is next. */
 function spoil(state: State, release: ReleaseId, verdict: Verdict, now: number): Judged {
-  const marks = { ...state.ledger.marks, [release]: markOf(undefined, { ...verdict, kind: 'bad' }, 0, now) }
-  return judged(withLedger(state, { ...state.ledger, marks }), 'J6', { verdict })
+  return judged(withLedger(state, marked(state.ledger, release, { ...verdict, kind: 'bad' }, now)), 'J6', { verdict })
 }
 
 function backAgain(one: Case, mustBake: boolean): Judged {

@@ -15,7 +15,14 @@ export function contentHash(value: unknown, digits = 16): string {
   return createHash('sha256').update(canonicalJson(value)).digest('hex').slice(0, digits)
 }
 
+/** Manifests never change once made, and every pass asks for the hash of each. */
+const known = new WeakMap<Manifest, string>()
+
 /** Of a manifest as it is sent to a place: what `ObservedObject.hash` carries. */
 export function manifestHash(manifest: Manifest): string {
-  return contentHash(manifest)
+  const found = known.get(manifest)
+  if (found !== undefined) return found
+  const hash = contentHash(manifest)
+  known.set(manifest, hash)
+  return hash
 }

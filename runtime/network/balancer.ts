@@ -12,9 +12,13 @@ const COMMANDS_AT_ONCE = 60
 
 type Layout = ReadonlyMap<string, readonly Slot[]>
 
-export function createBalancer(haproxy: Haproxy, instance: string) {
+export function createBalancer(haproxy: Haproxy, quietAddress: () => string) {
   const root = process.getuid?.() === 0
-  const places: Places = { adminSocket: haproxy.adminSocket, instance, workerUid: root ? 65_534 : null }
+  const places = (): Places => ({
+    adminSocket: haproxy.adminSocket,
+    quietAddress: quietAddress(),
+    workerUid: root ? 65_534 : null,
+  })
   /** What the current worker has, by its own word; null until it was asked. */
   let running: { readonly master: number; readonly shape: string; readonly layout: Layout } | null = null
   let listening: readonly Listener[] = []
@@ -33,7 +37,7 @@ export function createBalancer(haproxy: Haproxy, instance: string) {
   async function begin(signal: AbortSignal): Promise<void> {
     listening = []
     const shape = contentHash(shapeText([], new Map()))
-    await haproxy.start(configText({ listeners: [], slots: new Map() }, places, shape), shape, signal)
+    await haproxy.start(configText({ listeners: [], slots: new Map() }, places(), shape), shape, signal)
     await adopt()
   }
 
@@ -106,7 +110,7 @@ export function createBalancer(haproxy: Haproxy, instance: string) {
   ): Promise<void> {
     const slots = new Map(listeners.map(listener => [listener.name, layOut(wanted(listener), counts.get(listener.name) ?? 0)]))
     const shape = contentHash(shapeText(listeners, counts))
-    await haproxy.reload(configText({ listeners, slots }, places, shape), shape, signal)
+    await haproxy.reload(configText({ listeners, slots }, places(), shape), shape, signal)
     running = null
     await adopt()
   }

@@ -2,7 +2,6 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { contentHash } from '../contract/hash.js'
 import { chooseRange, formatIp, formatRange, overlap, parseRange, type Range, rangeSize } from './addresses.js'
 import { type Book, type Ranges, readOrBegin } from './book.js'
 import { createBalancer } from './balancer.js'
@@ -25,7 +24,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
   const podBridge = options.podBridge ?? 'slipway1'
   const serviceBridge = options.serviceBridge ?? 'slipway0'
   const haproxy = createHaproxy({ program: options.haproxyPath, directory: stateDir })
-  const balancer = createBalancer(haproxy, `slipway-${contentHash(stateDir)}`)
+  const balancer = createBalancer(haproxy, () => started().book.namesAddress)
   let parts: { readonly book: Book; readonly names: Names } | null = null
   let wanted: DataPlaneState | null = null
   let applied: DataPlaneState | null = null

@@ -16,13 +16,13 @@ export function environmentOf(record: PodRecord, container: ContainerSpec, aroun
     }
   }
   for (const variable of container.env) {
-    const value = valueOf(record, container, variable, around, env)
+    const value = variableValue(record, container, variable, around, env)
     if (value !== null) env.set(variable.name, value)
   }
   return env
 }
 
-function valueOf(
+function variableValue(
   record: PodRecord,
   container: ContainerSpec,
   variable: EnvVar,

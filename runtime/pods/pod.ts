@@ -1,31 +1,19 @@
 // One pod, lived: looks at what changed, does the next step, rests until something happens. Killed at any point and begun again
 // with what is on disk and in the engine, it comes to the same end.
-import { setTimeout as delay } from 'node:timers/promises'
-import { isEngineError } from '../docker/errors.js'
 import type { ContainerListed } from '../docker/shapes.js'
 import { containerName } from './body.js'
 import { nextStep, type PodStep } from './decide.js'
-import { lostEnd, readEnd, timeOf } from './end.js'
-import { afterEnd, afterReady, afterRun, withContainer, withReadiness } from './happen.js'
-import { allContainers, type PodLife, stateOf } from './life.js'
+import { afterReady, afterRun, withContainer, withReadiness } from './happen.js'
+import { type Keeper, makeKeeper } from './keep.js'
+import { allContainers, type ContainerLife, type PodLife, stateOf, type Terminating } from './life.js'
+import { inspectOrNull, lookAt } from './look.js'
+import { type Bell, makeBell, rest } from './rest.js'
 import { addressOf, runContainer, runSandbox } from './run.js'
 import { runHook, stopAll, stopContainer } from './stop.js'
 import type { ContainerSpec, PodView, TerminateOptions } from './types.js'
 import { viewOf } from './view.js'
-import { watchContainers } from './watch.js'
+import { type Watch, watchContainers } from './watch.js'
 import type { PodWorld, Turns } from './world.js'
-
-export interface PodActor {
-  view(): PodView
-  life(): PodLife
-  /** Something happened to this container, or may have. */
-  look(id: string, oom?: boolean): void
-  /** What the engine lists of this pod: what fits less than known is looked at. */
-  compare(listed: readonly ContainerListed[]): void
-  terminate(options: TerminateOptions): void
-  /** Leaves its containers as they are. */
-  close(): Promise<void>
-}
 
 export interface PodStart {
   readonly life: PodLife
@@ -34,350 +22,359 @@ export interface PodStart {
   readonly look: readonly string[]
 }
 
-export function livePod(world: PodWorld, turns: Turns, start: PodStart, onChange: () => void, onGone: () => void): PodActor {
-  let life = start.life
-  let shown = ''
-  let oldView: PodView | null = null
-  const { uid, name, namespace } = life.record
-  const who = { pod: `${namespace}/${name}`, uid }
-  const ip = addressOf(world, life.record)
-  const closing = new AbortController()
-  const living = new AbortController()
-  const hurry = new AbortController()
-  const dirty = new Set<string>(start.look)
-  const oomSeen = new Set<string>()
-  const bell = makeBell()
-  let saved = start.fresh ? world.store.save(life, true) : Promise.resolve()
-  saved.catch(() => undefined)
-  let saving = false
-  let saves = Promise.resolve()
-  let unsaved = false
-  let gone = false
-  let drained: TerminateOptions['drained'] = signal => world.drained(life.record, signal)
+export interface PodListener {
+  readonly onChange: () => void
+  readonly onGone: () => void
+}
 
-  const change = (next: PodLife): void => {
-    if (next === life) return
-    life = withReadiness(next, world.now())
-    if (!saving) saves = save()
-    else unsaved = true
-    watch.follow(life)
-    show()
-    bell.ring()
+type Executors = { readonly [S in PodStep as S['do']]: (step: S) => Promise<void> }
+
+const postStartLimitMs = 24 * 3_600_000
+const stopRetryMs = 1_000
+
+export class LivingPod {
+  readonly #world: PodWorld
+  readonly #turns: Turns
+  readonly #listener: PodListener
+  readonly #fresh: boolean
+  readonly #ip: string
+  readonly #who: { readonly pod: string; readonly uid: string }
+  readonly #keeper: Keeper
+  readonly #watch: Watch
+  readonly #bell: Bell = makeBell()
+  /** Containers that something happened to; the engine told of memory running out in these. */
+  readonly #dirty: Set<string>
+  readonly #oomSeen = new Set<string>()
+  /** The runtime ends; the pod is being ended; there is no time left for that. */
+  readonly #closing = new AbortController()
+  readonly #living = new AbortController()
+  readonly #hurry = new AbortController()
+  #life: PodLife
+  #view: PodView
+  #shown = ''
+  #kept: Promise<void>
+  #drained: TerminateOptions['drained']
+  #done: Promise<void> = Promise.resolve()
+
+  constructor(world: PodWorld, turns: Turns, start: PodStart, listener: PodListener) {
+    const { uid, name, namespace } = start.life.record
+    this.#world = world
+    this.#turns = turns
+    this.#listener = listener
+    this.#fresh = start.fresh
+    this.#life = start.life
+    this.#ip = addressOf(world, start.life.record)
+    this.#who = { pod: `${namespace}/${name}`, uid }
+    this.#dirty = new Set(start.look)
+    this.#keeper = makeKeeper(world)
+    this.#kept = start.fresh ? this.#keeper.first(start.life) : Promise.resolve()
+    this.#kept.catch(() => undefined)
+    this.#drained = signal => world.drained(this.#life.record, signal)
+    this.#watch = this.#makeWatch()
+    this.#view = viewOf(start.life, this.#ip, world.now())
   }
-  const show = (): void => {
-    const view = viewOf(life, ip, world.now())
-    const { record: _, ...seen } = view
-    const text = JSON.stringify(seen)
-    oldView = view
-    if (text === shown) return
-    shown = text
-    onChange()
+
+  begin(): void {
+    this.#watch.follow(this.#life)
+    this.#show()
+    this.#done = this.#live()
   }
-  const save = async (): Promise<void> => {
-    saving = unsaved = true
-    while (unsaved && !gone) {
-      unsaved = false
-      await world.store.save(life).catch(error => world.log.warn({ ...who, error: String(error) }, 'pod not saved'))
+
+  get view(): PodView {
+    return this.#view
+  }
+
+  /** Something happened to this container, or may have. */
+  look(id: string, oom = false): void {
+    this.#dirty.add(id)
+    if (oom) this.#oomSeen.add(id)
+    this.#bell.ring()
+  }
+
+  /** What the engine lists of this pod: what fits less than known is looked at. */
+  compare(listed: readonly ContainerListed[]): void {
+    const running = new Set(listed.filter(each => each.State === 'running').map(each => each.Id))
+    for (const each of Object.values(this.#life.containers)) {
+      if (each.id !== '' && running.has(each.id) !== (each.phase === 'running')) this.look(each.id)
     }
-    saving = false
+    const { id } = this.#life.sandbox
+    if (id !== '' && !running.has(id)) this.look(id)
   }
-  /** Of the run that it says, and no other: probes may answer late. */
-  const ofRun = (container: string, id: string): boolean =>
-    stateOf(life, container).id === id && stateOf(life, container).phase === 'running'
-  const watch = watchContainers(world, ip, {
-    onReady: (container, id, ready, message) => {
-      if (!ofRun(container, id)) return
-      if (!ready && stateOf(life, container).ready) world.log.info({ ...who, container, message }, 'container lost readiness')
-      change(afterReady(life, container, ready, world.now()))
-    },
-    onStarted: (container, id) => {
-      if (ofRun(container, id)) change(withContainer(life, container, { started: true }))
-    },
-    onUnhealthy: (container, id, message, graceSeconds) => {
-      if (!ofRun(container, id) || life.terminating !== null) return
-      world.log.info({ ...who, container, message }, 'container is unhealthy')
-      change(withContainer(life, container, { unhealthy: { message, graceSeconds, begun: false } }))
-    },
-  })
 
-  const observe = async (): Promise<void> => {
-    for (const id of [...dirty]) {
-      dirty.delete(id)
+  /** Called again with a grace of 0 it leaves no more time. */
+  terminate(options: TerminateOptions): void {
+    const graceSeconds = options.graceSeconds ?? this.#life.record.spec.terminationGracePeriodSeconds
+    if (this.#life.terminating === null) {
+      this.#drained = options.drained
+      const terminating: Terminating = { since: this.#world.now(), reason: options.reason, graceSeconds, stoppingSince: null }
+      this.#change({ ...this.#life, terminating })
+      this.#living.abort(new Error('the pod is being ended'))
+    } else if (options.graceSeconds === 0) {
+      this.#hurry.abort(new Error('no grace is left'))
+    }
+    this.#bell.ring()
+  }
+
+  /** Leaves its containers as they are. */
+  async close(): Promise<void> {
+    this.#closing.abort(new Error('the runtime is ending'))
+    this.#watch.close()
+    await this.#done
+    await this.#kept.catch(() => undefined)
+    await this.#keeper.flush()
+  }
+
+  // -- the loop --
+
+  async #live(): Promise<void> {
+    let failures = 0
+    while (!this.#closing.signal.aborted) {
+      const heard = this.#bell.next()
+      const ending = this.#life.terminating !== null
       try {
-        await lookAt(id)
+        if (ending) return await this.#end()
+        await this.#pass(heard)
+        failures = 0
       } catch (error) {
-        dirty.add(id)
+        if (this.#closing.signal.aborted) return
+        // A step was cut short, because the pod is to be ended: that is next.
+        if (!ending && this.#life.terminating !== null) continue
+        this.#world.log.warn({ ...this.#who, error: String(error) }, 'pod step failed; trying again')
+        if (this.#fresh && !ending) this.#keepAgain()
+        await rest(Math.min(50 * 2 ** failures++, 5_000), null, this.#closing.signal)
+      }
+    }
+  }
+
+  async #pass(heard: Promise<void>): Promise<void> {
+    await this.#observe()
+    const step = nextStep(this.#life, this.#world.now())
+    if (step.do !== 'rest') return this.#take(step)
+    if (this.#dirty.size > 0) return
+    await rest(step.until === null ? null : step.until - this.#world.now(), heard, this.#closing.signal)
+  }
+
+  #take<S extends Exclude<PodStep, { do: 'rest' }>>(step: S): Promise<void> {
+    return (this.#executors[step.do] as (step: S) => Promise<void>)(step)
+  }
+
+  readonly #executors: Omit<Executors, 'rest'> = {
+    sandbox: async () => {
+      const sandbox = await runSandbox(this.#world, this.#life, this.#kept, this.#turns, this.#steps())
+      this.#change({ ...this.#life, sandbox })
+    },
+    run: ({ container }) => this.#run(container),
+    postStart: ({ container }) => this.#postStart(container),
+    stop: ({ container }) =>
+      this.#of(container).unhealthy === null ? this.#stopLast(container) : this.#stopUnhealthy(container),
+    initialized: async () => this.#change({ ...this.#life, initialized: true }),
+    fail: async ({ reason, message }) => this.#change({ ...this.#life, failed: { reason, message } }),
+    finish: async () => {
+      if (this.#life.sandbox.id !== '') await this.#world.docker.containers.remove(this.#life.sandbox.id)
+      const finishedAt = this.#life.finishedAt ?? this.#world.now()
+      this.#change({ ...this.#life, sandbox: { ...this.#life.sandbox, id: '' }, finishedAt })
+    },
+  }
+
+  /** The one place that changes the pod: on disk, in its probes and for whoever watches it at once. */
+  #change(next: PodLife): void {
+    if (next === this.#life) return
+    this.#life = withReadiness(next, this.#world.now())
+    this.#keeper.save(this.#life)
+    this.#watch.follow(this.#life)
+    this.#show()
+    this.#bell.ring()
+  }
+
+  #show(): void {
+    this.#view = viewOf(this.#life, this.#ip, this.#world.now())
+    const { record: _, ...seen } = this.#view
+    const text = JSON.stringify(seen)
+    if (text === this.#shown) return
+    this.#shown = text
+    this.#listener.onChange()
+  }
+
+  #changeContainer(name: string, change: Partial<ContainerLife>): void {
+    this.#change(withContainer(this.#life, name, change))
+  }
+
+  #of(spec: ContainerSpec): ContainerLife {
+    return stateOf(this.#life, spec.name)
+  }
+
+  #steps(): AbortSignal {
+    return AbortSignal.any([this.#living.signal, this.#closing.signal])
+  }
+
+  #keepAgain(): void {
+    this.#kept = this.#keeper.first(this.#life)
+    this.#kept.catch(() => undefined)
+  }
+
+  // -- what is seen --
+
+  async #observe(): Promise<void> {
+    for (const id of [...this.#dirty]) {
+      this.#dirty.delete(id)
+      try {
+        if (id === this.#life.sandbox.id) await this.#lookAtSandbox(id)
+        else await this.#lookAtContainer(id)
+      } catch (error) {
+        this.#dirty.add(id)
         throw error
       }
     }
   }
-  const lookAt = async (id: string): Promise<void> => {
-    if (id === life.sandbox.id) return lookAtSandbox(id)
-    const spec = allContainers(life.record).find(each => stateOf(life, each.name).id === id)
-    if (spec === undefined) return
-    const known = stateOf(life, spec.name)
-    const found = await inspectOrNull(id)
-    if (found === null) {
-      if (known.phase === 'running')
-        change(
-          afterEnd(life, spec, { end: lostEnd(known.startedAt, world.now()), lastLog: known.lastLog, oom: false }, world.now()),
-        )
-      return
-    }
-    if (found.State.Running) {
-      const startedAt = timeOf(found.State.StartedAt)
-      // Started again by hand, or found at adoption: a small difference is only our clock's against the engine's.
-      const other = known.phase !== 'running' || Math.abs(startedAt - known.startedAt) > 5_000
-      if (other)
-        change(
-          withContainer(life, spec.name, {
-            phase: 'running',
-            startedAt,
-            waiting: null,
-            ...(known.phase === 'running' ? {} : { last: known.end, end: null }),
-          }),
-        )
-      return
-    }
-    if (known.phase !== 'running') return
-    await readEndOf(
-      spec,
-      found.State.ExitCode === 137 && !found.State.OOMKilled && !oomSeen.has(id) ? await lookAgain(id, spec) : found,
-    )
+
+  async #lookAtContainer(id: string): Promise<void> {
+    const change = await lookAt(this.#world, this.#life, id, this.#oomSeen.has(id), this.#closing.signal)
+    this.#oomSeen.delete(id)
+    if (change !== null) this.#change(change(this.#life))
   }
-  /** The engine may say that a container ended before it says that memory was the reason. */
-  const lookAgain = async (id: string, spec: ContainerSpec) => {
-    if (spec.resources.limits.memoryBytes !== undefined && life.terminating === null) await delay(50)
-    return world.docker.containers.inspect(id)
-  }
-  const readEndOf = async (
-    spec: ContainerSpec,
-    found: Awaited<ReturnType<typeof world.docker.containers.inspect>>,
-  ): Promise<void> => {
-    const messageFile = await world.volumes.terminationFile(uid, spec.name, stateOf(life, spec.name).run)
-    const question = { record: life.record, spec, found, oomSeen: oomSeen.delete(found.Id), messageFile }
-    const ended = await readEnd(world.docker, question, closing.signal)
-    world.log.info({ ...who, container: spec.name, exitCode: ended.end.exitCode, reason: ended.end.reason }, 'container ended')
-    change(afterEnd(life, spec, ended, world.now()))
-  }
-  const lookAtSandbox = async (id: string): Promise<void> => {
-    const found = await inspectOrNull(id)
-    if (found?.State.Running || life.finishedAt !== null) return
-    // Without it no container of the pod has a network that another could join: all begin anew.
-    change({ ...life, sandbox: { ...life.sandbox, id: '' } })
-    const running = allContainers(life.record).filter(spec => stateOf(life, spec.name).phase === 'running')
-    for (const spec of running) {
-      await world.docker.containers.kill(stateOf(life, spec.name).id, 'SIGKILL')
-      await lookAt(stateOf(life, spec.name).id)
-    }
-  }
-  const inspectOrNull = async (id: string) => {
-    try {
-      return await world.docker.containers.inspect(id)
-    } catch (error) {
-      if (isEngineError(error, 'notFound')) return null
-      throw error
+
+  /** Without it no container of the pod has a network that another could join: all begin anew. */
+  async #lookAtSandbox(id: string): Promise<void> {
+    const found = await inspectOrNull(this.#world, id, this.#closing.signal)
+    if (found?.State.Running || this.#life.finishedAt !== null) return
+    this.#change({ ...this.#life, sandbox: { ...this.#life.sandbox, id: '' } })
+    for (const spec of allContainers(this.#life.record)) {
+      const each = this.#of(spec)
+      if (each.phase !== 'running') continue
+      await this.#world.docker.containers.kill(each.id, 'SIGKILL')
+      await this.#lookAtContainer(each.id)
     }
   }
 
-  const run = async (spec: ContainerSpec): Promise<void> => {
-    const signal = AbortSignal.any([living.signal, closing.signal])
-    const outcome = await runContainer(world, life, spec, saved, turns, signal)
-    if (outcome.kind === 'config' && outcome.error.missing !== null && supply(outcome.error.missing)) return
-    if (outcome.kind === 'ended') dirty.add(outcome.id)
-    change(afterRun(life, spec, outcome, world.now()))
-    const { run: newest, waiting } = stateOf(life, spec.name)
-    if (waiting !== null)
-      world.log.info({ ...who, container: spec.name, reason: waiting.reason, message: waiting.message }, 'container waits')
-    // The run before stays for its log.
-    if ('id' in outcome && newest >= 2)
-      void world.docker.containers.remove(containerName(life.record, spec.name, newest - 2)).catch(() => undefined)
+  /** Probes may answer late: only what they say of the run that is on counts. */
+  #isOn(name: string, id: string): boolean {
+    const each = stateOf(this.#life, name)
+    return each.id === id && each.phase === 'running'
   }
+
+  #makeWatch(): Watch {
+    return watchContainers(this.#world, this.#ip, {
+      onReady: (container, id, ready, message) => {
+        if (!this.#isOn(container, id)) return
+        if (!ready) this.#world.log.info({ ...this.#who, container, message }, 'container is not ready')
+        this.#change(afterReady(this.#life, container, ready, this.#world.now()))
+      },
+      onStarted: (container, id) => {
+        if (this.#isOn(container, id)) this.#changeContainer(container, { started: true })
+      },
+      onUnhealthy: (container, id, message, graceSeconds) => {
+        if (!this.#isOn(container, id) || this.#life.terminating !== null) return
+        this.#world.log.info({ ...this.#who, container, message }, 'container is unhealthy')
+        this.#changeContainer(container, { unhealthy: { message, graceSeconds, begun: false } })
+      },
+    })
+  }
+
+  // -- steps --
+
+  async #run(spec: ContainerSpec): Promise<void> {
+    const outcome = await runContainer(this.#world, this.#life, spec, this.#kept, this.#turns, this.#steps())
+    if (outcome.kind === 'config' && outcome.error.missing !== null && this.#supply(outcome.error.missing)) return
+    if (outcome.kind === 'ended') this.#dirty.add(outcome.id)
+    const before = this.#of(spec).waiting
+    this.#change(afterRun(this.#life, spec, outcome, this.#world.now()))
+    const { run, waiting } = this.#of(spec)
+    if (waiting !== null && waiting.message !== before?.message) {
+      const facts = { ...this.#who, container: spec.name, reason: waiting.reason, message: waiting.message }
+      this.#world.log.info(facts, 'container waits')
+    }
+    // The run before stays for its log.
+    const old = containerName(this.#life.record, spec.name, run - 2)
+    if ('id' in outcome && run >= 2) void this.#world.docker.containers.remove(old).catch(() => undefined)
+  }
+
   /** True: the newest of what was missing has come, and is part of the pod's snapshot from now on. */
-  const supply = ({ kind, name: missing }: { kind: 'configMap' | 'secret'; name: string }): boolean => {
+  #supply({ kind, name }: { readonly kind: 'configMap' | 'secret'; readonly name: string }): boolean {
+    const { record } = this.#life
     const maps = kind === 'secret' ? 'secrets' : 'configMaps'
-    const found = world.lookUp(life.record, kind, missing)
-    if (found === null || JSON.stringify(found) === JSON.stringify(life.record[maps][missing])) return false
-    change({ ...life, record: { ...life.record, [maps]: { ...life.record[maps], [missing]: found } } })
+    const found = this.#world.lookUp(record, kind, name)
+    if (found === null || JSON.stringify(found) === JSON.stringify(record[maps][name])) return false
+    this.#change({ ...this.#life, record: { ...record, [maps]: { ...record[maps], [name]: found } } })
     return true
   }
-  const postStart = async (spec: ContainerSpec): Promise<void> => {
-    const { id } = stateOf(life, spec.name)
-    const signal = AbortSignal.any([living.signal, closing.signal])
+
+  async #postStart(spec: ContainerSpec): Promise<void> {
+    const { id } = this.#of(spec)
+    const signal = this.#steps()
     try {
-      await runHook(world, spec.lifecycle.postStart!, id, ip, 24 * 3_600_000, signal)
-      if (ofRun(spec.name, id)) change(withContainer(life, spec.name, { hook: 'done' }))
+      await runHook(this.#world, spec.lifecycle.postStart!, id, this.#ip, postStartLimitMs, signal)
+      if (this.#isOn(spec.name, id)) this.#changeContainer(spec.name, { hook: 'done' })
     } catch (error) {
       if (signal.aborted) throw error
+      // Of a container that ended meanwhile its own end is told as well.
+      this.#dirty.add(id)
       const message = `postStart hook failed: ${(error as Error).message}`
-      // Of a container that ended meanwhile its own end is told, not the hook's.
-      dirty.add(id)
-      if (ofRun(spec.name, id))
-        change(withContainer(life, spec.name, { unhealthy: { message, graceSeconds: null, begun: false } }))
+      if (this.#isOn(spec.name, id))
+        this.#changeContainer(spec.name, { unhealthy: { message, graceSeconds: null, begun: false } })
     }
   }
+
   /** Goes on beside the other containers' lives; the engine tells when it has ended. */
-  const stop = (spec: ContainerSpec): void => {
-    const { unhealthy, id } = stateOf(life, spec.name)
-    const graceSeconds = unhealthy?.graceSeconds ?? life.record.spec.terminationGracePeriodSeconds
-    if (unhealthy !== null) change(withContainer(life, spec.name, { unhealthy: { ...unhealthy, begun: true } }))
-    void stopContainer(world, life, spec, graceSeconds * 1000, true, ip, AbortSignal.any([living.signal, closing.signal])).then(
-      () => look(id),
-      () => look(id),
-    )
-  }
-  const stopLast = async (spec: ContainerSpec): Promise<void> => {
-    const { id } = stateOf(life, spec.name)
-    const graceMs = life.record.spec.terminationGracePeriodSeconds * 1000
-    await stopContainer(world, life, spec, graceMs, true, ip, AbortSignal.any([living.signal, closing.signal]))
-    dirty.add(id)
-  }
-  const take = async (step: Exclude<PodStep, { do: 'rest' }>): Promise<void> => {
-    switch (step.do) {
-      case 'sandbox':
-        return change({
-          ...life,
-          sandbox: await runSandbox(world, life, saved, turns, AbortSignal.any([living.signal, closing.signal])),
-        })
-      case 'run':
-        return run(step.container)
-      case 'postStart':
-        return postStart(step.container)
-      case 'stop':
-        return stateOf(life, step.container.name).unhealthy === null ? stopLast(step.container) : stop(step.container)
-      case 'initialized':
-        return change({ ...life, initialized: true })
-      case 'fail':
-        return change({ ...life, failed: { reason: step.reason, message: step.message } })
-      case 'finish':
-        if (life.sandbox.id !== '') await world.docker.containers.remove(life.sandbox.id)
-        return change({ ...life, sandbox: { ...life.sandbox, id: '' }, finishedAt: life.finishedAt ?? world.now() })
+  async #stopUnhealthy(spec: ContainerSpec): Promise<void> {
+    const { unhealthy, id } = this.#of(spec)
+    const graceSeconds = unhealthy?.graceSeconds ?? this.#life.record.spec.terminationGracePeriodSeconds
+    if (unhealthy !== null) this.#changeContainer(spec.name, { unhealthy: { ...unhealthy, begun: true } })
+    const signal = this.#steps()
+    const stopped = stopContainer(this.#world, this.#life, spec, graceSeconds * 1000, true, this.#ip, signal)
+    const notStopped = async (error: unknown): Promise<void> => {
+      if (signal.aborted) return
+      this.#world.log.warn({ ...this.#who, container: spec.name, error: String(error) }, 'container not stopped; trying again')
+      await rest(stopRetryMs, null, signal)
+      if (unhealthy !== null && this.#isOn(spec.name, id)) this.#changeContainer(spec.name, { unhealthy })
     }
+    void stopped.then(() => this.look(id), notStopped)
   }
 
-  const end = async (): Promise<void> => {
-    const signal = AbortSignal.any([closing.signal, hurry.signal])
-    const first = life.terminating!.stoppingSince === null
-    if (first) {
-      await drained(signal).catch(error => {
-        if (!signal.aborted) world.log.warn({ ...who, error: String(error) }, 'connections not known to be gone')
-      })
-      closing.signal.throwIfAborted()
-      change({ ...life, terminating: { ...life.terminating!, stoppingSince: world.now() } })
-    }
-    const { graceSeconds, stoppingSince } = life.terminating!
-    const leftMs = hurry.signal.aborted ? 0 : Math.max(graceSeconds * 1000 - (world.now() - stoppingSince!), 0)
-    await stopAll(world, life, leftMs, first, ip, hurry.signal.aborted ? closing.signal : signal).catch(error => {
-      if (!hurry.signal.aborted) throw error
+  /** Of a pod that is over: sidecars, and what still runs after its deadline. */
+  async #stopLast(spec: ContainerSpec): Promise<void> {
+    const { id } = this.#of(spec)
+    const graceMs = this.#life.record.spec.terminationGracePeriodSeconds * 1000
+    await stopContainer(this.#world, this.#life, spec, graceMs, true, this.#ip, this.#steps())
+    this.#dirty.add(id)
+  }
+
+  // -- its end --
+
+  async #end(): Promise<void> {
+    const signal = AbortSignal.any([this.#closing.signal, this.#hurry.signal])
+    const first = this.#life.terminating!.stoppingSince === null
+    if (first) await this.#drain(signal)
+    const { graceSeconds, stoppingSince } = this.#life.terminating!
+    const leftMs = Math.max(graceSeconds * 1000 - (this.#world.now() - stoppingSince!), 0)
+    await this.#stopWithin(this.#hurry.signal.aborted ? 0 : leftMs, first, signal)
+    await this.#removeAll()
+    this.#closing.abort(new Error('the pod is gone'))
+    this.#listener.onGone()
+  }
+
+  async #drain(signal: AbortSignal): Promise<void> {
+    await this.#drained(signal).catch(error => {
+      if (!signal.aborted) this.#world.log.warn({ ...this.#who, error: String(error) }, 'connections not known to be gone')
     })
-    await removeAll()
-  }
-  const removeAll = async (): Promise<void> => {
-    const left = await world.docker.containers.list([`slipway.pod-uid=${uid}`, `slipway.node=${world.node}`])
-    await Promise.all(left.map(each => world.docker.containers.remove(each.Id)))
-    watch.close()
-    await world.volumes.remove(uid)
-    gone = true
-    await world.store.remove(uid)
-    world.addresses.releaseAddress(uid)
+    this.#closing.signal.throwIfAborted()
+    this.#change({ ...this.#life, terminating: { ...this.#life.terminating!, stoppingSince: this.#world.now() } })
   }
 
-  const loop = async (): Promise<void> => {
-    let failures = 0
-    let ending = false
-    while (!closing.signal.aborted) {
-      const heard = bell.next()
-      try {
-        if (life.terminating !== null) {
-          ending = true
-          await end()
-          closing.abort(new Error('the pod is gone'))
-          onGone()
-          return
-        }
-        await observe()
-        const step = nextStep(life, world.now())
-        if (step.do !== 'rest') await take(step)
-        else if (dirty.size === 0) await rest(step.until === null ? null : step.until - world.now(), heard, closing.signal)
-        failures = 0
-      } catch (error) {
-        if (closing.signal.aborted) return
-        if (living.signal.aborted && !ending) continue
-        world.log.warn({ ...who, error: String(error) }, 'pod step failed; trying again')
-        if (start.fresh && life.terminating === null) saved = world.store.save(life, true)
-        saved.catch(() => undefined)
-        await rest(Math.min(50 * 2 ** failures++, 5_000), new Promise(() => undefined), closing.signal)
-      }
-    }
-  }
-  const look = (id: string, oom = false): void => {
-    dirty.add(id)
-    if (oom) oomSeen.add(id)
-    bell.ring()
+  /** Cut short, all that is left is killed by its removal. */
+  async #stopWithin(graceMs: number, preStop: boolean, signal: AbortSignal): Promise<void> {
+    if (this.#hurry.signal.aborted) return
+    await stopAll(this.#world, this.#life, graceMs, preStop, this.#ip, signal).catch(error => {
+      if (!this.#hurry.signal.aborted) throw error
+    })
   }
 
-  watch.follow(life)
-  show()
-  const done = loop()
-  return {
-    view: () => oldView ?? viewOf(life, ip, world.now()),
-    life: () => life,
-    look,
-    compare: listed => {
-      const running = new Map(listed.map(each => [each.Id, each.State === 'running']))
-      for (const each of Object.values(life.containers)) {
-        if (each.id !== '' && (running.get(each.id) ?? false) !== (each.phase === 'running')) look(each.id)
-      }
-      if (life.sandbox.id !== '' && running.get(life.sandbox.id) !== true) look(life.sandbox.id)
-    },
-    terminate: options => {
-      const graceSeconds = options.graceSeconds ?? life.record.spec.terminationGracePeriodSeconds
-      if (life.terminating === null) {
-        drained = options.drained
-        change({ ...life, terminating: { since: world.now(), reason: options.reason, graceSeconds, stoppingSince: null } })
-        living.abort(new Error('the pod is being ended'))
-      } else if (options.graceSeconds === 0) {
-        hurry.abort(new Error('no grace is left'))
-      }
-      bell.ring()
-    },
-    close: async () => {
-      closing.abort(new Error('the runtime is ending'))
-      watch.close()
-      await done
-      await saved.catch(() => undefined)
-      await saves
-    },
+  async #removeAll(): Promise<void> {
+    const { uid } = this.#who
+    const left = await this.#world.docker.containers.list([`slipway.pod-uid=${uid}`, `slipway.node=${this.#world.node}`])
+    await Promise.all(left.map(each => this.#world.docker.containers.remove(each.Id)))
+    this.#watch.close()
+    await this.#world.volumes.remove(uid)
+    await this.#keeper.forget(uid)
+    this.#world.addresses.releaseAddress(uid)
   }
 }
-
-/** Rings are not lost: one between `next` and the wait ends the wait at once. */
-function makeBell(): { ring: () => void; next: () => Promise<void> } {
-  let ring: () => void = () => undefined
-  return {
-    ring: () => ring(),
-    next: () =>
-      new Promise(resolve => {
-        ring = resolve
-      }),
-  }
-}
-
-/** Until it rings, the time is over (null: never), or the signal aborts. */
-function rest(ms: number | null, heard: Promise<void>, signal: AbortSignal): Promise<void> {
-  return new Promise(resolve => {
-    const done = (): void => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    // setTimeout's longest is about 24 days; looking once too often does no harm.
-    const timer = setTimeout(done, ms === null ? longestRestMs : Math.min(Math.max(ms, 0), longestRestMs))
-    if (ms === null) timer.unref()
-    signal.addEventListener('abort', done, { once: true })
-    if (signal.aborted) done()
-    void heard.then(done)
-  })
-}
-
-const longestRestMs = 24 * 3_600_000

@@ -5,7 +5,7 @@ import { followEvents } from '../docker/events.js'
 import type { ContainerListed } from '../docker/shapes.js'
 import { join } from './happen.js'
 import { afterBoot, newLife } from './life.js'
-import { livePod, type PodActor, type PodStart } from './pod.js'
+import { LivingPod, type PodStart } from './pod.js'
 import type { LogLine, LogOptions, PodRecord, Pods } from './types.js'
 import { concurrentStarts, type PodWorld, takeTurns } from './world.js'
 
@@ -21,7 +21,7 @@ const relistMs = 5_000
 const strayAfterMs = 60_000
 
 export function createPods(world: PodWorld): RuntimePods {
-  const actors = new Map<string, PodActor>()
+  const living = new Map<string, LivingPod>()
   const untouchable = new Set<string>()
   const listeners = new Set<(uid: string) => void>()
   const turns = takeTurns(concurrentStarts)
@@ -33,22 +33,19 @@ export function createPods(world: PodWorld): RuntimePods {
   }
   const begin = (start: PodStart): void => {
     const { uid } = start.life.record
-    const gone = (): void => {
-      actors.delete(uid)
+    const onGone = (): void => {
+      living.delete(uid)
       tell(uid)
     }
-    // The first change may be told before the pod is in the list.
-    let listed = false
-    const actor = livePod(world, turns, start, () => listed && tell(uid), gone)
-    actors.set(uid, actor)
-    listed = true
-    tell(uid)
+    const pod = new LivingPod(world, turns, start, { onChange: () => tell(uid), onGone })
+    living.set(uid, pod)
+    pod.begin()
   }
   const relist = async (): Promise<void> => {
     const byPod = groupByPod(await world.docker.containers.list(ours, closing.signal))
-    for (const [uid, actor] of actors) actor.compare(byPod.get(uid) ?? [])
+    for (const [uid, pod] of living) pod.compare(byPod.get(uid) ?? [])
     for (const [uid, listed] of byPod) {
-      if (actors.has(uid) || untouchable.has(uid)) continue
+      if (living.has(uid) || untouchable.has(uid)) continue
       await removeStrays(
         world,
         listed.filter(each => world.now() - each.Created * 1000 > strayAfterMs),
@@ -71,24 +68,23 @@ export function createPods(world: PodWorld): RuntimePods {
     }: {
       Action: string
       Actor: { ID: string; Attributes: Readonly<Record<string, string>> }
-    }): void => actors.get(Actor.Attributes['slipway.pod-uid'] ?? '')?.look(Actor.ID, Action === 'oom')
+    }): void => living.get(Actor.Attributes['slipway.pod-uid'] ?? '')?.look(Actor.ID, Action === 'oom')
     void followEvents(world.docker, ours, { onConnect, onEvent, onLost }, closing.signal)
     void relistForEver()
   }
 
   return {
-    list: () => [...actors.values()].map(actor => actor.view()),
+    list: () => [...living.values()].map(pod => pod.view),
     create: record => {
-      if (actors.has(record.uid)) return
+      if (living.has(record.uid)) return
       begin({ life: newLife(record, world.bootId), fresh: true, look: [] })
     },
-    terminate: (uid, options) => actors.get(uid)?.terminate(options),
+    terminate: (uid, options) => living.get(uid)?.terminate(options),
     onChange: listener => {
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
-    logs: (uid, container, options, signal) =>
-      readLogs(world, actors.get(uid)?.life().record ?? null, container, options, signal),
+    logs: (uid, container, options, signal) => readLogs(world, living.get(uid)?.view.record ?? null, container, options, signal),
     adopt: async signal => {
       const { lives, unreadable } = await world.store.load()
       for (const { uid, problem } of unreadable) {
@@ -100,13 +96,13 @@ export function createPods(world: PodWorld): RuntimePods {
         const joined = join(afterBoot(life, world.bootId), byPod.get(life.record.uid) ?? [], world.now())
         begin({ ...joined, fresh: false })
       }
-      for (const [uid, listed] of byPod) if (!actors.has(uid) && !untouchable.has(uid)) await removeStrays(world, listed)
+      for (const [uid, listed] of byPod) if (!living.has(uid) && !untouchable.has(uid)) await removeStrays(world, listed)
       world.log.info({ pods: lives.length, unreadable: unreadable.length }, 'pods adopted')
       listen()
     },
     close: async () => {
       closing.abort(new Error('the runtime is ending'))
-      await Promise.all([...actors.values()].map(actor => actor.close()))
+      await Promise.all([...living.values()].map(pod => pod.close()))
     },
   }
 }

@@ -87,32 +87,20 @@ function startWorker(world: PodWorld, ip: string, listener: ProbeListener, life:
         if (open && !signal.aborted) listener.onReady(spec.name, each.id, true, '')
       })
       return
-    case 'startup':
-      return startProbe(world, ip, want, spec.startupProbe!, what, signal, state => {
-        if (state.result === 'success') listener.onStarted(spec.name, each.id)
-        else
-          listener.onUnhealthy(
-            spec.name,
-            each.id,
-            `startup probe failed: ${state.message}`,
-            spec.startupProbe!.terminationGracePeriodSeconds ?? null,
-          )
-      })
-    case 'liveness':
-      return startProbe(world, ip, want, spec.livenessProbe!, what, signal, state => {
-        if (state.result !== 'failure') return
-        listener.onUnhealthy(
-          spec.name,
-          each.id,
-          `liveness probe failed: ${state.message}`,
-          spec.livenessProbe!.terminationGracePeriodSeconds ?? null,
-        )
-      })
-    case 'readiness':
-      return startProbe(world, ip, want, spec.readinessProbe!, what, signal, state =>
-        listener.onReady(spec.name, each.id, state.result === 'success', `readiness probe failed: ${state.message}`),
-      )
+    default:
+      startProbe(world, ip, want, probeOf(spec, what), what, signal, state => tellResult(listener, want, state))
   }
+}
+
+function probeOf(spec: ContainerSpec, kind: ProbeKind): ProbeSpec {
+  return kind === 'startup' ? spec.startupProbe! : kind === 'liveness' ? spec.livenessProbe! : spec.readinessProbe!
+}
+
+function tellResult(listener: ProbeListener, { spec, each, what }: Want, state: ProbeState): void {
+  const message = `${what} probe failed: ${state.message}`
+  if (what === 'readiness') listener.onReady(spec.name, each.id, state.result === 'success', message)
+  else if (state.result === 'success') listener.onStarted(spec.name, each.id)
+  else listener.onUnhealthy(spec.name, each.id, message, probeOf(spec, what as ProbeKind).terminationGracePeriodSeconds ?? null)
 }
 
 function startProbe(

@@ -33,6 +33,8 @@ export interface EngineMount {
   readonly Source: string
   readonly Target: string
   readonly ReadOnly: boolean
+  /** Kubernetes never copies what the image has at the mount path into a claim. */
+  readonly VolumeOptions?: { readonly NoCopy: true }
 }
 
 export interface Volumes {
@@ -98,6 +100,7 @@ async function prepareOne(
       'slipway.application': record.application.name,
     }
     const { Mountpoint } = await places.claim(name, labels, signal)
+    if (group !== undefined) await openToGroup(Mountpoint, group)
     return { path: Mountpoint, volume: name, readOnly: source.readOnly }
   }
   if (source.kind === 'emptyDir') {
@@ -117,6 +120,12 @@ async function makeEmptyDir(path: string, group: number | undefined): Promise<vo
   await mkdir(path, { recursive: true })
   if (group !== undefined) await chown(path, -1, group).catch(() => undefined)
   await chmod(path, group === undefined ? 0o777 : 0o2777)
+}
+
+/** As far as this machine allows: an engine elsewhere keeps its volumes where we cannot reach. */
+async function openToGroup(path: string, group: number): Promise<void> {
+  await chown(path, -1, group).catch(() => undefined)
+  await chmod(path, 0o2775).catch(() => undefined)
 }
 
 /** Whole or not at all: written beside, then moved. The directory above is closed to everyone but us; containers see the inner one. */
@@ -159,7 +168,7 @@ async function toMount(mount: VolumeMount, prepared: ReadonlyMap<string, Prepare
   if (mount.subPath !== undefined && mount.subPath !== '') {
     return { Type: 'bind', Source: await insideOf(volume.path, mount.subPath, volume.readOnly), ...common }
   }
-  if (volume.volume !== null) return { Type: 'volume', Source: volume.volume, ...common }
+  if (volume.volume !== null) return { Type: 'volume', Source: volume.volume, ...common, VolumeOptions: { NoCopy: true } }
   return { Type: 'bind', Source: volume.path, ...common }
 }
 

@@ -139,7 +139,7 @@ export class Place {
       strategy?: { type: string }
       template: { spec: { containers: { image: string }[] } }
     }
-    const hash = contentHash(spec.template)
+    const hash = templateHash(live.manifest)
     const own = () => this.pods.filter(pod => refKey(pod.workload) === refKey(ref))
     if (spec.strategy?.type === 'Recreate')
       this.pods = this.pods.filter(pod => refKey(pod.workload) !== refKey(ref) || pod.templateHash === hash)
@@ -221,7 +221,7 @@ export class Place {
       return {
         ...base,
         status: this.deploymentStatus(live, now),
-        templateHash: contentHash((live.manifest.spec as { template: unknown }).template),
+        templateHash: templateHash(live.manifest),
       }
     return {
       ...base,
@@ -230,7 +230,7 @@ export class Place {
   }
 
   private deploymentStatus(live: Live, now: number): Readonly<Record<string, unknown>> {
-    const hash = contentHash((live.manifest.spec as { template: unknown }).template)
+    const hash = templateHash(live.manifest)
     const own = this.pods.filter(pod => refKey(pod.workload) === refKey(refOf(live.manifest)))
     const updated = own.filter(pod => pod.templateHash === hash)
     const ready = own.filter(pod => this.isReady(pod, now)).length
@@ -311,6 +311,14 @@ const blankAnswer: PreflightAnswer = {
   warnings: [],
   digests: {},
   progress: '',
+}
+
+const templateHashes = new WeakMap<Manifest, string>()
+
+function templateHash(object: Manifest): string {
+  const found = templateHashes.get(object) ?? contentHash((object.spec as { template: unknown }).template)
+  templateHashes.set(object, found)
+  return found
 }
 
 function imagesOf(object: Manifest): readonly string[] {

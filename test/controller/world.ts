@@ -127,6 +127,7 @@ export class World {
   /** NATS loses everything; what lies with the node stays. */
   wipe(): void {
     this.kill()
+    this.history.clear()
     this.document = null
     this.stored = null
     this.releases = new Map(this.place.obeyed?.kept.map(one => [one.id, one]))

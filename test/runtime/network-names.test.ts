@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import packet from 'dns-packet'
 import t from 'tap'
+import { startResponder } from '../../runtime/network/names/responder.js'
 import { reply, type Zone } from '../../runtime/network/names/zone.js'
 import { loadBusybox, testDocker } from '../support/images.js'
 import { endpoint, httpPod, service, state, testPlane } from '../support/network.js'
@@ -67,6 +68,28 @@ t.test('headless addresses take turns in coming first', async t => {
     return found === 'forward' ? '' : textOf(found.answers![0]!)
   }
   t.same([0, 1, 2].map(first), ['10.211.0.2', '10.211.0.3', '10.211.0.2'])
+})
+
+t.test('other names are asked of the resolvers of the machine, one after the other', async t => {
+  const ip = (last: number) => `127.88.${process.pid % 250}.${last}`
+  const upstream = createSocket('udp4')
+  upstream.on('message', (query, from) => {
+    const { id = 0, questions = [] } = packet.decode(query)
+    const answers = [{ type: 'A' as const, name: questions[0]!.name, data: '192.0.2.7' }]
+    upstream.send(packet.encode({ type: 'response', id, questions, answers }), from.port, from.address)
+  })
+  await new Promise<void>(resolve => upstream.bind(53, ip(1), resolve))
+  t.teardown(() => upstream.close())
+  let resolvers = [ip(9), ip(1)]
+  const responder = await startResponder({ address: ip(2), port: 53, zone: () => zone, resolvers: () => resolvers })
+  t.teardown(() => responder.close())
+
+  t.same((await overUdp(ip(2), 'example.org')).answers!.map(textOf), ['192.0.2.7'], 'the first one is not there')
+  const alias = await overUdp(ip(2), 'mail.shop.svc.cluster.local')
+  t.same(alias.answers!.map(textOf), ['mx.example.org', '192.0.2.7'], 'an alias comes with what it stands for')
+  resolvers = []
+  const failed = (await overUdp(ip(2), 'example.org')) as unknown as { rcode: string }
+  t.equal(failed.rcode, 'SERVFAIL')
 })
 
 t.test('the names of a running data plane', async t => {

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import packet from 'dns-packet'
 import t from 'tap'
 import { findProcesses } from '../../runtime/network/detached.js'
+import { createHaproxy } from '../../runtime/network/haproxy/process.js'
 import { startLoad } from '../support/load.js'
 import { endpoint, httpPod, service, state, testPlane } from '../support/network.js'
 
@@ -64,6 +65,33 @@ t.test('HAProxy and names come back by themselves when they are killed', async t
   await until(async () => (await fetch(`http://${address}/`).catch(() => null))?.status === 200)
   t.equal(await nameOf(plane.dns('shop').servers[0]!, 'web.shop.svc.cluster.local'), address)
   t.equal(findProcesses([join(stateDir, 'haproxy.cfg')]).length, 2, 'one master, one worker')
+})
+
+t.test('a reload that fails leaves what runs as it was', async t => {
+  const { plane, haproxyPath, stateDir, end } = testPlane()
+  t.teardown(end)
+  const pods = [await httpPod(), await httpPod()]
+  t.teardown(() => Promise.all(pods.map(pod => pod.end())))
+  const taken = createServer().listen(0, '127.0.0.1')
+  await once(taken, 'listening')
+  t.teardown(() => taken.close())
+  const { port } = taken.address() as { port: number }
+  const services = [service('web', { mode: 'detect' })]
+  await plane.start(signal)
+  await plane.apply(state(services, [endpoint('web', pods[0]!)]), signal)
+
+  const haproxy = createHaproxy({ program: haproxyPath, directory: stateDir })
+  const text = readFileSync(join(stateDir, 'haproxy.cfg'), 'utf8')
+  await t.rejects(
+    haproxy.reload(`${text}\nfrontend no from tcp\n  bind 127.0.0.1:${port}\n`, 'never', signal),
+    /HAProxy does not run as configured/,
+  )
+
+  const address = `http://${plane.clusterIP('shop', 'web')}/`
+  t.equal(await (await fetch(address)).text(), pods[0]!.ip)
+  await plane.apply(state([...services, service('next')], [endpoint('web', pods[1]!)]), signal)
+  // The first answer still comes over the connection that was open, and says that it ends.
+  await until(async () => (await (await fetch(address)).text()) === pods[1]!.ip)
 })
 
 t.test('after a restart of the machine all of it is made again with the same addresses', async t => {

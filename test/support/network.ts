@@ -24,6 +24,7 @@ export interface TestPlane {
   readonly plane: DataPlane
   readonly stateDir: string
   readonly serviceBridge: string
+  readonly haproxyPath: string
   /** Another one over the same state directory, as a restarted runtime makes it. */
   again(): DataPlane
   /** The same owned by a process of its own, for tests that kill it. Resolves once this state is applied. */
@@ -51,6 +52,7 @@ export function testPlane(more: Partial<DataPlaneOptions> = {}): TestPlane {
     plane,
     stateDir,
     serviceBridge: places.serviceBridge,
+    haproxyPath: places.haproxyPath,
     again: () => createDataPlane(options),
     async owned(wanted) {
       const main = fileURLToPath(new URL('./network-owner.js', import.meta.url))

@@ -1,5 +1,4 @@
 // The load balancer's configuration file as a function of listeners and slots. Pure; what the settings do was measured with 2.6.
-import { contentHash } from '../../contract/hash.js'
 import type { Listener } from '../listeners.js'
 import type { Slot } from '../slots.js'
 
@@ -12,8 +11,8 @@ export interface Setting {
 export interface Places {
   /** Unix socket of the runtime API. */
   readonly adminSocket: string
-  /** Tells several instances on one machine apart: part of the abstract socket names. */
-  readonly instance: string
+  /** An address of this instance alone, where a listener without purpose keeps HAProxy content. */
+  readonly quietAddress: string
   /** Workers give root away; null where the master has none to give. */
   readonly workerUid: number | null
 }
@@ -27,7 +26,7 @@ export function configText(setting: Setting, places: Places, shape: string): str
     globalText(places, shape),
     DEFAULTS,
     quietText(places),
-    ...setting.listeners.map(listener => portText(listener, setting.slots.get(listener.name) ?? [], places)),
+    ...setting.listeners.map(listener => portText(listener, setting.slots.get(listener.name) ?? [])),
   ].join('\n')
 }
 
@@ -97,14 +96,22 @@ defaults tcp from common
 /** There is always one listener, as HAProxy does not start without any. */
 function quietText(places: Places): string {
   return `frontend slipway from http
-  bind abns@${places.instance}
+  bind ${loopbackOf(places.quietAddress)}:1
   http-request return status 200
 `
 }
 
+/**
+ * `10.210.0.16` -> `127.210.0.16`: as much its own, and out of reach for containers. Not an abstract or unix socket: those cannot be
+ * resumed after a reload that failed, and HAProxy then ends with all its workers (2.6.12).
+ */
+function loopbackOf(ip: string): string {
+  return ip.replace(/^\d+/, '127')
+}
+
 /** Frontends are named apart from backends: asked for a name, `show stat` gives the first that has it. */
-function portText(listener: Listener, slots: readonly Slot[], places: Places): string {
-  if (listener.mode === 'detect') return detectText(listener, slots, places)
+function portText(listener: Listener, slots: readonly Slot[]): string {
+  if (listener.mode === 'detect') return detectText(listener, slots)
   const refusal = listener.mode === 'tcp' ? refusalText(listener.name) : ''
   return `frontend ${listener.name}.in from ${listener.mode}
 ${bindLines(listener)}${refusal}  default_backend ${listener.name}
@@ -114,13 +121,13 @@ ${serverLines(slots)}`
 
 /**
  * The first bytes decide. Whoever waits for the server to speak first is let through as TCP after 50 ms. What speaks HTTP is handed
- * to a listener of its own over an abstract socket, because a connection upgraded in place would lose idle-close-on-response.
+ * to a listener of its own on loopback, because a connection upgraded in place would lose idle-close-on-response.
  * HTTP/2 without TLS stays TCP: its servers (gRPC) do not speak HTTP/1.
  */
-function detectText(listener: Listener, slots: readonly Slot[], places: Places): string {
+function detectText(listener: Listener, slots: readonly Slot[]): string {
   const [http, tcp] = backendsOf(listener)
-  // Abstract names hold 107 bytes; two Kubernetes names may have 126.
-  const door = `abns@${places.instance}.${contentHash(listener.name)}`
+  const own = listener.binds[0] ?? { ip: '127.0.0.1', port: 1 }
+  const door = `${loopbackOf(own.ip)}:${own.port}`
   return `frontend ${listener.name}.in from tcp
 ${bindLines(listener)}  tcp-request inspect-delay 50ms
   acl h2 req.payload(0,3) -m bin 505249
