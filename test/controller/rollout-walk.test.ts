@@ -176,14 +176,20 @@ class Walk {
 
   private rest(): void {
     const { world } = this
-    if (world.forgotten) return this.history()
+    if (world.forgotten) {
+      this.history()
+      return
+    }
     this.say('rest')
     world.crashNext = null
     world.hear()
     Object.assign(world.weather, { dbUp: true, healed: true, missingThere: true, registryBusy: false })
     if (world.ledger?.pause || world.stored?.pause) world.resume()
     world.minutes(150)
-    if (world.forgotten) return this.history()
+    if (world.forgotten) {
+      this.history()
+      return
+    }
     const looked = world.looks.length
     world.minutes(60)
     const busy = world.looks.slice(looked).filter(look => look.step.kind !== 'none')
