@@ -24,6 +24,9 @@ const rules: Readonly<Record<string, Rule>> = {
   'extensions/Ingress': ingress,
   'autoscaling/HorizontalPodAutoscaler': autoscaler,
   'apiregistration.k8s.io/APIService': apiService,
+  'apiextensions.k8s.io/CustomResourceDefinition': definition,
+  'batch/CronJob': cronJob,
+  'policy/PodDisruptionBudget': disruptionBudget,
 }
 
 /** Kinds that are what they say as soon as they are there. */
@@ -182,6 +185,7 @@ const autoscalerFailures = [
   'AbleToScale/FailedUpdateScale',
   'ScalingActive/FailedGetResourceMetric',
   'ScalingActive/InvalidSelector',
+  'ScalingActive/FailedGetObjectMetric',
 ]
 
 function autoscaler(object: Manifest, status: Status): Health {
@@ -221,4 +225,34 @@ function generic(object: Manifest, status: Status): Health | null {
   if (ready === null) return null
   if (ready.status === 'True') return healthy(ready.message)
   return ready.status === 'False' ? { status: 'Degraded', message: ready.message } : progressing(ready.message)
+}
+
+/** resource_customizations/apiextensions.k8s.io/CustomResourceDefinition/health.lua. */
+function definition(_: Manifest, status: Status): Health {
+  const conditions = conditionsOf(status)
+  if (conditions.length === 0) return progressing('Status conditions not found')
+  const terminating = find(conditions, 'Terminating')
+  if (terminating?.status === 'True') return progressing(`CRD is terminating: ${terminating.message}`)
+  const names = find(conditions, 'NamesAccepted')
+  if (names?.status === 'False') return { status: 'Degraded', message: `CRD names have not been accepted: ${names.message}` }
+  const established = find(conditions, 'Established')
+  if (established?.reason === 'Installing') return progressing('CRD is being installed')
+  if (established?.status !== 'True') return { status: 'Degraded', message: 'CRD is not established' }
+  const schema = find(conditions, 'NonStructuralSchema')
+  return schema?.status === 'True'
+    ? { status: 'Degraded', message: `Schema violations found: ${schema.message}` }
+    : healthy('CRD is healthy')
+}
+
+/** A run that failed says nothing about the release that runs now: a schedule is healthy when it is there. */
+function cronJob(object: Manifest): Health {
+  return healthy(mapAt(object, 'spec').suspend === true ? 'CronJob is Suspended' : '')
+}
+
+function disruptionBudget(_: Manifest, status: Status): Health {
+  const conditions = conditionsOf(status)
+  if (conditions.length === 0) return progressing('Waiting for status')
+  return conditions.some(one => one.reason === 'SyncFailed')
+    ? { status: 'Degraded', message: 'PodDisruptionBudget has SyncFailed' }
+    : healthy()
 }

@@ -48,26 +48,31 @@ function words(text: string): readonly string[] {
     .filter(word => word !== '')
 }
 
-/** Kept out of the sync altogether. */
-export function isSkipped(object: Manifest): boolean {
-  return words(annotation(object, argoHook)).includes('Skip')
-}
-
-/** Argo CD's own annotation wins; an object with only unknown hook words is an ordinary one for Argo's, ignored for Helm's. */
-export function hookPhases(object: Manifest): readonly Phase[] {
-  const own = words(annotation(object, argoHook)).filter(word => phases.includes(word)) as Phase[]
-  if (own.length > 0) return unique(own)
+/** What an object says it is: phases, and `Skip`. Argo CD's own annotation wins over Helm's. */
+export function hookTypes(object: Manifest): readonly (Phase | 'Skip')[] {
+  const own = words(annotation(object, argoHook)).filter(word => phases.includes(word) || word === 'Skip')
+  if (annotation(object, argoHook) !== '') return unique(own) as readonly (Phase | 'Skip')[]
   const helm = words(annotation(object, helmHook)).map(word => helmPhases[word])
   return unique(helm.filter(phase => phase !== undefined))
+}
+
+/** Kept out of the sync altogether: `Skip` and nothing else. */
+export function isSkipped(object: Manifest): boolean {
+  const types = hookTypes(object)
+  return types.length === 1 && types[0] === 'Skip'
+}
+
+export function hookPhases(object: Manifest): readonly Phase[] {
+  return hookTypes(object).filter(type => type !== 'Skip')
 }
 
 function unique<T>(items: readonly T[]): readonly T[] {
   return [...new Set(items)]
 }
 
-/** `crd-install` is Helm 2's word for a plain CRD. */
+/** One of no known phase is never run, and is no ordinary object either. `crd-install` is Helm 2's word for a plain CRD. */
 export function isHook(object: Manifest): boolean {
-  if (words(annotation(object, argoHook)).some(word => phases.includes(word) || word === 'Skip')) return true
+  if (annotation(object, argoHook) !== '') return !isSkipped(object)
   const helm = words(annotation(object, helmHook))
   return helm.length > 0 && !helm.includes('crd-install')
 }

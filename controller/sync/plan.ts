@@ -7,7 +7,7 @@ import type { HookRun, Phase } from '../ledger.js'
 import { type Hook, hookOf, hookPhases, isRollbackHook, isSkipped, rollbackPhases, waveOf } from '../release/hooks.js'
 import { asSent, ordinaryObjects, staysForward } from '../release/sent.js'
 import type { Release } from '../release.js'
-import { byKind } from './order.js'
+import { inOrder, type Task } from './order.js'
 
 /** `sync`: all; `rollback`: no hooks but those marked for it, and what must not go back is left; `adopt`: it runs already, no hooks. */
 export type Mode = 'sync' | 'rollback' | 'adopt'
@@ -30,23 +30,32 @@ export interface PlanState {
   readonly missingHooks: readonly Hook[]
 }
 
-const phaseOrder: readonly Phase[] = ['PreSync', 'Sync', 'PostSync']
+const planned: readonly Phase[] = ['PreSync', 'Sync', 'PostSync']
 
 export function planOf(release: Release, mode: Mode, attempt: number, fresh: number): readonly Stage[] {
-  const stages = new Map<string, { phase: Phase; wave: number; objects: Manifest[]; hooks: Hook[] }>()
-  const stage = (phase: Phase, wave: number) => {
-    const key = `${phase}/${wave}`
-    const found = stages.get(key) ?? { phase, wave, objects: [], hooks: [] }
-    stages.set(key, found)
-    return found
+  const objects = ordinaryObjects(release).map(object => ({
+    phase: 'Sync' as Phase,
+    wave: waveOf(object),
+    object: asSent(object, fresh),
+    hook: null,
+  }))
+  const hooks = hooksOf(release, mode, attempt)
+    .filter(hook => planned.includes(hook.phase))
+    .map(hook => ({
+      ...hook,
+      object: asSent(hook.object, fresh),
+      hook: { ...hook, object: asSent(hook.object, fresh) } as Hook | null,
+    }))
+  const tasks: readonly (Task & { readonly hook: Hook | null })[] = [...objects, ...hooks]
+  const stages: { phase: Phase; wave: number; objects: Manifest[]; hooks: Hook[] }[] = []
+  for (const { phase, wave, object, hook } of inOrder(tasks)) {
+    const last = stages.at(-1)
+    const stage = last?.phase === phase && last.wave === wave ? last : { phase, wave, objects: [], hooks: [] }
+    if (stage !== last) stages.push(stage)
+    if (hook === null) stage.objects.push(object)
+    else stage.hooks.push(hook)
   }
-  for (const object of ordinaryObjects(release)) stage('Sync', waveOf(object)).objects.push(asSent(object, fresh))
-  for (const hook of hooksOf(release, mode, attempt)) {
-    if (phaseOrder.includes(hook.phase)) stage(hook.phase, hook.wave).hooks.push({ ...hook, object: asSent(hook.object, fresh) })
-  }
-  const order = (phase: Phase) => phaseOrder.indexOf(phase)
-  const sorted = [...stages.values()].sort((a, b) => order(a.phase) - order(b.phase) || a.wave - b.wave)
-  return sorted.map(one => ({ ...one, objects: one.objects.toSorted(byKind) }))
+  return stages
 }
 
 export function hooksOf(release: Release, mode: Mode, attempt: number): readonly Hook[] {

@@ -1,4 +1,5 @@
 // Builders with defaults for the decision tests: a case shows only what matters to it.
+import { resolve } from 'node:path'
 import { contentHash } from '../../runtime/contract/hash.js'
 import type { Manifest } from '../../runtime/contract/manifest.js'
 import { type Application, rolloutDefaults } from '../../controller/application.js'
@@ -128,4 +129,9 @@ export function rejection(commit: string, message = 'templates/web.hbs:1:1: brok
     rejection: { reason: 'TemplateError', message, excerpt: '', transient: false },
     stale: null,
   }
+}
+
+/** A file of other people's cases: beside the repository, or where `SLIPWAY_CONFORMANCE` says. */
+export function conformance(path: string): string {
+  return resolve(process.env.SLIPWAY_CONFORMANCE ?? resolve(import.meta.dirname, '../../../../shared/conformance'), path)
 }
