@@ -299,6 +299,10 @@ export async function startController(
     nodes: () => cluster.nodes(),
     wake: name => follow(name),
     wakeRepository: (url, ref) => poller.wake(url, ref),
+    async look({ app, ledger }) {
+      await poller.look(app.source.repoURL, app.source.targetRevision)
+      return sources.candidate(app, ledger, signal)
+    },
     readiness: () => [
       { part: 'nats', ok: bus.status().connected, message: bus.status().message },
       {

@@ -6,7 +6,7 @@ import { type Applications, type Entry, InvalidApplicationError } from './applic
 import type { Cluster } from './cluster/cluster.js'
 import type { NodeState } from './cluster/node/cluster.js'
 import { type Actor, goodRelease, resumed, withDeletion, withPause, withRequest, type Ledger } from './ledger.js'
-import type { CommitSha, Release, ReleaseId } from './release.js'
+import type { Candidate, CommitSha, Release, ReleaseId } from './release.js'
 import type { Store } from './store/store.js'
 import { packBackup, unpackBackup } from './backup.js'
 import { objectTree } from './tree.js'
@@ -19,6 +19,8 @@ export interface ServiceOptions {
   readonly cluster: (entry: Entry) => Cluster
   readonly nodes: () => readonly NodeState[]
   readonly wake: (name: string) => void
+  /** Asks Git now, and gives what the newest revision renders to. */
+  readonly look: (entry: Entry) => Promise<Candidate | null>
   readonly wakeRepository: (url: string, ref: string | null) => number
   readonly readiness: Service['readiness']
   readonly diff: (older: readonly Manifest[], newer: readonly Manifest[]) => DiffView['objects']
@@ -99,7 +101,7 @@ export function createService(options: ServiceOptions): Service {
     },
     async sync(name, by, { revision, prune }) {
       const id = randomHex(8)
-      const candidate = entryOf(name).pass?.candidate ?? null
+      const candidate = await options.look(entryOf(name))
       const commit = (revision ?? candidate?.revision?.commit ?? null) as CommitSha | null
       const release = revision === null && candidate?.kind === 'release' ? candidate.release.id : null
       if (revision !== null && candidate?.revision?.commit !== undefined && !candidate.revision.commit.startsWith(revision))

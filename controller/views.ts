@@ -78,7 +78,7 @@ export function stateOf(facts: Facts): StateWord {
   if (trying?.outcome === 'Held' || candidate?.kind === 'rejection') return 'Held'
   if (trying !== null && trying.outcome === null) return 'Releasing'
   if (attempt?.outcome === 'Failed') return 'Failed'
-  if (attempt?.outcome === 'RolledBack' && isMarked(facts)) return 'RolledBack'
+  if (isMarked(facts) && isBehind(facts)) return 'RolledBack'
   if (facts.health.status === 'Degraded') return 'Degraded'
   if (ledger.current === null || isBehind(facts) || facts.drifted) return 'OutOfSync'
   return 'Healthy'
@@ -254,10 +254,25 @@ function whyOf(facts: Facts, state: StateWord): WhyView {
       : ` ${state === 'RolledBack' || state === 'Failed' ? ago(now - since) : `since ${span(wholeSeconds(now - since))}`}`
   return {
     headline: `${prose(`${app.name} ${headlines[state]}${when}`).replace(/^./, app.name[0] ?? '')} ${prose(runningClause(facts))}`,
-    attempt: attempt === null ? null : attemptView(ledger, attempt),
-    likely: attempt?.verdict == null ? '' : likelyCause(attempt.verdict.log, app.destination.namespace, facts.services),
+    attempt: attempt === null ? null : judgedView(facts, attempt),
+    likely: likelyCause(markOf(facts)?.verdict.log ?? attempt?.verdict?.log ?? [], app.destination.namespace, facts.services),
     next: whatNext(facts, state).filter(text => text !== ''),
     commands: commandsOf(facts, state),
+  }
+}
+
+/** What the newest content is marked for stands first, whichever attempt came since. */
+function judgedView(facts: Facts, attempt: Attempt): AttemptView {
+  const view = attemptView(facts.ledger, attempt)
+  const mark = markOf(facts)
+  if (mark === undefined || attempt.release === (facts.candidate?.kind === 'release' ? facts.candidate.release.id : null))
+    return view
+  return {
+    ...view,
+    release: candidateView(facts.ledger, facts.candidate),
+    outcome: 'RolledBack',
+    message: `judged ${ago(facts.now - mark.at)}`,
+    verdict: verdictView(mark.verdict),
   }
 }
 
@@ -320,7 +335,7 @@ export function attemptView(ledger: Ledger | null, attempt: Attempt): AttemptVie
     step: step.name,
     stepDetail: step.name === 'Syncing' ? `wave ${step.index + 1} of ${step.of}` : '',
     outcome: attempt.outcome,
-    message: attempt.message,
+    message: attemptMessage(attempt),
     times: {
       pushed: time(times.pushed),
       seen: time(times.seen),
@@ -336,6 +351,13 @@ export function attemptView(ledger: Ledger | null, attempt: Attempt): AttemptVie
     moves: attempt.moves.map(move => ({ ...move, at: time(move.at) })),
     counts: attempt.counts,
   }
+}
+
+/** `judged bad after 6 s; went back to r2` */
+function attemptMessage({ message, verdict, times, outcome }: Attempt): string {
+  if (verdict === null || times.judged === 0 || times.applied === 0 || (outcome !== 'RolledBack' && outcome !== 'Failed'))
+    return message
+  return `judged ${verdict.kind === 'bad' ? 'bad' : 'by its surroundings'} after ${span(times.judged - times.applied)}; ${message}`
 }
 
 /** An attempt names its release by itself too: history outlives the ledger's memory of it. */

@@ -16,6 +16,7 @@ export function acts(app: Api, world: World): void {
   })
   requests(app, world)
   pauses(app, world)
+  refreshes(app, world)
 }
 
 function requests(app: Api, { service }: World): void {
@@ -111,6 +112,28 @@ function requests(app: Api, { service }: World): void {
         act,
       )
       return reply.code(202).send({ version: 'v1', request: made.request })
+    },
+  )
+}
+
+/** As a webhook does, for who cannot send one. */
+function refreshes(app: Api, { service }: World): void {
+  app.post(
+    '/api/v1/applications/:name/refresh',
+    {
+      config: { access: 'write' },
+      schema: {
+        operationId: 'refresh',
+        tags,
+        summary: 'Look at its repository now instead of at the next poll; releases nothing by itself',
+        params: nameParams,
+        response: { 202: done, ...problems },
+      },
+    },
+    async (request, reply) => {
+      const { name, source } = known(service, request.params.name)
+      service.wakeRepository(source.repoURL, null)
+      return reply.code(202).send({ version: 'v1' as const, message: `${name}: its repository is looked at.` })
     },
   )
 }

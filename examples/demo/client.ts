@@ -66,9 +66,9 @@ export function clientOf(server: string, token: string): Client {
 export function clientFromContext(file: string): Client {
   const config = load(readFileSync(file, 'utf8')) as {
     current: string
-    contexts: Record<string, { server: string; token: string }>
+    contexts: readonly { name: string; server: string; token: string }[]
   }
-  const context = config.contexts[config.current]
+  const context = config.contexts.find(one => one.name === config.current)
   if (context === undefined) throw new Error(`${file}: no context ${config.current}; run slipway up`)
   return clientOf(context.server, context.token)
 }
