@@ -1,6 +1,7 @@
 // How a release is shown while it runs: lines that rewrite themselves, one plain line a change, or one JSON object a change.
 import type { ApplicationView, AttemptView } from '../view.js'
 import type { Cli } from './cli.js'
+import { type StepLine, stepsOf, words } from './steps.js'
 import { cut, duration, shortCommit, states } from './words.js'
 
 export interface Display {
@@ -132,45 +133,29 @@ export function liveLines(
   const release = attempt?.release ?? view.candidate
   const title = `${view.name}  ${shortCommit(release?.commit)} "${cut(release?.subject ?? '', 40)}"  ${place}`
   if (attempt === null) return [title, `  ${cli.paint('blue', spin)} ${cut(view.short || view.message, cli.columns - 4)}`]
-  const moves = attempt.moves.map((move, at) => {
-    const next = attempt.moves[at + 1]
-    const until = next?.at ?? (attempt.outcome === null ? '' : attempt.times.ended)
-    return stepLine(move, until, { last: next === undefined, attempt, short: view.short, now, spin }, cli)
-  })
-  return [cut(title, cli.columns), ...moves]
+  const steps = stepsOf(attempt)
+  const drawn = steps.map((step, at) =>
+    stepLine(step, { moving: at === steps.length - 1 && attempt.outcome === null, short: view.short, now, spin }, cli),
+  )
+  return [cut(title, cli.columns), ...drawn]
 }
 
 interface Around {
-  readonly last: boolean
-  readonly attempt: AttemptView
+  readonly moving: boolean
   readonly short: string
   readonly now: number
   readonly spin: string
 }
 
-function stepLine(
-  move: AttemptView['moves'][number],
-  until: string,
-  around: Around,
-  cli: Pick<Cli, 'paint' | 'columns'>,
-): string {
-  const { last, attempt, now, spin } = around
-  const moving = last && attempt.outcome === null
-  const well = !last || attempt.outcome === 'Healthy'
-  const [mark, colour] = moving ? [spin, 'blue' as const] : well ? ['✔', 'green' as const] : ['✖', 'red' as const]
-  const label = words(moving && attempt.stepDetail !== '' ? attempt.stepDetail : move.step).padEnd(14)
-  const said = moving && around.short !== '' ? around.short : move.message
-  const took = duration((moving ? now : Date.parse(until)) - Date.parse(move.at))
+function stepLine(step: StepLine, { moving, short, now, spin }: Around, cli: Pick<Cli, 'paint' | 'columns'>): string {
+  const [mark, colour] = moving ? [spin, 'blue' as const] : step.broke ? ['✖', 'red' as const] : ['✔', 'green' as const]
+  const said = moving && short !== '' ? short : step.message
+  const took = duration((moving ? now : Date.parse(step.until)) - Date.parse(step.at))
   const room = Math.max(10, cli.columns - 4 - 14 - 2 - 12)
-  return `  ${cli.paint(colour, mark)} ${label}  ${cut(said, room).padEnd(Math.min(room, 44))}  ${cli.paint('dim', took)}`
+  return `  ${cli.paint(colour, mark)} ${step.label.padEnd(14)}  ${cut(said, room).padEnd(Math.min(room, 44))}  ${cli.paint('dim', took)}`
 }
 
 function stepText(attempt: AttemptView | null): string {
   if (attempt === null || attempt.outcome !== null) return ''
   return `${words(attempt.step)}${attempt.stepDetail === '' ? '' : `, ${attempt.stepDetail}`}: `
-}
-
-/** `RollingBack` -> `rolling back`. */
-function words(step: string): string {
-  return step.replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase()
 }

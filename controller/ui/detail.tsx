@@ -3,6 +3,7 @@ import type { ApplicationView, AttemptView } from '../view.js'
 import { Acts } from './acts.js'
 import { Mark } from './parts.js'
 import { go, type Tab, tabs } from './route.js'
+import { stepsOf } from './steps.js'
 import { applications, listed, now } from './store.js'
 import { Diff } from './tabs/diff.js'
 import { Events } from './tabs/events.js'
@@ -10,7 +11,7 @@ import { History } from './tabs/history.js'
 import { Logs } from './tabs/logs.js'
 import { Objects } from './tabs/objects.js'
 import { Why } from './tabs/why.js'
-import { age, commitOf, words } from './words.js'
+import { age, commitOf } from './words.js'
 
 const shown: Readonly<Record<Tab, (props: { view: ApplicationView }) => preact.JSX.Element>> = {
   why: Why,
@@ -142,20 +143,15 @@ function Facts({ view }: { view: ApplicationView }) {
 /** The way of the attempt: what is behind it, where it is, how it ended. */
 function Steps({ attempt }: { attempt: AttemptView }) {
   const going = attempt.outcome === null
-  const moves = attempt.moves.filter(move => move.step !== 'Ended')
-  const last = moves.length - 1
-  const back = moves.findIndex(move => move.step === 'RollingBack')
-  const broke = attempt.verdict === null && attempt.outcome !== 'Held' ? -1 : back < 0 ? last : back - 1
+  const steps = stepsOf(attempt)
   return (
     <ol class="steps" aria-label={`Steps of attempt ${attempt.number}`}>
-      {moves.map((move, at) => {
-        const moving = going && at === last
-        const failed = !moving && at === broke
+      {steps.map((step, at) => {
+        const moving = going && at === steps.length - 1
         return (
-          <li key={`${at} ${move.step}`} class={moving ? 'moving' : failed ? 'failed' : 'done'} title={move.message}>
-            {moving && attempt.stepDetail !== '' ? attempt.stepDetail : words(move.step)}{' '}
-            <span aria-hidden="true">{moving ? '◐' : failed ? '✖' : '✔'}</span>
-            <span class="unseen">{moving ? 'under way' : failed ? 'failed' : 'done'}</span>
+          <li key={`${step.at} ${step.label}`} class={moving ? 'moving' : step.broke ? 'failed' : 'done'} title={step.message}>
+            {step.label} <span aria-hidden="true">{moving ? '◐' : step.broke ? '✖' : '✔'}</span>
+            <span class="unseen">{moving ? 'under way' : step.broke ? 'failed' : 'done'}</span>
           </li>
         )
       })}

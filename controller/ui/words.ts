@@ -57,7 +57,3 @@ export function took(from: string, to: string): string {
 export function commitOf(commit: string | undefined): string {
   return (commit ?? '').slice(0, 7)
 }
-
-export function words(step: string): string {
-  return step.replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase()
-}

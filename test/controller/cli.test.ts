@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { endOf, quietMs } from '../../controller/cli/goal.js'
 import { liveLines } from '../../controller/cli/progress.js'
+import { stepsOf } from '../../controller/cli/steps.js'
 import { durationOf } from '../../controller/cli/waiting.js'
 import { age, cut, duration, painter, table, wrapped } from '../../controller/cli/words.js'
 import type { ApplicationView } from '../../controller/view.js'
@@ -58,7 +59,7 @@ const payments = view('payments', {
     moves: [
       { at: ago(8.5), step: 'Rendering', message: '24 objects, 2 changed' },
       { at: ago(8.4), step: 'Preflight', message: 'dry-run 24, images present' },
-      { at: ago(8), step: 'Syncing', message: 'Deployment/api' },
+      { at: ago(8), step: 'Syncing', message: 'Sync wave 1 of 3: 4 objects' },
     ],
   }),
 })
@@ -388,6 +389,34 @@ t.test('live lines show the steps behind and the one under way, within 80 column
     ],
   )
   for (const line of lines) test.ok([...line].length <= 80)
+})
+
+t.test('steps: those of one kind are one line, the one that broke is marked, the end is left out', async test => {
+  const moves = ['Seen', 'Preflight', 'Preflight', 'Syncing', 'Judged', 'RollingBack', 'RollingBack', 'Ended'].map(
+    (step, at) => ({ at: ago(20 - at), step, message: `${step} wave 1 of 2: ${at}` }),
+  )
+  const judged = attempt({
+    moves,
+    outcome: 'RolledBack',
+    verdict: rolledBack().attempt!.verdict,
+    times: { ...attempt().times, ended: ago(13) },
+  })
+
+  test.same(
+    stepsOf(judged).map(({ label, until, broke }) => [label, until, broke]),
+    [
+      ['seen', ago(19), false],
+      ['preflight', ago(17), false],
+      ['wave 1 of 2', ago(16), false],
+      ['judged', ago(15), true],
+      ['rolling back', ago(13), false],
+    ],
+  )
+  test.same(
+    stepsOf({ ...judged, verdict: null, outcome: 'Superseded' }).filter(({ broke }) => broke),
+    [],
+  )
+  test.equal(stepsOf(attempt({ moves: moves.slice(0, 2), outcome: 'Held' })).at(-1)?.broke, true)
 })
 
 t.test('ages, durations, cuts, wraps and tables', async test => {

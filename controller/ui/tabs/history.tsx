@@ -3,8 +3,9 @@ import type { ApplicationView, AttemptView } from '../../view.js'
 import { at, type Listed } from '../api.js'
 import { useAsked } from '../asking.js'
 import { Answer, Mark } from '../parts.js'
+import { words } from '../steps.js'
 import { now } from '../store.js'
-import { age, commitOf, took, words } from '../words.js'
+import { age, commitOf, took } from '../words.js'
 import { Evidence } from './why.js'
 
 export function History({ view }: { view: ApplicationView }) {
