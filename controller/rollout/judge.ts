@@ -346,7 +346,7 @@ function healthyAfterAll(one: Case): Judged {
     ...attempt,
     verdict: null,
     outcome: null,
-    times: { ...attempt.times, judged: 0, ended: 0 },
+    times: { ...attempt.times, ended: 0 },
     clocks: { ...attempt.clocks, healthyFrom: 0, stageAt: now },
   }
   if (!one.isDone) {

@@ -80,10 +80,10 @@ export function settled(attempt: Attempt, outcome: Outcome, message: string, now
   return { ...last, outcome, times: { ...last.times, ended: now } }
 }
 
-/** What is overtaken: judged or going back, it has failed; over, it stays what it is. */
+/** What is overtaken: once judged (going back, or going on after its waves recovered), it has failed; over, it stays what it is. */
 export function overtaken(attempt: Attempt, message: string, now: number): Attempt {
   if (attempt.outcome !== null && attempt.outcome !== 'Held') return attempt
-  return settled(attempt, attempt.verdict === null ? 'Superseded' : 'Failed', message, now)
+  return settled(attempt, attempt.times.judged === 0 ? 'Superseded' : 'Failed', message, now)
 }
 
 export function verdictText(verdict: Verdict): string {

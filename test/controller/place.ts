@@ -34,6 +34,7 @@ interface Pod {
   readonly attempt: number
   readonly createdAt: number
   everReady: boolean
+  wasReady: boolean
   troubledAt: number
 }
 
@@ -128,7 +129,8 @@ export class Place {
 
   private feel(pod: Pod, now: number): void {
     const isReady = this.isReady(pod, now)
-    if (pod.everReady && !isReady && pod.troubledAt === 0) pod.troubledAt = now
+    if (pod.wasReady && !isReady) pod.troubledAt = now
+    pod.wasReady = isReady
     if (isReady) pod.everReady = true
   }
 
@@ -172,6 +174,7 @@ export class Place {
       attempt,
       createdAt: now,
       everReady: false,
+      wasReady: false,
       troubledAt: 0,
     })
   }

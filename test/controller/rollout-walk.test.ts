@@ -241,6 +241,8 @@ function nameOf(one: Release): string {
   return `${one.id} (${parts.join(', ')})`
 }
 
+t.setTimeout(600_000)
+
 t.test(`${walks} random histories from seed ${firstSeed} keep the invariants`, async t => {
   let failures = 0
   for (let seed = firstSeed; seed < firstSeed + walks && failures < 3; seed += 1) {
