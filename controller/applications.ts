@@ -3,7 +3,6 @@
 import { refKey } from '../runtime/contract/manifest.js'
 import type { Manifest } from '../runtime/contract/manifest.js'
 import { contentHash } from '../runtime/contract/hash.js'
-import { failpoint } from '../runtime/failpoint.js'
 import { type Application, type Declared, parseApplication } from './application.js'
 import type { Fault } from './fields.js'
 import { type Actor, type Attempt, type Ledger, namedReleases, newLedger } from './ledger.js'
@@ -163,29 +162,28 @@ export class Applications {
     })
   }
 
-  /** What the ledger names must be kept before anything else says so; an attempt's line of history is known by its number. */
-  async prepare({ app, candidate, decision, ledger }: Prepared): Promise<void> {
+  /**
+   * What the ledger names must be kept before anything else says so. History and events come before the ledger too: ended in
+   * between, they are told again with the same numbers and ids, which is once; after it, nobody would tell them any more.
+   */
+  async prepare({ app, before, candidate, decision, ledger }: Prepared): Promise<void> {
     const { store } = this.#options
     if (candidate?.kind === 'release' && ledger.releases[candidate.release.id] !== undefined)
       await store.putRelease(app.name, candidate.release)
-    failpoint('controller.release.stored')
     for (const attempt of decision.ended) await store.putAttempt(app.name, attempt)
-    failpoint('controller.history.stored')
+    for (const event of eventsBetween(before, ledger, decision.ended)) await this.tellEvent(event)
   }
 
   async record(pass: Pass): Promise<void> {
     const { store } = this.#options
-    const { app, before, ledger, step } = pass
+    const { app, ledger, step } = pass
     const entry = this.#entries.get(app.name)
     if (entry === undefined) return
-    failpoint('controller.place.written')
     if (step.kind === 'forget') return this.#forget(app.name)
     const placed = step.kind === 'none' ? entry.placed : ledger.version
     this.#set(app.name, { ...entry, ledger, placed, pass, failure: null })
     if (store.ledger(app.name, app.destination.place)?.version !== ledger.version && ledger.version > 1)
       await store.putLedger(ledger)
-    failpoint('controller.ledger.stored')
-    for (const event of eventsBetween(before, ledger, pass.decision.ended)) await this.tellEvent(event)
     await this.#dropReleases(app.name, ledger)
     this.#tellIfChanged(app.name)
   }
@@ -198,8 +196,7 @@ export class Applications {
   }
 
   async tellEvent(event: EventView): Promise<void> {
-    await this.#options.store.event(event)
-    this.#tell({ type: 'event', event })
+    if (await this.#options.store.event(event)) this.#tell({ type: 'event', event })
   }
 
   release(app: Application, id: ReleaseId): Release | null {

@@ -5,7 +5,7 @@ import type { DesiredDocument } from './contract/documents.js'
 import { compress, decompress } from './contract/frame.js'
 import { openWith, sealWith } from './contract/seal.js'
 import { encodeToken } from './contract/subjects.js'
-import { failpoint } from './failpoint.js'
+import { written } from './failpoint.js'
 import type { NodeMemory } from './workloads/node.js'
 
 export interface NodeState {
@@ -38,14 +38,11 @@ export function openState(directory: string, key: Uint8Array): NodeState {
       }
     },
     async saveDocument(document) {
-      failpoint('runtime.document.saved.before')
-      await writeSealed(join(documents, `${encodeToken(document.application.name)}.doc`), document, key)
-      failpoint('runtime.document.saved')
+      const path = join(documents, `${encodeToken(document.application.name)}.doc`)
+      await written('runtime.document.saved', () => writeSealed(path, document, key))
     },
     async saveMemory(memory) {
-      failpoint('runtime.memory.saved.before')
-      await writeSealed(memoryFile, memory, key)
-      failpoint('runtime.memory.saved')
+      await written('runtime.memory.saved', () => writeSealed(memoryFile, memory, key))
     },
   }
 }

@@ -35,13 +35,16 @@ export interface Machine {
 export interface Places {
   readonly layout: Layout
   readonly program: (path: string) => string
+  /** The shell script that starts a process again. */
+  readonly keeper: string
   readonly isRoot: boolean
 }
 
 export function placesOf(env: Environment): Places {
   const isRoot = process.getuid?.() === 0
   const build = fileURLToPath(new URL('../..', import.meta.url))
-  return { layout: layoutOf(defaultStateDir(env, isRoot)), program: path => join(build, path), isRoot }
+  const keeper = join(build, '../runtime/keep.sh')
+  return { layout: layoutOf(defaultStateDir(env, isRoot)), program: path => join(build, path), keeper, isRoot }
 }
 
 /** Everything that a machine needs, or an error that says what is missing and how to get it. */
@@ -120,7 +123,7 @@ export async function startProcesses(
   parts: Parts,
   env: Environment,
 ): Promise<readonly string[]> {
-  const { layout, program } = places
+  const { layout, program, keeper } = places
   const { authorization } = await joinMachine(layout, machine)
   const natsChanged = await writeNatsConfiguration(parts.nats, { directory: layout.nats, port: machine.natsPort, authorization })
   if (natsChanged && pidOf(layout, 'nats') > 0) process.kill(pidOf(layout, 'nats'), 'SIGHUP')
@@ -135,7 +138,6 @@ export async function startProcesses(
     Object.entries(env).flatMap(([name, value]) => (name.startsWith('SLIPWAY_') && value !== undefined ? [[name, value]] : [])),
   )
   const natsURL = `nats://127.0.0.1:${machine.natsPort}`
-  const keeper = fileURLToPath(new URL('../../../runtime/keep.sh', import.meta.url))
   const lean = ['--max-semi-space-size=2', '--enable-source-maps']
   const started = [
     { name: 'nats', command: nats, args: natsArgs, env: { PATH: base.PATH } },

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import git, { type HttpClient } from 'isomorphic-git'
 import { SourceError } from './errors.js'
 import type { RemoteRef } from './transport.js'
+import { written } from '../../runtime/failpoint.js'
 
 export interface ShallowWant {
   readonly oid: string
@@ -184,8 +185,8 @@ async function packWriter(file: string) {
 /** The index is written last: a pack without one does not count. */
 async function indexPack(gitdir: string, temporary: string, trailer: string): Promise<void> {
   const filepath = `objects/pack/pack-${trailer}.pack`
-  await rename(temporary, join(gitdir, filepath))
-  await git.indexPack({ fs, dir: gitdir, gitdir, filepath })
+  await written('controller.git.pack', () => rename(temporary, join(gitdir, filepath)))
+  await written('controller.git.index', () => git.indexPack({ fs, dir: gitdir, gitdir, filepath }))
 }
 
 async function shallowCommits(gitdir: string): Promise<ReadonlySet<string>> {
@@ -197,5 +198,5 @@ async function markShallow(gitdir: string, commits: readonly string[]): Promise<
   const all = [...new Set([...(await shallowCommits(gitdir)), ...commits])]
   const temporary = join(gitdir, 'shallow.new')
   await writeFile(temporary, all.map(commit => `${commit}\n`).join(''))
-  await rename(temporary, join(gitdir, 'shallow'))
+  await written('controller.git.shallow', () => rename(temporary, join(gitdir, 'shallow')))
 }

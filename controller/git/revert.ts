@@ -7,6 +7,7 @@ import { SourceError } from './errors.js'
 import type { Repository } from './repository.js'
 import type { GitStore } from './store.js'
 import { entryAt, pathNames, type TreeEntry } from './tree.js'
+import { written } from '../../runtime/failpoint.js'
 
 export interface RevertOrder {
   readonly repoURL: string
@@ -93,7 +94,7 @@ async function commitAndPush(
     })) as CommitSha
     await repository.setRef(localRef, commit)
     try {
-      await transport.push(repository.gitdir, localRef, tip.ref, signal)
+      await written('controller.revert.pushed', () => transport.push(repository.gitdir, localRef, tip.ref, signal))
       return { kind: 'pushed', commit, branch: tip.ref.slice('refs/heads/'.length) }
     } catch (error) {
       if (error instanceof SourceError && error.reason === 'PushRejected') return 'raced'

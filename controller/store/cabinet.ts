@@ -16,6 +16,7 @@ import {
   withBus,
   writeValue,
 } from '../../runtime/nats/bus/values.js'
+import { written } from '../../runtime/failpoint.js'
 
 export interface CabinetOptions {
   readonly bus: Bus
@@ -91,10 +92,12 @@ export function openCabinet(options: CabinetOptions): Cabinet {
     const kv = await withBus(options.bus, key, connection => bindBucket(connection, buckets.store))
     const put = (revision: number) =>
       writeValue(kv, key, bytes, { revision, set: `${epoch.toString(36)}${writings++ % 2 === 0 ? 'a' : 'b'}` })
-    const revision = await put(entries.get(key)?.revision ?? 0).catch(async error => {
-      if (!(error instanceof ConflictError)) throw error
-      return put(await revisionThere(kv, key, epoch))
-    })
+    const putOver = () =>
+      put(entries.get(key)?.revision ?? 0).catch(async error => {
+        if (!(error instanceof ConflictError)) throw error
+        return put(await revisionThere(kv, key, epoch))
+      })
+    const revision = await written(`controller.${kindOf(key)}.stored`, putOver)
     seen = Math.max(seen, epoch)
     entries.set(key, { value, revision })
   }
@@ -120,7 +123,9 @@ export function openCabinet(options: CabinetOptions): Cabinet {
     remove: key =>
       inTurn(key, async () => {
         mayWrite(key)
-        await withBus(options.bus, key, connection => eraseValue(connection, buckets.store, key))
+        await written(`controller.${kindOf(key)}.removed`, () =>
+          withBus(options.bus, key, connection => eraseValue(connection, buckets.store, key)),
+        )
         entries.delete(key)
       }),
     putAllAgain: async () => {
@@ -160,6 +165,11 @@ async function listHeads(bus: Bus, kv: KV): Promise<readonly HeadEntry[]> {
   clearTimeout(slow)
   if (!state.whole) throw new BusDownError(`store: NATS gave no full list within ${listTimeoutMs / 1000} s`)
   return heads
+}
+
+/** `ledger.shop.node_2flab` -> `ledger`. */
+function kindOf(key: string): string {
+  return key.split('.', 1)[0] ?? key
 }
 
 function context(key: string): string {

@@ -80,7 +80,8 @@ export interface Store {
   putAttempt(application: string, attempt: Attempt): Promise<void>
   /** Newest first; null: of all applications. */
   events(application: string | null, limit: number): readonly EventView[]
-  event(event: EventView): Promise<void>
+  /** False: it was told before. */
+  event(event: EventView): Promise<boolean>
   onEvent(listener: (event: EventView) => void): () => void
   tokens(): readonly StoredToken[]
   putToken(token: StoredToken): Promise<void>
@@ -149,8 +150,8 @@ export function openStore(options: StoreOptions): Store {
       history.delete(number)
     }
   }
-  const publish = (event: EventView) => eventJournal.append(event, eventSubject(event.application, event.what), event.id)
-  const publishAudit = (line: AuditLine) => auditJournal.append(line, `slipway.audit.${encodeToken(line.action)}`, line.id)
+  const publish = (event: EventView) => eventJournal.append(event, eventSubject(event.application, event.what))
+  const publishAudit = (line: AuditLine) => auditJournal.append(line, `slipway.audit.${encodeToken(line.action)}`)
   return {
     load: async () => {
       created = await look()
@@ -192,7 +193,7 @@ export function openStore(options: StoreOptions): Store {
     putAttempt,
     events: (application, limit) =>
       eventJournal.newest(limit, event => application === null || event.application === application),
-    event: publish,
+    event: async event => !eventJournal.has(event.id) && publish(event),
     onEvent: eventJournal.onLine,
     tokens: () => valuesOf(keyOf('token', '')),
     putToken: token => cabinet.put(keyOf('token', token.id), token),
@@ -200,7 +201,7 @@ export function openStore(options: StoreOptions): Store {
     nodes: () => valuesOf(keyOf('node', '')),
     putNode: node => cabinet.put(keyOf('node', node.node), node),
     removeNode: node => cabinet.remove(keyOf('node', node)),
-    audit: publishAudit,
+    audit: async line => void (await publishAudit(line)),
     auditLines: limit => auditJournal.newest(limit),
     exportAll: () => ({
       format: 'slipway-store',

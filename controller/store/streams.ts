@@ -3,12 +3,15 @@ import { consumerOpts } from 'nats'
 import type { NatsConnection } from 'nats'
 import type { Bus } from '../../runtime/nats/bus/connect.js'
 import { withBus } from '../../runtime/nats/bus/values.js'
+import { written } from '../../runtime/failpoint.js'
 
 export interface Journal<Line> {
   /** Reads the newest lines back. */
   load(): Promise<void>
-  /** Resolves once the stream has it. `id` makes a repeated write of the same line count once. Throws BusDownError. */
-  append(line: Line, subject: string, id: string): Promise<void>
+  /** Resolves once the stream has it. Its id makes a repeated write within two minutes count once: false then. Throws BusDownError. */
+  append(line: Line, subject: string): Promise<boolean>
+  /** Among the lines that are kept in memory. */
+  has(id: string): boolean
   /** Newest first. */
   newest(limit: number, wanted?: (line: Line) => boolean): readonly Line[]
   onLine(listener: (line: Line) => void): () => void
@@ -16,35 +19,40 @@ export interface Journal<Line> {
   all(): readonly Line[]
 }
 
-export function openJournal<Line>(
+export function openJournal<Line extends { readonly id: string }>(
   bus: Bus,
   stream: string,
   capacity: number,
   parse: (value: unknown) => Line | null,
 ): Journal<Line> {
   const lines: Line[] = []
+  const ids = new Set<string>()
   const listeners = new Set<(line: Line) => void>()
   const keep = (line: Line) => {
     lines.push(line)
-    if (lines.length > capacity) lines.splice(0, lines.length - capacity)
+    ids.add(line.id)
+    for (const old of lines.splice(0, Math.max(0, lines.length - capacity))) ids.delete(old.id)
   }
   return {
     load: async () => {
       const read = await withBus(bus, stream, connection => readNewest(connection, stream, capacity))
       lines.length = 0
+      ids.clear()
       for (const bytes of read) {
         const line = parse(parseJson(bytes))
         if (line !== null) keep(line)
       }
     },
-    append: async (line, subject, id) => {
+    append: async (line, subject) => {
       const publish = (connection: NatsConnection) =>
-        connection.jetstream({ timeout: 5_000 }).publish(subject, JSON.stringify(line), { msgID: id })
-      const { duplicate } = await withBus(bus, subject, publish)
-      if (duplicate) return
+        connection.jetstream({ timeout: 5_000 }).publish(subject, JSON.stringify(line), { msgID: line.id })
+      const { duplicate } = await written(`controller.${stream}.told`, () => withBus(bus, subject, publish))
+      if (duplicate) return false
       keep(line)
       for (const listener of listeners) listener(line)
+      return true
     },
+    has: id => ids.has(id),
     newest: (limit, wanted = () => true) => {
       const found: Line[] = []
       for (let at = lines.length - 1; at >= 0 && found.length < limit; at--) if (wanted(lines[at]!)) found.push(lines[at]!)

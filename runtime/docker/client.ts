@@ -1,4 +1,5 @@
 // The calls made to a container engine: this list and no other. Nothing of the outside is ever passed through to the engine.
+import { written } from '../failpoint.js'
 import { EngineError, isEngineError } from './errors.js'
 import { type EngineLine, readLines } from './frames.js'
 import type {
@@ -85,41 +86,54 @@ function containerCalls(http: Transport) {
       body: unknown,
       signal?: AbortSignal,
     ): Promise<{ readonly Id: string; readonly Warnings: readonly string[] | null }> =>
-      http.json({
-        method: 'POST',
-        path: '/containers/create',
-        query: { name },
-        json: body,
-        limitMs: 120_000,
-        signal,
-        doing: `creating container ${name}`,
-      }),
+      written('runtime.container.created', () =>
+        http.json({
+          method: 'POST',
+          path: '/containers/create',
+          query: { name },
+          json: body,
+          limitMs: 120_000,
+          signal,
+          doing: `creating container ${name}`,
+        }),
+      ),
     /** Already running is fine. */
     start: async (id: string, signal?: AbortSignal): Promise<void> => {
-      await http.json({ method: 'POST', path: at(id, '/start'), limitMs: 120_000, signal, doing: `starting container ${id}` })
+      const asked = {
+        method: 'POST',
+        path: at(id, '/start'),
+        limitMs: 120_000,
+        signal,
+        doing: `starting container ${id}`,
+      } as const
+      await written('runtime.container.started', () => http.json(asked))
     },
     /** Stop signal, up to `graceSeconds`, then SIGKILL; done when it has ended. Already ended is fine. */
     stop: async (id: string, graceSeconds: number, signal?: AbortSignal): Promise<void> => {
       const limitMs = (graceSeconds + 60) * 1000
-      await http.json({
-        method: 'POST',
-        path: at(id, '/stop'),
-        query: { t: graceSeconds },
-        limitMs,
-        signal,
-        doing: `stopping container ${id}`,
-      })
+      await written('runtime.container.stopped', () =>
+        http.json({
+          method: 'POST',
+          path: at(id, '/stop'),
+          query: { t: graceSeconds },
+          limitMs,
+          signal,
+          doing: `stopping container ${id}`,
+        }),
+      )
     },
     /** False: it was not running. */
     kill: async (id: string, posixSignal: string, signal?: AbortSignal): Promise<boolean> => {
       try {
-        await http.json({
-          method: 'POST',
-          path: at(id, '/kill'),
-          query: { signal: posixSignal },
-          signal,
-          doing: `sending ${posixSignal} to container ${id}`,
-        })
+        await written('runtime.container.killed', () =>
+          http.json({
+            method: 'POST',
+            path: at(id, '/kill'),
+            query: { signal: posixSignal },
+            signal,
+            doing: `sending ${posixSignal} to container ${id}`,
+          }),
+        )
         return true
       } catch (error) {
         if (isEngineError(error, 'conflict') || isEngineError(error, 'notFound')) return false
@@ -129,14 +143,16 @@ function containerCalls(http: Transport) {
     /** Ends it where it runs, with its anonymous volumes. One that is gone, or going, is fine. */
     remove: async (id: string, signal?: AbortSignal): Promise<void> => {
       try {
-        await http.json({
-          method: 'DELETE',
-          path: at(id),
-          query: { force: true, v: true },
-          limitMs: 120_000,
-          signal,
-          doing: `removing container ${id}`,
-        })
+        await written('runtime.container.removed', () =>
+          http.json({
+            method: 'DELETE',
+            path: at(id),
+            query: { force: true, v: true },
+            limitMs: 120_000,
+            signal,
+            doing: `removing container ${id}`,
+          }),
+        )
       } catch (error) {
         if (isEngineError(error, 'notFound')) return
         if (isEngineError(error, 'conflict') && error.said.includes('already in progress')) return

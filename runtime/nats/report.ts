@@ -6,6 +6,7 @@ import { buckets, documentKey } from '../contract/subjects.js'
 import { pause } from './bus/connect.js'
 import type { Bus } from './bus/connect.js'
 import { bindBucket, bucketCreated, writeValue } from './bus/values.js'
+import { written } from '../failpoint.js'
 
 export interface ReporterOptions {
   readonly bus: Bus
@@ -38,8 +39,8 @@ export function startReporter(
   on: { changed(): void; failed(error: Error): void },
   signal: AbortSignal,
 ): Reporter {
-  const wanted = new Map<string, { encode(): Uint8Array; readonly application: string }>()
-  const written = new Map<string, unknown>()
+  const wanted = new Map<string, { encode(): Uint8Array; readonly kind: string; readonly application: string }>()
+  const done = new Map<string, unknown>()
   let bucket = ''
   let writings = 0
   let wake = new AbortController()
@@ -48,22 +49,24 @@ export function startReporter(
   const stopStatus = options.bus.onStatus(rouse)
 
   const set = (kind: 'report' | 'returned', application: string, encode: () => Uint8Array) => {
-    wanted.set(documentKey(options.node, application, kind), { encode, application })
+    wanted.set(documentKey(options.node, application, kind), { encode, kind, application })
     rouse()
   }
   const writeAll = async () => {
     const connection = options.bus.connection()
     const created = await bucketCreated(connection, buckets.reports)
-    if (created !== bucket) written.clear()
+    if (created !== bucket) done.clear()
     bucket = created
     const kv = await bindBucket(connection, buckets.reports)
     for (const [key, entry] of [...wanted]) {
-      if (written.get(key) === entry) continue
-      await writeValue(kv, key, entry.encode(), { revision: null, set: writings++ % 2 === 0 ? 'a' : 'b' })
-      written.set(key, entry)
+      if (done.get(key) === entry) continue
+      await written(`runtime.${entry.kind}.written`, () =>
+        writeValue(kv, key, entry.encode(), { revision: null, set: writings++ % 2 === 0 ? 'a' : 'b' }),
+      )
+      done.set(key, entry)
     }
   }
-  const settled = () => ([...wanted].every(([key, entry]) => written.get(key) === entry) ? bucket : '')
+  const settled = () => ([...wanted].every(([key, entry]) => done.get(key) === entry) ? bucket : '')
   const run = async () => {
     let failures = 0
     let told = ''

@@ -2,6 +2,7 @@
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
 import { formatIp, formatRange, parseIp, parseRange, type Range, rangeSize } from './addresses.js'
 import { emptyPool, giveBack, hold, type Pool, take } from './pool.js'
+import { failpoint } from '../failpoint.js'
 
 interface Pages {
   readonly version: 1
@@ -123,5 +124,7 @@ function write(path: string, pages: Pages): void {
   } finally {
     closeSync(file)
   }
+  failpoint('runtime.address.kept.before')
   renameSync(`${path}.new`, path)
+  failpoint('runtime.address.kept')
 }

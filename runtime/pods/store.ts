@@ -3,6 +3,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { PodLife } from './life.js'
+import { written } from '../failpoint.js'
 
 export interface PodStore {
   /** Unreadable ones (another key, a torn file) are named, never touched. */
@@ -51,9 +52,11 @@ export function openPodStore(dir: string, key: Buffer): PodStore {
     },
     save: (life, durable = false) =>
       inTurn(life.record.uid, () =>
-        writeWhole(pathOf(life.record.uid), seal(JSON.stringify(life), key, life.record.uid), durable),
+        written('runtime.pod.saved', () =>
+          writeWhole(pathOf(life.record.uid), seal(JSON.stringify(life), key, life.record.uid), durable),
+        ),
       ),
-    remove: uid => inTurn(uid, () => rm(pathOf(uid), { force: true })),
+    remove: uid => inTurn(uid, () => written('runtime.pod.forgotten', () => rm(pathOf(uid), { force: true }))),
   }
 }
 

@@ -6,6 +6,7 @@ import { ConfigError } from '../pods/config-error.js'
 import type { PodSurroundings } from '../pods/downward.js'
 import type { ContainerSpec, PodRecord, VolumeMount, VolumeSpec } from '../pods/types.js'
 import { checkPath, filesOf, type VolumeFile } from './files.js'
+import { written } from '../failpoint.js'
 
 export interface VolumePlaces {
   /** emptyDir, ConfigMaps, downward API: `<dir>/<uid>/<volume>`. */
@@ -58,15 +59,14 @@ export function createVolumes(places: VolumePlaces): Volumes {
     mountsOf: (container, prepared) => Promise.all(container.volumeMounts.map(mount => toMount(mount, prepared))),
     terminationFile: async (uid, container, run) => {
       const path = join(podDir(places.diskDir, uid), '.ends', `${container}-${run}`)
-      if (await exists(path)) return path
       await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-      await writeFile(path, '', { flag: 'a' })
+      await written('runtime.volume.written', () => writeFile(path, '', { flag: 'a' }))
       await chmod(path, 0o666)
       return path
     },
     remove: async uid => {
-      await rm(podDir(places.diskDir, uid), { recursive: true, force: true })
-      await rm(podDir(places.memoryDir, uid), { recursive: true, force: true })
+      for (const dir of [places.diskDir, places.memoryDir])
+        await written('runtime.volume.removed', () => rm(podDir(dir, uid), { recursive: true, force: true }))
     },
   }
 }
@@ -116,10 +116,11 @@ async function prepareOne(
 
 async function makeEmptyDir(path: string, group: number | undefined): Promise<void> {
   if (await exists(path)) return
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-  await mkdir(path, { recursive: true })
-  if (group !== undefined) await chown(path, -1, group).catch(() => undefined)
-  await chmod(path, group === undefined ? 0o777 : 0o2777)
+  const beside = `${path}.new`
+  await mkdir(beside, { recursive: true, mode: 0o700 })
+  if (group !== undefined) await chown(beside, -1, group).catch(() => undefined)
+  await chmod(beside, group === undefined ? 0o777 : 0o2777)
+  await written('runtime.volume.written', () => rename(beside, path))
 }
 
 /** As far as this machine allows: an engine elsewhere keeps its volumes where we cannot reach. */
@@ -141,7 +142,7 @@ async function writeFiles(path: string, files: readonly VolumeFile[], group: num
     if (group !== undefined) await chown(at, -1, group).catch(() => undefined)
     await chmod(at, group === undefined ? file.mode : file.mode | 0o440)
   }
-  await rename(beside, path)
+  await written('runtime.volume.written', () => rename(beside, path))
 }
 
 async function prepareHostPath(path: string, type: string): Promise<Prepared> {

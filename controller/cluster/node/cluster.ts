@@ -28,6 +28,7 @@ import type { Kept } from './ledger.js'
 import { followLogs } from './logs.js'
 import { isSilent, watchPlaces } from './places.js'
 import type { KnownNode, Place, Places } from './places.js'
+import { written } from '../../../runtime/failpoint.js'
 
 export interface NodeClusterOptions {
   readonly bus: Bus
@@ -104,7 +105,7 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
   const stopSilence = watchSilence(places, now, node => tell(node, ''))
   signal.addEventListener('abort', stopSilence)
 
-  const put = async (place: Place, document: DesiredDocument, revision: number, material: boolean) => {
+  const put = async (place: Place, document: DesiredDocument, revision: number, material: boolean, what: string) => {
     const node = options.identity(place.node)
     if (node === null)
       throw new NotReadBackError(`node ${place.node} has not joined this controller; join it with: slipway runtime join`)
@@ -124,8 +125,8 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
     place.writing = document
     try {
       const kv = await withBus(bus, key, connection => bindBucket(connection, buckets.desired))
-      const written = await writeValue(kv, key, frame, { revision, set })
-      place.head = { document, revision: written, raw: cut(frame, set).head, ours: true, behind: false }
+      const next = await written(`controller.place.${what}`, () => writeValue(kv, key, frame, { revision, set }))
+      place.head = { document, revision: next, raw: cut(frame, set).head, ours: true, behind: false }
     } finally {
       place.writing = null
     }
@@ -136,7 +137,7 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
   }
   const putAgain = async (place: Place) => {
     if (!place.head?.behind || options.epoch() === null) return
-    await put(place, place.head.document, place.head.revision, false)
+    await put(place, place.head.document, place.head.revision, false, 'again')
   }
   const reread = async (place: Place) => {
     const key = documentKey(place.node, place.application, 'head')
@@ -151,7 +152,12 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
     })
   }
   /** Makes the next document with `edit` and puts it. A conflict is read and tried again on top of what lies there. */
-  const change = (app: Application, order: Order, material: boolean, edit: (former: Content) => Content): Promise<void> => {
+  const change = (
+    app: Application,
+    order: Order,
+    what: 'preflight' | 'apply' | 'prune' | 'remember' | 'remove',
+    edit: (former: Content) => Content,
+  ): Promise<void> => {
     const place = places.place(app.destination.name, app.name)
     return enqueue(place, async () => {
       for (let tries = 1; ; tries++) {
@@ -170,7 +176,8 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
             place,
             documentOf(place.node, app, nextSequence(floor, epoch), content),
             place.head?.revision ?? 0,
-            material,
+            what !== 'remember',
+            what,
           )
         } catch (error) {
           if (!(error instanceof ConflictError) || tries === 3) throw error
@@ -188,10 +195,11 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
   }
   return {
     observe,
-    preflight: (app, release, round, order) => change(app, order, true, former => withPreflight(former, release, round, order)),
+    preflight: (app, release, round, order) =>
+      change(app, order, 'preflight', former => withPreflight(former, release, round, order)),
     apply: async (app, objects, order) => {
       let applied: readonly Applied[] = []
-      await change(app, order, true, former => {
+      await change(app, order, 'apply', former => {
         const next = withObjects(former, objects, order)
         applied = next.applied
         return next.content
@@ -200,15 +208,15 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
     },
     prune: async (app, refs, order) => {
       let applied: readonly Applied[] = []
-      await change(app, order, true, former => {
+      await change(app, order, 'prune', former => {
         const next = withoutObjects(former, refs, order)
         applied = next.applied
         return next.content
       })
       return applied
     },
-    remember: (app, order) => change(app, order, false, former => former),
-    remove: (app, order) => change(app, order, true, former => withDeletion(former, order)),
+    remember: (app, order) => change(app, order, 'remember', former => former),
+    remove: (app, order) => change(app, order, 'remove', former => withDeletion(former, order)),
     logs: (app, pod, container, wish, stop) =>
       followLogs({ bus, keys, node: app.destination.name, application: app.name, pod, container, ...wish }, stop),
     onChange: listener => {
@@ -230,9 +238,13 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
       }),
     forget: async (node, application) => {
       await withBus(bus, application, async connection => {
-        await eraseValue(connection, buckets.desired, documentKey(node, application, 'head'))
+        await written('controller.place.forgotten', () =>
+          eraseValue(connection, buckets.desired, documentKey(node, application, 'head')),
+        )
         for (const kind of ['report', 'returned'] as const)
-          await eraseValue(connection, buckets.reports, documentKey(node, application, kind))
+          await written(`controller.${kind}.forgotten`, () =>
+            eraseValue(connection, buckets.reports, documentKey(node, application, kind)),
+          )
       })
       places.forget(places.place(node, application))
     },

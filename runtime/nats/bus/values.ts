@@ -4,6 +4,7 @@ import type { KV, NatsConnection } from 'nats'
 import { cut, join, pointerOf } from '../../contract/chunks.js'
 import { BusDownError } from './connect.js'
 import type { Bus } from './connect.js'
+import { written } from '../../failpoint.js'
 
 /** Somebody else wrote the key since we read it: read again, then decide again. */
 export class ConflictError extends Error {
@@ -58,7 +59,7 @@ export async function writeValue(
 ): Promise<number> {
   const pieces = cut(bytes, options.set)
   return naming(key, async () => {
-    for (const chunk of pieces.chunks) await kv.put(`${key}.${chunk.name}`, chunk.bytes)
+    for (const chunk of pieces.chunks) await written('chunk.written', () => kv.put(`${key}.${chunk.name}`, chunk.bytes))
     return options.revision === null ? kv.put(key, pieces.head) : kv.put(key, pieces.head, { previousSeq: options.revision })
   })
 }

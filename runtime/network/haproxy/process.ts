@@ -16,6 +16,7 @@ import {
   type WorkerInfo,
 } from './answers.js'
 import { ask } from './socket.js'
+import { failpoint, written } from '../../failpoint.js'
 
 const run = promisify(execFile)
 
@@ -55,7 +56,7 @@ export function createHaproxy({ program, directory }: HaproxyPlaces) {
   async function start(text: string, shape: string, signal: AbortSignal): Promise<void> {
     // Workers whose master was killed still listen: with them alive, connections would be shared out to both.
     endAll('SIGKILL')
-    await written(text)
+    await configured(text)
     const args = ['-W', '-f', file, '-p', pidFile, '-S', `${master},mode,600`]
     const started = await startDetached({ path: program, args, logPath: log })
     await until(
@@ -68,10 +69,11 @@ export function createHaproxy({ program, directory }: HaproxyPlaces) {
 
   /** The new worker runs and the old ones take no more connections when this resolves. */
   async function reload(text: string, shape: string, signal: AbortSignal): Promise<void> {
-    await written(text)
+    await configured(text)
     const before = await processes()
     const current = pid()
     if (current === null || !sendSignal(current, 'SIGUSR2')) throw new Error('HAProxy ended while it was to be reloaded')
+    failpoint('runtime.traffic.reloading')
     const isNew = (now: Processes) => now.workers.some(worker => ![...before.workers, ...before.old].includes(worker))
     await until(
       async () => isNew(await processes()) && (await info())?.shape === shape,
@@ -81,13 +83,15 @@ export function createHaproxy({ program, directory }: HaproxyPlaces) {
   }
 
   /** Checked before it takes the running file's place, so that a bad one is never what the next start finds. */
-  async function written(text: string): Promise<void> {
+  async function configured(text: string): Promise<void> {
     if (existsSync(log) && statSync(log).size > LOG_LIMIT_BYTES) truncateSync(log)
     writeFileSync(`${file}.new`, text, { mode: 0o600 })
     await run(program, ['-c', '-q', '-f', `${file}.new`]).catch((cause: { stderr?: string }) => {
       throw new Error(`HAProxy refuses its configuration ${file}.new: ${cause.stderr?.trim() ?? ''}`, { cause })
     })
+    failpoint('runtime.traffic.configured.before')
     renameSync(`${file}.new`, file)
+    failpoint('runtime.traffic.configured')
   }
 
   async function until(
@@ -143,7 +147,7 @@ export function createHaproxy({ program, directory }: HaproxyPlaces) {
     currentLoads: async (backends: readonly string[]) =>
       readLoads(await ask(admin, backends.map(backend => `show stat ${backend} 4 -1`).join('; '))),
     slots: async () => readSlots(await ask(admin, 'show servers state')),
-    steer: (commands: readonly string[]) => ask(admin, commands.join('; ')),
+    steer: (commands: readonly string[]) => written('runtime.traffic.steered', () => ask(admin, commands.join('; '))),
     loads: async (worker: number, backend?: string) => readLoads(await askWorker(worker, `show stat ${backend ?? '-1'} 4 -1`)),
     sessions: async (worker: number): Promise<readonly Session[]> => readSessions(await askWorker(worker, 'show sess')),
     workerInfo: async (worker: number) => readInfo(await askWorker(worker, 'show info')),

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { commandLine, findProcesses, logTail, sendSignal, startDetached } from '../detached.js'
 import { listeningSockets } from '../host.js'
 import type { Zone } from './zone.js'
+import { failpoint } from '../../failpoint.js'
 
 const READY_LIMIT_MS = 15_000
 
@@ -58,7 +59,9 @@ export function createNames({ directory, program, address }: NamesPlaces) {
       const text = JSON.stringify(zone)
       if (existsSync(file) && readFileSync(file, 'utf8') === text) return
       writeFileSync(`${file}.new`, text, { mode: 0o600 })
+      failpoint('runtime.names.published.before')
       renameSync(`${file}.new`, file)
+      failpoint('runtime.names.published')
     },
     end,
   }
