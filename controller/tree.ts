@@ -104,6 +104,7 @@ function podView(pod: ObservedPod): PodView {
     release: pod.release,
     restarts: pod.containers.reduce((sum, container) => sum + container.restartCount, 0),
     createdAt: pod.createdAt,
+    readyAt: pod.readyAt,
     containers: pod.containers.map(({ name, ready, state, restartCount, image }) => ({
       name,
       ready,

@@ -153,6 +153,8 @@ export interface PodView {
     readonly image: string
   }[]
   readonly createdAt: string
+  /** Since when; '' while it is not ready. */
+  readonly readyAt: string
 }
 
 export interface NodeView {

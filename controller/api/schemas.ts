@@ -156,6 +156,7 @@ const named: Record<SchemaName, TSchema> = {
           }),
         ),
         createdAt: text(),
+        readyAt: text("since when; '' while it is not ready"),
       }),
     ),
     children: list(refer('Object')),

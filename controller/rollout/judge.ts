@@ -166,7 +166,8 @@ function marked(ledger: Ledger, release: ReleaseId, verdict: Verdict, now: numbe
 function becameHealthy(one: Case, nextAt: number | null): Judged {
   const { input, attempt, now } = one
   const healthy = { ...attempt, times: { ...attempt.times, healthy: attempt.times.healthy || now } }
-  const ledger = withGood({ ...one.ledger, attempt: healthy }, one.release.id, false, input)
+  const readyTimes = timesWith(one.ledger, attempt)
+  const ledger = withGood({ ...one.ledger, attempt: healthy, readyTimes }, one.release.id, false, input)
   const state = withLedger(one.state, ledger)
   if (attempt.mode === 'adopt') return ended(one, withAttempt(state, healthy), 'J3')
   const bakeMs = input.app.rollout.bakeTimeMs
@@ -226,10 +227,12 @@ function ended(one: Case, state: State, row: JudgeRow, prune: Surplus = noSurplu
     'healthy',
     now,
   )
-  return judged(withLedger(state, { ...ledger, attempt: last, readyTimes: withReadyTimes(ledger, last) }), row, { prune })
+  return judged(withLedger(state, { ...ledger, attempt: last, readyTimes: timesWith(ledger, attempt) }), row, { prune })
 }
 
-function withReadyTimes(ledger: Ledger, attempt: Attempt): Ledger['readyTimes'] {
+/** Counted once, when it first becomes healthy: one that is superseded while it bakes took as long as it took. */
+function timesWith(ledger: Ledger, attempt: Attempt): Ledger['readyTimes'] {
+  if (attempt.times.healthy > 0) return ledger.readyTimes
   const news = Object.entries(attempt.readyAfter).map(([key, ms]) => [key, [...(ledger.readyTimes[key] ?? []), ms].slice(-10)])
   return { ...ledger.readyTimes, ...Object.fromEntries(news) }
 }

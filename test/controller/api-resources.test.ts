@@ -344,6 +344,7 @@ t.test('the OpenAPI document stands on its own, and what is answered is what it 
                 release: 'r1',
                 restarts: 0,
                 createdAt: '',
+                readyAt: '',
                 containers: [{ name: 'web', ready: true, state: 'running', reason: '', restartCount: 0, image: 'web:1' }],
               },
             },

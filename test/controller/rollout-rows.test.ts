@@ -78,6 +78,23 @@ t.test('J3 and J4: wave by wave, then healthy, baked, pruned and baked once more
   t.ok(attempt.times.applied >= from && attempt.times.healthy > attempt.times.applied)
 })
 
+t.test('J3: how long a workload takes is learnt when it is healthy, once each, superseded while it bakes or not', async t => {
+  const world = settledWorld()
+  for (const image of ['good:2', 'good:3', 'good:4']) {
+    world.push(release(web(image)))
+    world.seconds(10)
+  }
+  t.strictSame(
+    Object.values(world.ledger!.readyTimes).map(times => times.length),
+    [4],
+  )
+  world.minutes(2)
+  t.strictSame(
+    Object.values(world.ledger!.readyTimes).map(times => times.length),
+    [4],
+  )
+})
+
 t.test('J6: a good one that never baked and shows a sign is bad, and the one before is next', async t => {
   const world = settledWorld()
   const late = release(web('late:2'))
