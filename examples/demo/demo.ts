@@ -168,7 +168,9 @@ async function firstRelease(client: Client): Promise<void> {
   const application = join(work, 'application.yaml')
   writeFileSync(
     application,
-    readFileSync(join(root, 'examples/shop/application.yaml'), 'utf8').replace(/repoURL:.*/, `repoURL: ${url}`),
+    readFileSync(join(root, 'examples/shop/application.yaml'), 'utf8')
+      .replace(/repoURL:.*/, `repoURL: ${url}`)
+      .replace(/healthTimeout:.*/, 'healthTimeout: 15s'),
   )
   await git('push', '--quiet', 'origin', 'HEAD:main')
   await slipway('apply', '-f', application)
@@ -254,16 +256,31 @@ async function story(): Promise<void> {
   await load.stop()
 }
 
-const began = Date.now()
-await story().catch(error => failures.push(`chapter ${chapter}: ${(error as Error).message}`))
-console.log(
-  failures.length === 0
-    ? `\nEvery chapter held, in ${Math.round((Date.now() - began) / 1000)} s.`
-    : `\nNot as told:\n${failures.join('\n')}`,
-)
-if (leave) {
-  console.log(`\nThe shop runs at ${address}; its repository is ${shop} (change, commit, git push origin main).`)
+async function main(): Promise<number> {
+  if (process.argv.includes('--end')) {
+    await cleanUp()
+    return 0
+  }
+  const began = Date.now()
+  await story().catch(error => failures.push(`chapter ${chapter}: ${(error as Error).message}`))
+  console.log(
+    failures.length === 0
+      ? `\nEvery chapter held, in ${Math.round((Date.now() - began) / 1000)} s.`
+      : `\nNot as told:\n${failures.join('\n')}`,
+  )
+  if (leave) await farewell()
+  else await cleanUp()
+  return failures.length === 0 ? 0 : 1
+}
+
+/** Everything goes on: where it is, and how to end it. */
+async function farewell(): Promise<void> {
+  console.log(`\nThe shop runs at ${address}. Its repository is ${shop}: change values.yaml, commit, git push origin HEAD:main.`)
   await slipway('up').catch(() => undefined)
-  console.log('End it with: npm run demo -- --end   or: SLIPWAY_HOME=' + home + ' slipway down --purge')
-} else await cleanUp()
-process.exit(failures.length === 0 ? 0 : 1)
+  console.log(
+    `\nSlipway's own commands for it:  export SLIPWAY_HOME=${home} SLIPWAY_CONFIG=${env.SLIPWAY_CONFIG}  then  npx slipway apps`,
+  )
+  console.log('End and remove all of it:       npm run demo -- --end')
+}
+
+process.exit(await main())
