@@ -16,8 +16,6 @@ export interface Entry {
   readonly stored: StoredApplication
   readonly app: Application
   readonly ledger: Ledger
-  /** Version of the ledger that the place was last given; -1 = not known. */
-  readonly placed: number
   readonly pass: Pass | null
   /** The last pass could not be made: what stood in the way, since when (ms since 1970). */
   readonly failure: { readonly since: number; readonly message: string } | null
@@ -70,7 +68,6 @@ export class Applications {
         stored,
         app: parsed.application,
         ledger: this.#ledgerOf(parsed.application),
-        placed: -1,
         pass: null,
         failure: null,
       })
@@ -131,9 +128,7 @@ export class Applications {
       await store.putApplication(stored)
       const moved = before !== undefined && before.app.destination.place !== parsed.application.destination.place
       const kept =
-        before === undefined || moved
-          ? { ledger: this.#ledgerOf(parsed.application), placed: -1, pass: null, failure: null }
-          : before
+        before === undefined || moved ? { ledger: this.#ledgerOf(parsed.application), pass: null, failure: null } : before
       this.#set(name, { ...kept, stored, app: parsed.application })
       this.#tell({ type: 'application', name })
       return { app: parsed.application, result }
@@ -180,8 +175,7 @@ export class Applications {
     const entry = this.#entries.get(app.name)
     if (entry === undefined) return
     if (step.kind === 'forget') return this.#forget(app.name)
-    const placed = step.kind === 'none' ? entry.placed : ledger.version
-    this.#set(app.name, { ...entry, ledger, placed, pass, failure: null })
+    this.#set(app.name, { ...entry, ledger, pass, failure: null })
     if (store.ledger(app.name, app.destination.place)?.version !== ledger.version && ledger.version > 1)
       await store.putLedger(ledger)
     await this.#dropReleases(app.name, ledger)

@@ -168,7 +168,6 @@ export async function startController(
     candidate: (app, ledger, abort) => sources.candidate(app, ledger, abort),
     cluster: () => nodes,
     release: (app, id) => applications.release(app, id),
-    placed: app => applications.get(app.name)?.placed ?? -1,
     prepare: prepared => applications.prepare(prepared),
     record: pass => applications.record(pass),
   }
@@ -333,7 +332,7 @@ export async function startController(
     version,
     webhookSecrets: config.webhookSecrets,
     uiDir: fileURLToPath(new URL('../ui', import.meta.url)),
-    log: false,
+    log,
     publicURL: config.publicURL,
   })
   const url = await api.listen({ host: config.listen.host, port: config.listen.port })

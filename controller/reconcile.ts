@@ -15,8 +15,6 @@ export interface World {
   readonly candidate: (app: Application, ledger: Ledger, signal: AbortSignal) => Promise<Candidate | null>
   readonly cluster: (app: Application) => Cluster
   readonly release: (app: Application, id: ReleaseId) => Release | null
-  /** Version of the ledger that lies with the place; -1 = not known. */
-  readonly placed: (app: Application) => number
   /** Before the step: releases that the ledger names, attempts that ended. */
   readonly prepare: (pass: Prepared, signal: AbortSignal) => Promise<void>
   /** After the step: ledger, events, view. The one writer of status. */
@@ -49,7 +47,7 @@ export async function reconcile(app: Application, world: World, signal: AbortSig
   const releases = releasesOf(app, candidate, world)
   const health = assess({ app, release: before.current && releases(before.current.release), ledger: before, observed, now })
   const decision = decide({ app, ledger: before, candidate, releases, observed, health, now })
-  const step = orRemember(nextStep({ app, decision, releases, observed, now }), decision.ledger, observed, world.placed(app))
+  const step = nextStep({ app, decision, releases, observed, now })
   const ledger = afterStep(decision.ledger, step, now)
   const prepared = { app, now, before, candidate, observed, health, decision, step, ledger }
   await world.prepare(prepared, signal)
@@ -57,12 +55,6 @@ export async function reconcile(app: Application, world: World, signal: AbortSig
   const pass = { ...prepared, applied, ledger: afterApplied(ledger, applied) }
   await world.record(pass, signal)
   return pass
-}
-
-/** The place holds an older ledger than we do (a person asked for something, or a write was lost): it is given ours. */
-function orRemember(step: SyncStep, ledger: Ledger, observed: Observed, placed: number): SyncStep {
-  const known = Math.max(placed, observed.ledger?.version ?? -1)
-  return step.kind === 'none' && ledger.current !== null && ledger.version > known ? { kind: 'remember' } : step
 }
 
 /** Kept releases, and the candidate's own before it is kept. */

@@ -333,7 +333,7 @@ export function attemptView(ledger: Ledger | null, attempt: Attempt): AttemptVie
     cause: attempt.cause,
     by: attempt.by.name,
     step: step.name,
-    stepDetail: step.name === 'Syncing' ? `wave ${step.index + 1} of ${step.of}` : '',
+    stepDetail: step.name === 'Syncing' ? `wave ${step.index} of ${step.of}` : '',
     outcome: attempt.outcome,
     message: attemptMessage(attempt),
     times: {

@@ -1,6 +1,6 @@
 // The story that `npm run demo` tells: push, watch, break, see it hauled back, revert. Every chapter is checked; the exit code says whether all held.
 import { execFile, spawn } from 'node:child_process'
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -138,7 +138,7 @@ async function serveRepository(): Promise<string> {
   mkdirSync(work, { recursive: true })
   const child = spawn(process.execPath, [join(here, 'git-server-main.js'), join(work, 'git'), String(gitPort)], {
     detached: true,
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', openSync(join(work, 'git-server.log'), 'a')],
   })
   writeFileSync(join(work, 'git-server.pid'), String(child.pid))
   const url = await new Promise<string>((resolve, reject) => {
