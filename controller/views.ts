@@ -326,10 +326,7 @@ export function attemptView(ledger: Ledger | null, attempt: Attempt): AttemptVie
   const { step, times } = attempt
   return {
     number: attempt.number,
-    release:
-      attempt.release === null
-        ? revisionView(attempt)
-        : ((ledger === null ? null : releaseView(ledger, attempt.release)) ?? revisionView(attempt)),
+    release: revisionView(attempt) ?? (ledger === null || attempt.release === null ? null : releaseView(ledger, attempt.release)),
     cause: attempt.cause,
     by: attempt.by.name,
     step: step.name,

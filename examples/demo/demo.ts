@@ -142,10 +142,10 @@ async function serveRepository(): Promise<string> {
   })
   writeFileSync(join(work, 'git-server.pid'), String(child.pid))
   const url = await new Promise<string>((resolve, reject) => {
-    child.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString().trim()))
+    child.stdout?.once('data', (chunk: Buffer) => resolve(chunk.toString().trim()))
     child.once('exit', code => reject(new Error(`the Git server ended with ${code}; is port ${gitPort} free?`)))
   })
-  child.stdout.destroy()
+  child.stdout?.destroy()
   child.unref()
   return url
 }
