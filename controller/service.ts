@@ -296,23 +296,44 @@ async function* logsOf(
   },
   signal: AbortSignal,
 ): AsyncIterable<{ readonly at: string; readonly pod: string; readonly container: string; readonly text: string }> {
-  const pods = (entry.pass?.observed.pods ?? []).filter(pod => wish.pod === '' || pod.name === wish.pod)
-  const targets = pods.flatMap(pod =>
-    pod.containers
-      .filter(container => wish.container === '' || container.name === wish.container)
-      .map(container => ({ pod: pod.name, container: container.name })),
+  const { tail, follow, previous } = wish
+  const streams = logTargets(entry, wish).map(async function* linesOf(target) {
+    try {
+      for await (const line of cluster.logs(entry.app, target.pod, target.container, { tail, follow, previous }, signal))
+        yield { at: line.at, text: line.text, ...target }
+    } catch (error) {
+      if (signal.aborted) return
+      throw new RefusedError(503, 'noLogs', `${entry.app.name}: ${(error as Error).message}`)
+    }
+  })
+  yield* follow ? merged(streams) : inTime(streams)
+}
+
+/** The containers that are meant. Throws where there is none: by name what is not there, and what is. */
+function logTargets(
+  { app, pass }: Entry,
+  wish: { readonly pod: string; readonly container: string; readonly previous: boolean },
+): readonly { readonly pod: string; readonly container: string }[] {
+  const all = (pass?.observed.pods ?? []).flatMap(pod =>
+    pod.containers.map(container => ({ pod: pod.name, container: container.name, restarts: container.restartCount })),
   )
+  const meant = all.filter(
+    one => (wish.pod === '' || one.pod === wish.pod) && (wish.container === '' || one.container === wish.container),
+  )
+  if (meant.length === 0) {
+    const what = [wish.pod, wish.container].filter(part => part !== '').join('/')
+    const there = [...new Set(all.map(one => (wish.pod === one.pod ? `${one.pod}/${one.container}` : one.pod)))].join(', ')
+    const known = there === '' ? 'it has no pods now' : `there are ${there}`
+    throw new RefusedError(404, 'noSuchPod', `${app.name}: ${what === '' ? 'nothing runs' : `no ${what}`}; ${known}.`)
+  }
+  const targets = wish.previous ? meant.filter(one => one.restarts > 0) : meant
   if (targets.length === 0)
     throw new RefusedError(
       404,
-      'noSuchPod',
-      `${entry.app.name}: no container ${[wish.pod, wish.container].filter(part => part !== '').join('/') || 'runs'}; \`slipway get ${entry.app.name}\` lists its pods.`,
+      'noPrevious',
+      `${app.name}: no container was restarted, so none has earlier logs; leave out --previous.`,
     )
-  const streams = targets.map(async function* follow(target) {
-    for await (const line of cluster.logs(entry.app, target.pod, target.container, wish, signal))
-      yield { at: line.at, text: line.text, ...target }
-  })
-  yield* wish.follow ? merged(streams) : inTime(streams)
+  return targets
 }
 
 /** All lines, oldest first: the logs are ended ones. */

@@ -95,13 +95,18 @@ export function createSources(options: SourcesOptions): Sources {
       const stale: Stale | null =
         tip.staleSince === 0 || tip.error === null ? null : { since: tip.staleSince, message: tip.error.message }
       if (tip.tip === null)
-        return tip.error === null ? null : { kind: 'rejection', revision: null, rejection: { ...tip.error, excerpt: '' }, stale }
+        return tip.error === null ? null : { kind: 'rejection', revision: null, rejection: neverRead(tip.error), stale }
       const candidate = await rendered(app, { ...tip, tip: tip.tip }, ledger.salt, signal)
       const shared = candidate.kind === 'release' ? sharedObject(app, candidate.release, options.ownerOf) : null
       if (shared !== null) return { kind: 'rejection', revision: candidate.revision, rejection: shared, stale }
       return stale === null ? candidate : { ...candidate, stale }
     },
   }
+}
+
+/** Field by field: an Error's message is not among those that a spread copies. */
+function neverRead({ reason, message, transient }: NonNullable<Tip['error']>): Rejection {
+  return { reason, message, excerpt: '', transient }
 }
 
 function isTransient(candidate: Candidate): boolean {

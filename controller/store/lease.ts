@@ -5,7 +5,7 @@ import type { KV } from 'nats'
 import { buckets } from '../../runtime/contract/subjects.js'
 import { pause } from '../../runtime/nats/bus/connect.js'
 import type { Bus } from '../../runtime/nats/bus/connect.js'
-import { bindBucket, ConflictError, readValue, writeValue } from '../../runtime/nats/bus/values.js'
+import { bindBucket, ConflictError, joinValue, readValue, writeValue } from '../../runtime/nats/bus/values.js'
 import { controllerLeaseTtlMs } from './buckets.js'
 
 export interface Holder {
@@ -58,11 +58,13 @@ export function keepLease(options: LeaseOptions, signal: AbortSignal): Lease {
     Object.assign(state, { epoch, revision: written, renewedAt: startedAt, holder })
   }
   const gain = async (kv: KV) => {
-    const there = await readValue(kv, key)
-    state.holder = there === null ? null : parseHolder(there.bytes)
-    if (there !== null && !isFormerSelf(state.holder, self)) return
+    const entry = await kv.get(key)
+    const isThere = entry?.operation === 'PUT'
+    state.holder = isThere ? parseHolder(await joinValue(kv, key, entry.value)) : null
+    if (isThere && !isFormerSelf(state.holder, self)) return
     state.seen = Math.max(state.seen, options.seenEpoch(), state.holder?.epoch ?? 0)
-    await hold(kv, Math.max(options.now(), state.seen + 1), there?.revision ?? 0)
+    // One that was given up leaves a mark with a number of its own: written over like any value.
+    await hold(kv, Math.max(options.now(), state.seen + 1), entry?.revision ?? 0)
     state.held = true
     options.gained(state.epoch)
   }

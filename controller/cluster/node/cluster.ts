@@ -218,7 +218,7 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
     remember: (app, order) => change(app, order, 'remember', former => former),
     remove: (app, order) => change(app, order, 'remove', former => withDeletion(former, order)),
     logs: (app, pod, container, wish, stop) =>
-      followLogs({ bus, keys, node: app.destination.name, application: app.name, pod, container, ...wish }, stop),
+      followLogs({ bus, keys, node: app.destination.name, application: app.name, ...wish, pod, container }, stop),
     onChange: listener => {
       listeners.add(listener)
       return () => listeners.delete(listener)
