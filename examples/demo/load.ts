@@ -9,6 +9,7 @@ export interface Load {
   /** How many answers began with this text since the start. */
   readonly seen: () => ReadonlyMap<string, number>
   /** Ids of requests that were answered 200, in order. */
+  readonly answered: () => readonly string[]
   readonly stop: () => Promise<void>
 }
 
@@ -18,6 +19,7 @@ export function startLoad(url: string, options: { readonly clients: number; read
   let running = true
   const failures: string[] = []
   const seen = new Map<string, number>()
+  const answered: string[] = []
 
   async function client(keepAlive: boolean): Promise<void> {
     const agent = new Agent({ keepAlive, maxSockets: 1 })
@@ -25,8 +27,10 @@ export function startLoad(url: string, options: { readonly clients: number; read
     while (running) {
       sent += 1
       const began = Date.now()
+      const id = randomUUID()
       try {
-        const text = await get(url, agent)
+        const text = await get(url, agent, id)
+        answered.push(id)
         seen.set(text, (seen.get(text) ?? 0) + 1)
       } catch (error) {
         failures.push(`${new Date().toISOString()} ${keepAlive ? 'keep-alive' : 'new connection'}: ${(error as Error).message}`)
@@ -41,6 +45,7 @@ export function startLoad(url: string, options: { readonly clients: number; read
     sent: () => sent,
     failures: () => failures,
     seen: () => seen,
+    answered: () => answered,
     async stop() {
       running = false
       await Promise.all(clients)
@@ -49,11 +54,11 @@ export function startLoad(url: string, options: { readonly clients: number; read
 }
 
 /** The first line of the body; throws for anything but 200. */
-export function get(url: string, agent?: Agent): Promise<string> {
+export function get(url: string, agent?: Agent, id: string = randomUUID()): Promise<string> {
   return new Promise((resolve, reject) => {
     const asked = request(
       url,
-      { timeout: 10_000, headers: { 'x-request-id': randomUUID() }, ...(agent === undefined ? {} : { agent }) },
+      { timeout: 10_000, headers: { 'x-request-id': id }, ...(agent === undefined ? {} : { agent }) },
       answer => {
         const chunks: Buffer[] = []
         answer.on('data', (chunk: Buffer) => chunks.push(chunk))
