@@ -7,6 +7,7 @@ import { open, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import git, { type HttpClient } from 'isomorphic-git'
 import { SourceError } from './errors.js'
+import { type PackedObject, wholePack } from './pack.js'
 import type { RemoteRef } from './transport.js'
 import { written } from '../../runtime/failpoint.js'
 
@@ -182,11 +183,18 @@ async function packWriter(file: string) {
   }
 }
 
-/** The index is written last: a pack without one does not count. */
+/** The index is written last: a pack without one does not count. Never thin: see pack.ts. */
 async function indexPack(gitdir: string, temporary: string, trailer: string): Promise<void> {
-  const filepath = `objects/pack/pack-${trailer}.pack`
+  const whole = await wholePack(await readFile(temporary), oid => packedObject(gitdir, oid))
+  if (whole !== null) await writeFile(temporary, whole.bytes)
+  const filepath = `objects/pack/pack-${whole?.trailer ?? trailer}.pack`
   await written('controller.git.pack', () => rename(temporary, join(gitdir, filepath)))
   await written('controller.git.index', () => git.indexPack({ fs, dir: gitdir, gitdir, filepath }))
+}
+
+async function packedObject(gitdir: string, oid: string): Promise<PackedObject> {
+  const { type, object } = await git.readObject({ fs, gitdir, oid, format: 'content' })
+  return { type: type as PackedObject['type'], content: object as Uint8Array }
 }
 
 async function shallowCommits(gitdir: string): Promise<ReadonlySet<string>> {

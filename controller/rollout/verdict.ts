@@ -88,7 +88,9 @@ function stuckSign(input: DecideInput, attempt: Attempt): Sign {
     kind: 'bad',
     afterMs: 'timeout',
     hopeless: 'no',
-    message: `no progress for ${limit}${what === '' ? '' : `: ${what}`}`,
+    message: [`no progress for ${limit}`, what, log === undefined ? '' : `container ${log.name} is not ready`]
+      .filter(part => part !== '')
+      .join(': '),
     object: stuck?.ref ?? null,
     pod: pod?.name ?? '',
     container: log?.name ?? '',

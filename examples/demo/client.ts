@@ -55,7 +55,9 @@ export function clientOf(server: string, token: string): Client {
         const view = await application(name).catch(() => null)
         if (view !== null && isSo(view)) return view
         if (Date.now() > deadline)
-          throw new Error(`${name}: not ${what} within ${withinMs / 1000} s; it is ${view?.state}: ${view?.message}`)
+          throw new Error(
+            `${name}: not ${what} within ${withinMs / 1000} s; it is ${view?.state} with ${view?.candidate?.commit.slice(0, 7)}: ${view?.message}`,
+          )
         await delay(100)
       }
     },

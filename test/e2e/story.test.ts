@@ -30,7 +30,10 @@ function shopFiles(): Record<string, string> {
     ...files,
     'templates/web.hbs': workload
       .replace('          ports:\n', '          volumeMounts: [{ name: served, mountPath: /served }]\n          ports:\n')
-      .replace('      containers:\n', `      volumes: [{ name: served, hostPath: { path: ${slipway.shared} } }]\n      containers:\n`),
+      .replace(
+        '      containers:\n',
+        `      volumes: [{ name: served, hostPath: { path: ${slipway.shared} } }]\n      containers:\n`,
+      ),
     'values.yaml': values({}),
   }
 }
@@ -76,7 +79,11 @@ await t.test('one that crashes is judged by what it does, and the last good one 
 
   t.equal(view.release?.commit, commits.good)
   t.equal(view.health.status, 'Healthy')
-  t.same((await lives(slipway, 'shop')).filter(life => before.includes(life)).length >= 1, true, 'a pod of the good one was never touched')
+  t.same(
+    (await lives(slipway, 'shop')).filter(life => before.includes(life)).length >= 1,
+    true,
+    'a pod of the good one was never touched',
+  )
   t.equal(await get(address), 'bem-vindo')
   const [attempt] = await shop.history()
   t.match(attempt, { outcome: 'RolledBack', verdict: { kind: 'bad', container: 'web', exitCode: 1 } })
@@ -86,12 +93,12 @@ await t.test('one that crashes is judged by what it does, and the last good one 
 await t.test('why tells it on one screen: what happened, the evidence, a likely cause, and what to do', async t => {
   const { out, code } = await slipway.cli('why', 'shop')
 
-  t.equal(code, 1)
+  t.equal(code, 0)
   t.match(out, /shop was rolled back/)
   t.match(out, new RegExp(`${commits.crash?.slice(0, 7)}\\s+"Use the new cache"`))
   t.match(out, /exited 1|exit code 1/)
   t.match(out, /Error: getaddrinfo ENOTFOUND cache/)
-  t.match(out, /no Service "cache" in namespace shop/)
+  t.match(out, /[Nn]o Service "cache" in namespace shop/)
   t.match(out, /slipway retry shop/)
 })
 
@@ -101,7 +108,7 @@ await t.test('one that never gets ready is rolled back as well', async t => {
 
   t.equal(view.release?.commit, commits.good)
   t.equal(await get(address), 'bem-vindo')
-  t.match((await shop.history())[0]?.verdict?.message, /ready/)
+  t.match((await shop.history())[0]?.verdict?.message, /container web is not ready/)
 })
 
 await t.test('git revert is healthy at once, and nothing is restarted', async t => {
@@ -155,7 +162,11 @@ await t.test('through all of it no request failed and none was served twice', as
   t.same(load.failures(), [])
   t.ok(answered.length > 500, `${answered.length} requests`)
   t.equal(new Set(ids).size, ids.length, 'no id was served twice')
-  t.same(answered.filter(id => !ids.includes(id)), [], 'every answered request was served')
+  t.same(
+    answered.filter(id => !ids.includes(id)),
+    [],
+    'every answered request was served',
+  )
 })
 
 await t.test('slipway down --purge leaves nothing behind', async t => {

@@ -113,7 +113,8 @@ async function tell(slipway: Slipway, repoURL: string): Promise<void> {
     headers: { 'content-type': 'application/json', 'x-signature': `sha256=${signature}` },
     body,
   }).catch(() => null)
-  if (answer !== null && answer.status !== 202) throw new Error(`the webhook was answered ${answer.status} ${await answer.text()}`)
+  if (answer !== null && answer.status !== 202)
+    throw new Error(`the webhook was answered ${answer.status} ${await answer.text()}`)
 }
 
 function podNames(object: ObjectView): readonly string[] {

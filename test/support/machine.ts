@@ -51,9 +51,7 @@ export function processesOf(state: string): readonly { readonly pid: number; rea
 }
 
 function environmentNames(pid: number, state: string): boolean {
-  return read(`/proc/${pid}/environ`)
-    .split('\0')
-    .includes(`SLIPWAY_HOME=${state}`)
+  return read(`/proc/${pid}/environ`).split('\0').includes(`SLIPWAY_HOME=${state}`)
 }
 
 export function signalled(pid: number, signal: NodeJS.Signals): boolean {

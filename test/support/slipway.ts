@@ -1,7 +1,7 @@
 // One whole Slipway for end-to-end tests: the real command line starts the real processes in a state directory of its own, a real
 // Git server holds what applications declare, and whatever `slipway down --purge` leaves behind is looked for.
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -72,13 +72,12 @@ interface Parts {
 }
 
 /** Up in about four seconds; ended with the test, whatever happened. */
-export async function startSlipway(
-  t: { teardown(work: () => unknown): void },
-  options: SlipwayOptions = {},
-): Promise<Slipway> {
+export async function startSlipway(t: { teardown(work: () => unknown): void }, options: SlipwayOptions = {}): Promise<Slipway> {
   const parts = await partsOf(options)
   const slipway = instanceOf(parts)
   t.teardown(async () => {
+    const keep = process.env.SLIPWAY_E2E_LOGS
+    if (keep) cpSync(join(parts.state, 'log'), join(keep, parts.node), { recursive: true })
     await slipway.end()
     await parts.git.close()
     await parts.docker.close()

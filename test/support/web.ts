@@ -31,7 +31,11 @@ printf 'Content-Type: text/plain\\r\\n\\r\\n%s\\n' "\${MESSAGE:-welcome}"
 `
 
 /** Loads it under a tag of this instance's own; its id. `mark` makes another image of it. */
-export async function loadWebImage(slipway: Slipway, tag = '1', mark = ''): Promise<{ readonly image: string; readonly id: string }> {
+export async function loadWebImage(
+  slipway: Slipway,
+  tag = '1',
+  mark = '',
+): Promise<{ readonly image: string; readonly id: string }> {
   const image = `slipway-e2e/${slipway.node}:${tag}`
   const { id, archive } = busyboxArchive({
     tag: image,
@@ -138,7 +142,12 @@ export function service(options: Pick<WebOptions, 'name' | 'nodePort'>, selected
 }
 
 /** A Job of one command; `hook` makes it one of that phase. */
-export function job(name: string, image: string, command: string, more: { hook?: string; served?: string; annotations?: Fields } = {}): Fields {
+export function job(
+  name: string,
+  image: string,
+  command: string,
+  more: { hook?: string; served?: string; annotations?: Fields } = {},
+): Fields {
   return {
     apiVersion: 'batch/v1',
     kind: 'Job',
