@@ -76,8 +76,6 @@ export async function startSlipway(t: { teardown(work: () => unknown): void }, o
   const parts = await partsOf(options)
   const slipway = instanceOf(parts)
   t.teardown(async () => {
-    const keep = process.env.SLIPWAY_E2E_LOGS
-    if (keep) cpSync(join(parts.state, 'log'), join(keep, parts.node), { recursive: true })
     await slipway.end()
     await parts.git.close()
     await parts.docker.close()
@@ -150,7 +148,9 @@ function instanceOf(parts: Parts): Slipway {
 
 async function ended({ state, node, docker }: Parts, cli: (...args: string[]) => Promise<Ran>): Promise<readonly string[]> {
   const machine = JSON.parse(read(join(state, 'run', 'up.json')) || '{}') as { readonly network?: Record<string, string> }
-  for (const process of processesOf(state)) signalled(process.pid, 'SIGCONT')
+  const keep = process.env.SLIPWAY_E2E_LOGS
+  if (keep) cpSync(join(state, 'log'), join(keep, node), { recursive: true })
+  for (const { pid } of processesOf(state)) signalled(pid, 'SIGCONT')
   const down = await cli('down', '--purge', '--volumes')
   const containers = (await containersOf(docker, node, '', true)).map(({ id, pod }) => `container ${id} of pod ${pod}`)
   const left = [...containers, ...(await leftOf(state, docker, machine.network ?? {}))]
