@@ -1,7 +1,7 @@
 // Every declared application with its ledger and what the last pass saw of it: in memory, written through to the store.
 // The one writer of status: what a pass found and did is recorded here, and nowhere else.
 import { refKey } from '../runtime/contract/manifest.js'
-import type { Manifest } from '../runtime/contract/manifest.js'
+import type { Manifest, ObjectRef } from '../runtime/contract/manifest.js'
 import { contentHash } from '../runtime/contract/hash.js'
 import { type Application, type Declared, parseApplication } from './application.js'
 import type { Fault } from './fields.js'
@@ -10,7 +10,9 @@ import type { Pass, Prepared } from './reconcile.js'
 import type { Release, ReleaseId } from './release.js'
 import type { Store, StoredApplication } from './store/store.js'
 import type { ApplicationView, EventView } from './view.js'
-import { applicationView, eventsBetween, type Facts, waitingClause } from './views.js'
+import { eventsBetween, illnessEvent } from './events.js'
+import { awaitedOf, illnessOf } from './illness.js'
+import { applicationView, type Facts, waitingClause } from './views.js'
 
 export interface Entry {
   readonly stored: StoredApplication
@@ -19,6 +21,8 @@ export interface Entry {
   readonly pass: Pass | null
   /** The last pass could not be made: what stood in the way, since when (ms since 1970). */
   readonly failure: { readonly since: number; readonly message: string } | null
+  /** Settled and not well: since when (ms since 1970), and what shows it. */
+  readonly ill: Facts['ill']
 }
 
 export interface ApplicationsOptions {
@@ -43,12 +47,26 @@ export class InvalidApplicationError extends Error {
   }
 }
 
+/** The declaration is fine, and may not be taken. `passes`: it may be later, without anybody's doing. */
+export class TakenError extends Error {
+  override name = 'TakenError'
+  readonly passes: boolean
+  constructor(message: string, passes: boolean) {
+    super(message)
+    this.passes = passes
+  }
+}
+
+const nothing: readonly ObjectRef[] = []
+
 /** INVARIANTS: passes and acts on one application happen one after the other; memory never runs behind what a place was told. */
 export class Applications {
   readonly #options: ApplicationsOptions
   readonly #entries = new Map<string, Entry>()
   readonly #turns = new Map<string, Promise<unknown>>()
+  /** Per place: which application runs an object; and what each application was last written in there with. */
   readonly #owners = new Map<string, Map<string, string>>()
+  readonly #owned = new Map<string, { readonly place: string; readonly refs: readonly ObjectRef[] }>()
   readonly #listeners = new Set<(change: Change) => void>()
   readonly #shown = new Map<string, string>()
 
@@ -59,7 +77,7 @@ export class Applications {
   /** From the store; what a newer Slipway wrote and this one cannot read is named and left alone. */
   load(): readonly string[] {
     const { store } = this.#options
-    this.#entries.clear()
+    for (const known of [this.#entries, this.#owners, this.#owned, this.#shown]) known.clear()
     return store.applications().flatMap(stored => {
       const parsed = this.#parse(stored.manifest, stored.uid, stored.parent)
       if (parsed.application === null)
@@ -70,6 +88,7 @@ export class Applications {
         ledger: this.#ledgerOf(parsed.application),
         pass: null,
         failure: null,
+        ill: null,
       })
       return []
     })
@@ -111,6 +130,7 @@ export class Applications {
       const before = this.#entries.get(name)
       const uid = before?.stored.uid ?? randomHex(8)
       const keptParent = parent ?? before?.stored.parent ?? null
+      if (before !== undefined) refuseTaken(before, parent)
       const parsed = this.#parse(manifest, uid, keptParent)
       if (parsed.application === null) throw new InvalidApplicationError(parsed.faults)
       const result =
@@ -128,24 +148,26 @@ export class Applications {
       await store.putApplication(stored)
       const moved = before !== undefined && before.app.destination.place !== parsed.application.destination.place
       const kept =
-        before === undefined || moved ? { ledger: this.#ledgerOf(parsed.application), pass: null, failure: null } : before
+        before === undefined || moved
+          ? { ledger: this.#ledgerOf(parsed.application), pass: null, failure: null, ill: null }
+          : before
       this.#set(name, { ...kept, stored, app: parsed.application })
       this.#tell({ type: 'application', name })
       return { app: parsed.application, result }
     })
   }
 
-  /** Changes the ledger as a person asked; resolves once it is stored. Null: there is no such application. */
-  async act(name: string, change: (ledger: Ledger, entry: Entry) => Ledger): Promise<Ledger | null> {
+  /** Changes the ledger as a person asked; resolves once it is stored: whether it differs. Null: there is no such application. */
+  async act(name: string, change: (ledger: Ledger, entry: Entry) => Ledger): Promise<boolean | null> {
     return this.#inTurn(name, async () => {
       const entry = this.#entries.get(name)
       if (entry === undefined) return null
       const ledger = change(entry.ledger, entry)
-      if (ledger === entry.ledger) return ledger
+      if (ledger === entry.ledger) return false
       await this.#options.store.putLedger(ledger)
       this.#set(name, { ...entry, ledger })
       this.#tell({ type: 'application', name })
-      return ledger
+      return true
     })
   }
 
@@ -175,11 +197,18 @@ export class Applications {
     const entry = this.#entries.get(app.name)
     if (entry === undefined) return
     if (step.kind === 'forget') return this.#forget(app.name)
-    this.#set(app.name, { ...entry, ledger, pass, failure: null })
+    const ill = this.#illnessAfter(entry, pass)
+    this.#set(app.name, { ...entry, ledger, pass, failure: null, ill })
     if (store.ledger(app.name, app.destination.place)?.version !== ledger.version && ledger.version > 1)
       await store.putLedger(ledger)
     await this.#dropReleases(app.name, ledger)
     this.#tellIfChanged(app.name)
+    if ((ill === null) !== (entry.ill === null)) await this.tellEvent(illnessEvent(pass, ill, entry.ill?.since ?? 0))
+  }
+
+  #illnessAfter({ ill: before }: Entry, pass: Pass): Entry['ill'] {
+    const ill = illnessOf(pass)
+    return ill === null ? null : { message: ill.message, log: ill.log, since: before?.since ?? (ill.at || this.#options.now()) }
   }
 
   failed(name: string, message: string): void {
@@ -212,7 +241,7 @@ export class Applications {
     return entry === undefined ? null : applicationView(this.#facts(entry))
   }
 
-  #facts({ app, ledger, pass, failure }: Entry): Facts {
+  #facts({ app, ledger, pass, failure, ill }: Entry): Facts {
     const health = pass?.health
     const silent = pass?.observed.silent ?? null
     return {
@@ -222,12 +251,15 @@ export class Applications {
       silent: silent ?? (failure === null ? null : { since: failure.since, message: failure.message }),
       health: { status: health?.status ?? 'Unknown', message: health?.message ?? 'not looked at yet' },
       ready: health === undefined || health.pods.wanted === 0 ? '' : `${health.pods.ready} of ${health.pods.wanted} ready`,
+      awaited: pass === null ? '' : awaitedOf({ ...pass, ledger }, ledger.current && this.release(app, ledger.current.release)),
+      ill,
       drifted:
         health !== undefined && health.fresh && ledger.attempt?.outcome != null && health.objects.some(object => !object.there),
       waiting: pass === null ? '' : waitingClause(pass.decision.why, ledger, this.#options.now()),
-      services: this.all().flatMap(entry =>
-        (entry.pass?.observed.objects ?? []).map(object => object.ref).filter(ref => ref.kind === 'Service'),
-      ),
+      services: () =>
+        this.all().flatMap(entry =>
+          (entry.pass?.observed.objects ?? []).map(object => object.ref).filter(ref => ref.kind === 'Service'),
+        ),
       now: this.#options.now(),
     }
   }
@@ -236,6 +268,7 @@ export class Applications {
     await this.#options.store.removeApplication(name)
     const place = this.#entries.get(name)?.app.destination.place ?? ''
     this.#own(place, name, [])
+    this.#owned.delete(name)
     this.#entries.delete(name)
     this.#shown.delete(name)
     this.#tell({ type: 'removed', name })
@@ -250,14 +283,18 @@ export class Applications {
 
   #set(name: string, entry: Entry): void {
     this.#entries.set(name, entry)
-    this.#own(entry.app.destination.place, name, entry.ledger.current?.owned.map(refKey) ?? [])
+    this.#own(entry.app.destination.place, name, entry.ledger.current?.owned ?? nothing)
   }
 
-  #own(place: string, name: string, keys: readonly string[]): void {
-    let owners = this.#owners.get(place)
-    if (owners === undefined) this.#owners.set(place, (owners = new Map()))
-    for (const [key, owner] of owners) if (owner === name) owners.delete(key)
-    for (const key of keys) owners.set(key, name)
+  /** What an application left behind at a former place stays its own there. */
+  #own(place: string, name: string, refs: readonly ObjectRef[]): void {
+    const before = this.#owned.get(name)
+    if (before?.place === place && before.refs === refs) return
+    const owners = this.#owners.get(place) ?? new Map<string, string>()
+    this.#owners.set(place, owners)
+    if (before?.place === place) for (const ref of before.refs) if (owners.get(refKey(ref)) === name) owners.delete(refKey(ref))
+    for (const ref of refs) owners.set(refKey(ref), name)
+    this.#owned.set(name, { place, refs })
   }
 
   #ledgerOf(app: Application): Ledger {
@@ -307,6 +344,17 @@ export class Applications {
     })
     return turn
   }
+}
+
+/** One that is being deleted, or that another application declares, is nobody else's to change. */
+function refuseTaken({ app, ledger }: Entry, parent: string | null): void {
+  if (ledger.deletion !== null)
+    throw new TakenError(`${app.name} is being deleted; apply it again once \`slipway apps\` does not show it any more.`, true)
+  if (parent !== null && app.parent !== null && app.parent !== parent)
+    throw new TakenError(
+      `application ${app.name} is declared by ${app.parent}; ${parent} may not declare it too: remove it from one of the two.`,
+      false,
+    )
 }
 
 function nameIn(manifest: unknown): string {

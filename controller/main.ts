@@ -12,10 +12,11 @@ import { inboxPrefix } from '../runtime/contract/subjects.js'
 import { createLoop } from '../runtime/loop.js'
 import { createApi } from './api/server.js'
 import { openTokens, tokenLifetimeMs } from './api/tokens.js'
-import { Applications } from './applications.js'
+import { Applications, InvalidApplicationError, TakenError } from './applications.js'
 import { withChildren } from './cluster/children.js'
 import { createNodeCluster } from './cluster/node/cluster.js'
 import { type Config, parseConfig } from './config.js'
+import { diffObjects } from './diff.js'
 import { Poller } from './git/poller.js'
 import { writeRevert } from './git/revert.js'
 import { GitStore } from './git/store.js'
@@ -107,9 +108,15 @@ export async function startController(
   const nodes = withChildren(cluster, {
     declaredBy: parent => applications.all().flatMap(entry => (entry.app.parent === parent ? [entry.stored.manifest] : [])),
     async declare(manifest, parent) {
-      const { app, result } = await applications.declare(manifest, { kind: 'git', name: parent.name }, parent.name, false)
-      follow(app.name)
-      return result
+      try {
+        const { app, result } = await applications.declare(manifest, { kind: 'git', name: parent.name }, parent.name, false)
+        follow(app.name)
+        return { result, message: '' }
+      } catch (error) {
+        const isRefused = error instanceof InvalidApplicationError || (error instanceof TakenError && !error.passes)
+        if (!isRefused) throw error
+        return { result: 'refused', message: error.message }
+      }
     },
     async withdraw(ref, parent) {
       const by = { kind: 'git', name: parent.name } as const
@@ -291,6 +298,8 @@ export async function startController(
   })()
 
   // -- REST --
+  // Equal values look equal within one run of the controller; nobody can try guesses against it.
+  const diffKey = randomHex(32)
   const service = createService({
     applications,
     store,
@@ -319,7 +328,7 @@ export async function startController(
           .join('; '),
       },
     ],
-    diff: () => [],
+    diff: (older, newer) => diffObjects(older, newer, diffKey),
     keyFiles: () => filesUnder(keyDir),
     now,
     randomHex,

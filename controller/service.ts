@@ -2,7 +2,8 @@
 import type { Manifest } from '../runtime/contract/manifest.js'
 import { masked } from './api/masks.js'
 import { RefusedError, type Service, type StreamChange } from './api/service.js'
-import { type Applications, type Entry, InvalidApplicationError } from './applications.js'
+import { type Applications, type Entry, InvalidApplicationError, TakenError } from './applications.js'
+import type { Application } from './application.js'
 import type { Cluster } from './cluster/cluster.js'
 import type { NodeState } from './cluster/node/cluster.js'
 import { type Actor, goodRelease, resumed, withDeletion, withPause, withRequest, type Ledger } from './ledger.js'
@@ -53,7 +54,9 @@ export function createService(options: ServiceOptions): Service {
     change: (ledger: Ledger, entry: Entry) => Ledger,
   ): Promise<void> {
     entryOf(name)
-    await applications.act(name, change)
+    const changed = await applications.act(name, change)
+    if (changed === null) entryOf(name)
+    if (changed !== true) return
     await audited(name, by, action, message)
     await applications.tellEvent(requestEvent(name, action, message))
     wake(name)
@@ -86,9 +89,10 @@ export function createService(options: ServiceOptions): Service {
         wake(app.name)
         return { view: applications.view(app.name), created: result === 'created', changed: result !== 'unchanged' }
       } catch (error) {
+        if (error instanceof TakenError) throw new RefusedError(409, 'taken', error.message)
         if (!(error instanceof InvalidApplicationError)) throw error
         const errors = error.faults.map(fault => ({ pointer: fault.pointer, message: fault.message }))
-        throw new RefusedError(422, 'invalidApplication', `The Application is not valid: ${error.message}`, errors)
+        throw new RefusedError(422, 'invalidApplication', 'The Application is not valid.', errors)
       }
     },
     async remove(name, by, { cascade }) {
@@ -102,14 +106,9 @@ export function createService(options: ServiceOptions): Service {
     async sync(name, by, { revision, prune }) {
       const id = randomHex(8)
       const candidate = await options.look(entryOf(name))
-      const commit = (revision ?? candidate?.revision?.commit ?? null) as CommitSha | null
-      const release = revision === null && candidate?.kind === 'release' ? candidate.release.id : null
-      if (revision !== null && candidate?.revision?.commit !== undefined && !candidate.revision.commit.startsWith(revision))
-        throw new RefusedError(
-          409,
-          'notNewest',
-          `${name}: ${revision} is not the newest commit of ${entryOf(name).app.source.targetRevision} (${candidate.revision.commit.slice(0, 7)}); use rollback to go to a former release, or change targetRevision.`,
-        )
+      const commit: CommitSha | null = candidate?.revision?.commit ?? null
+      const release = candidate?.kind === 'release' ? candidate.release.id : null
+      if (revision !== null && commit?.startsWith(revision) !== true) throw notNewest(entryOf(name).app, revision, candidate)
       await act(name, by, 'requested', 'sync asked for', ledger =>
         withRequest(ledger, { id, kind: 'sync', by, at: now(), commit, release, prune }),
       )
@@ -192,6 +191,16 @@ export function createService(options: ServiceOptions): Service {
   }
 }
 
+function notNewest({ name, source }: Application, revision: string, candidate: Candidate | null): RefusedError {
+  const commit = candidate?.revision?.commit
+  const newest =
+    commit === undefined
+      ? `${source.targetRevision} of ${source.repoURL} cannot be read now`
+      : `the newest commit of ${source.targetRevision} is ${commit.slice(0, 7)}`
+  const instead = 'use rollback to go to a former release, or change spec.source.targetRevision'
+  return new RefusedError(409, 'notNewest', `${name}: ${revision} is not what would be synced: ${newest}; ${instead}.`)
+}
+
 /** The declaration with what we added to it, as `get` shows it. */
 function declarationOf({ stored, app }: Entry): Manifest {
   const { manifest, uid, generation, createdAt } = stored
@@ -201,8 +210,10 @@ function declarationOf({ stored, app }: Entry): Manifest {
     spec?.source?.repoURL === undefined
       ? spec
       : { ...spec, source: { ...spec.source, repoURL: spec.source.repoURL.replace(password, '$1') } }
+  const { apiVersion, kind, metadata: _metadata, spec: _spec, ...rest } = manifest
   return {
-    ...manifest,
+    apiVersion,
+    kind,
     metadata: {
       ...manifest.metadata,
       uid,
@@ -213,6 +224,7 @@ function declarationOf({ stored, app }: Entry): Manifest {
         : { annotations: { ...manifest.metadata.annotations, 'slipway.dev/declared-by': app.parent } }),
     },
     spec: shown,
+    ...rest,
   }
 }
 

@@ -297,7 +297,7 @@ function withRuns(runs: readonly HookRun[], step: ApplyStep, attempt: number, no
 function onWave(attempt: Attempt, step: ApplyStep, now: number): Attempt {
   const { phase, wave, index, of } = step
   const next: Step = attempt.step.name === 'RollingBack' ? attempt.step : { name: 'Syncing', phase, wave, index: index + 1, of }
-  const message = `${phase} wave ${index + 1} of ${of}: ${step.objects.length} ${step.objects.length === 1 ? 'object' : 'objects'}`
+  const message = `wave ${index + 1} of ${of}${phase === 'Sync' ? '' : `, ${phase}`}: ${objectsText(step.objects)}`
   return {
     ...attempt,
     step: next,
@@ -307,6 +307,12 @@ function onWave(attempt: Attempt, step: ApplyStep, now: number): Attempt {
     progress: { ...attempt.progress, at: now, waves: attempt.progress.waves + 1 },
     counts: { ...attempt.counts, changed: attempt.counts.changed + step.objects.length },
   }
+}
+
+/** By name where they are few. */
+function objectsText(objects: readonly Manifest[]): string {
+  if (objects.length > 3) return `${objects.length} objects`
+  return objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`).join(', ')
 }
 
 function pruned(ledger: Ledger, refs: readonly ObjectRef[], stopFirst: boolean, now: number): Ledger {

@@ -6,8 +6,8 @@ import type { Attempt, Ledger, Mark, Verdict } from './ledger.js'
 import { goodRelease, isUnderWay } from './ledger.js'
 import type { Candidate, ReleaseId } from './release.js'
 import type { Why } from './rollout.js'
-import type { ApplicationView, AttemptView, EventView, ReleaseView, StateWord, VerdictView, WhyView } from './view.js'
-import { ago, capital, likelyCause, prose, shortCommit, span } from './words.js'
+import type { ApplicationView, AttemptView, ReleaseView, StateWord, VerdictView, WhyView } from './view.js'
+import { ago, likelyCause, prose, shortCommit, span } from './words.js'
 
 export interface Facts {
   readonly app: Application
@@ -18,11 +18,16 @@ export interface Facts {
   readonly health: { readonly status: string; readonly message: string }
   /** Pods of what runs: `3 of 3 ready`; '' where there are none. */
   readonly ready: string
+  /** What an attempt under way waits for: `api 2 of 3 ready`; '' where nothing is known of it. */
+  readonly awaited: string
+  /** It was healthy and is not: since when, and what shows it. Null while it is well, or something is under way. */
+  readonly ill: { readonly since: number; readonly message: string; readonly log: readonly string[] } | null
   /** Live differs from what was applied. */
   readonly drifted: boolean
   /** Why the candidate waits, in one clause: `held back: judged bad 12 s ago`, `waiting for you`; '' where it does not. */
   readonly waiting: string
-  readonly services: readonly { readonly namespace: string; readonly name: string }[]
+  /** All that there are, of every application; asked only where a log names one that may be missing. */
+  readonly services: () => readonly { readonly namespace: string; readonly name: string }[]
   readonly now: number
 }
 
@@ -78,8 +83,8 @@ export function stateOf(facts: Facts): StateWord {
   if (trying?.outcome === 'Held' || candidate?.kind === 'rejection') return 'Held'
   if (trying !== null && trying.outcome === null) return 'Releasing'
   if (attempt?.outcome === 'Failed') return 'Failed'
+  if (facts.ill !== null || facts.health.status === 'Degraded') return 'Degraded'
   if (isMarked(facts) && isBehind(facts)) return 'RolledBack'
-  if (facts.health.status === 'Degraded') return 'Degraded'
   if (ledger.current === null || isBehind(facts) || facts.drifted) return 'OutOfSync'
   return 'Healthy'
 }
@@ -100,10 +105,14 @@ function newestAttempt({ ledger }: Facts): Attempt | null {
 
 function sinceOf(facts: Facts, state: StateWord): number {
   const { ledger, silent } = facts
+  const attempt = newestAttempt(facts)
   if (state === 'Unknown') return silent?.since ?? 0
   if (state === 'Paused') return ledger.pause?.at ?? 0
   if (state === 'Deleting') return ledger.deletion?.at ?? 0
-  const attempt = newestAttempt(facts)
+  if (state === 'Degraded' && facts.ill !== null) return facts.ill.since
+  if (state === 'Releasing') return attempt?.moves[0]?.at ?? 0
+  if (state === 'RollingBack') return attempt?.rollback?.since ?? 0
+  if (state === 'OutOfSync') return facts.candidate?.revision?.seenAt ?? attempt?.times.ended ?? 0
   return attempt?.times.ended || attempt?.moves.at(-1)?.at || attempt?.times.seen || 0
 }
 
@@ -137,30 +146,36 @@ function shortOf(facts: Facts, state: StateWord): string {
     case 'Held':
       return candidate?.kind === 'rejection' ? candidate.rejection.message : (ledger.trying?.message ?? '')
     case 'Releasing':
-      return newestAttempt(facts)?.message ?? ''
+      return progressOf(facts)
     case 'Degraded':
-      return facts.health.message
+      return facts.ill?.message ?? facts.health.message
     case 'Unknown':
       return facts.silent?.message ?? ''
     case 'Paused':
       return `by ${ledger.pause?.by.name}, ${ago(now - (ledger.pause?.at ?? now))}`
     case 'OutOfSync':
-      return facts.waiting !== '' ? facts.waiting : facts.drifted ? 'live differs from what was applied' : 'nothing released yet'
+      return facts.waiting !== '' ? facts.waiting : facts.drifted ? 'live differs from what was applied' : 'Git is being read'
     case 'Deleting':
       return 'ending what runs'
   }
 }
 
+/** `wave 1 of 3, api 2 of 3 ready`: the step, and what it waits for. */
+function progressOf(facts: Facts): string {
+  const attempt = newestAttempt(facts)
+  if (attempt === null) return ''
+  const { step, message } = attempt
+  if (attempt !== facts.ledger.attempt || facts.awaited === '') return message
+  if (step.name === 'Syncing') return `wave ${step.index} of ${step.of}, ${facts.awaited}`
+  return step.name === 'Verifying' ? facts.awaited : message
+}
+
 function messageOf(facts: Facts, state: StateWord): string {
-  const { app, ledger, now } = facts
+  const { app, ledger } = facts
   const retry = `slipway retry ${app.name}`
   switch (state) {
     case 'Healthy':
-      return prose(
-        `${runningClause(facts)}, for ${span(wholeSeconds(now - sinceOf(facts, state)))}`,
-        pinClause(facts),
-        staleClause(facts),
-      )
+      return prose(runningClause(facts), pinClause(facts), staleClause(facts))
     case 'RolledBack':
       return prose(shortOf(facts, state), runningClause(facts), nextClause(facts), `push a fix, or: ${retry}`)
     case 'Failed':
@@ -170,12 +185,13 @@ function messageOf(facts: Facts, state: StateWord): string {
     case 'Held':
       return prose(shortOf(facts, state), runningClause(facts), 'nothing that runs was touched', staleClause(facts))
     case 'Releasing':
-      return prose(`${shortCommit(newestAttempt(facts)?.revision?.commit ?? '')}: ${shortOf(facts, state)}`)
+      return prose(`${shortCommit(newestAttempt(facts)?.revision?.commit ?? '')}: ${shortOf(facts, state)}`, servingClause(facts))
     case 'Degraded':
       return prose(
         shortOf(facts, state),
-        'it was healthy and was not rolled back: the cause is most likely elsewhere',
-        `slipway logs ${app.name} shows more`,
+        runningClause(facts),
+        'it was healthy and is not rolled back: the cause is most likely elsewhere',
+        `see more: slipway logs ${app.name}`,
       )
     case 'Unknown':
       return prose(shortOf(facts, state), 'nothing is judged until it is heard of again', 'what ran there goes on')
@@ -184,17 +200,27 @@ function messageOf(facts: Facts, state: StateWord): string {
         `paused ${shortOf(facts, state)}`,
         ledger.pause?.reason ?? '',
         runningClause(facts),
-        `slipway resume ${app.name} goes on`,
+        facts.waiting === '' ? '' : `without the pause: ${facts.waiting}`,
+        `go on: slipway resume ${app.name}`,
       )
     case 'OutOfSync':
       return prose(
         shortOf(facts, state),
         runningClause(facts),
-        facts.waiting === '' ? '' : `slipway sync ${app.name} releases it`,
+        staleClause(facts),
+        facts.waiting === '' && !facts.drifted ? '' : `release it: slipway sync ${app.name}`,
       )
     case 'Deleting':
       return prose(shortOf(facts, state), runningClause(facts))
   }
+}
+
+/** What goes on serving while the newest is tried. */
+function servingClause({ ledger }: Facts): string {
+  const { attempt, current } = ledger
+  const from = attempt !== null && isUnderWay(attempt) ? attempt.from : (current?.release ?? null)
+  const serving = from === null || from === attempt?.release ? null : releaseView(ledger, from)
+  return serving === null ? '' : `${shortCommit(serving.commit)} (${serving.number}) serves until it is ready`
 }
 
 function wholeSeconds(ms: number): number {
@@ -208,7 +234,9 @@ function pinClause({ ledger }: Facts): string {
 }
 
 function staleClause({ candidate, now }: Facts): string {
-  return candidate?.stale == null ? '' : `Git was last read ${ago(now - candidate.stale.since)}: ${candidate.stale.message}`
+  return candidate?.stale == null
+    ? ''
+    : `Git has not been read for ${span(wholeSeconds(now - candidate.stale.since))}: ${candidate.stale.message}`
 }
 
 /** When a release that its surroundings failed is tried again, or that a bad one is not. */
@@ -236,7 +264,7 @@ const headlines: Readonly<Record<StateWord, string>> = {
   RollingBack: 'is being rolled back',
   RolledBack: 'was rolled back',
   Failed: 'failed',
-  Held: 'could not try its newest commit',
+  Held: 'is held: its newest commit could not be tried',
   OutOfSync: 'differs from Git',
   Degraded: 'was healthy and is not now',
   Unknown: 'is not heard of',
@@ -251,14 +279,21 @@ function whyOf(facts: Facts, state: StateWord): WhyView {
   const when =
     since === 0 || state === 'Healthy'
       ? ''
-      : ` ${state === 'RolledBack' || state === 'Failed' ? ago(now - since) : `since ${span(wholeSeconds(now - since))}`}`
+      : ['RolledBack', 'Failed', 'Held'].includes(state)
+        ? `, ${ago(now - since)}`
+        : `, for ${span(wholeSeconds(now - since))}`
   return {
-    headline: `${prose(`${app.name} ${headlines[state]}${when}`).replace(/^./, app.name[0] ?? '')} ${prose(runningClause(facts))}`,
+    headline: `${app.name} ${headlines[state]}${when}. ${prose(runningClause(facts))}`,
     attempt: attempt === null ? null : judgedView(facts, attempt),
-    likely: likelyCause(markOf(facts)?.verdict.log ?? attempt?.verdict?.log ?? [], app.destination.namespace, facts.services),
+    likely: likelyOf(facts, state, attempt),
     next: whatNext(facts, state).filter(text => text !== ''),
     commands: commandsOf(facts, state),
   }
+}
+
+function likelyOf(facts: Facts, state: StateWord, attempt: Attempt | null): string {
+  const log = state === 'Degraded' ? (facts.ill?.log ?? []) : (markOf(facts)?.verdict.log ?? attempt?.verdict?.log ?? [])
+  return log.length === 0 ? '' : likelyCause(log, facts.app.destination.namespace, facts.services())
 }
 
 /** What the newest content is marked for stands first, whichever attempt came since. */
@@ -282,18 +317,45 @@ function whatNext(facts: Facts, state: StateWord): readonly string[] {
     case 'Held':
       return [
         candidate?.kind === 'rejection' ? excerptOf(candidate.rejection) : '',
-        shortOf(facts, state),
-        'The next good commit is released by itself.',
-        staleClause(facts),
+        retryClause(facts),
+        'Nothing that runs was touched. The next good commit is released by itself.',
+        prose(staleClause(facts)),
       ]
     case 'RolledBack':
+      return [prose(nextClause(facts), 'fix and push, or try it again as it is')]
     case 'Failed':
-      return [prose(nextClause(facts))]
+      return [prose(failedClause(facts), nextClause(facts), 'fix and push, or try it again as it is')]
+    case 'Degraded':
+      return [
+        ...[shortOf(facts, state), ...(facts.ill?.log ?? []).map(line => `| ${line}`)],
+        'It was healthy and is not rolled back: the cause is most likely elsewhere.',
+        prose(staleClause(facts)),
+      ]
+    case 'Paused':
+      return [
+        prose(shortOf(facts, state), facts.ledger.pause?.reason ?? ''),
+        prose(facts.waiting === '' ? '' : `without the pause: ${facts.waiting}`),
+        'Nothing is released, healed or rolled back until it is resumed.',
+      ]
     case 'Healthy':
       return [prose(pinClause(facts)), prose(staleClause(facts))]
     default:
       return [prose(shortOf(facts, state)), prose(staleClause(facts))]
   }
+}
+
+/** A refused preflight is asked again by itself: a tag is often pushed before its image. */
+function retryClause({ ledger, now }: Facts): string {
+  const { preflight, trying } = ledger
+  if (preflight === null || trying === null || preflight.release !== trying.release || preflight.retryAt <= now) return ''
+  return `Tried again in ${span(wholeSeconds(preflight.retryAt - now + 999))}.`
+}
+
+function failedClause(facts: Facts): string {
+  const { app, ledger } = facts
+  if (facts.waiting !== '') return facts.waiting
+  if (goodRelease(ledger, ledger.current?.release ?? null) === null) return 'there is no good release to go back to'
+  return app.rollout.onFailure === 'Hold' ? 'onFailure is Hold, so it stays' : ''
 }
 
 function excerptOf(rejection: { readonly excerpt: string }): string {
@@ -313,7 +375,12 @@ function commandsOf({ app, ledger, candidate }: Facts, state: StateWord): readon
     case 'Paused':
       return [`slipway resume ${app.name}`]
     case 'Degraded':
-      return [`slipway logs ${app.name}`, `slipway rollback ${app.name}`]
+      return [
+        `slipway logs ${app.name}`,
+        ...(goodRelease(ledger, ledger.current?.release ?? null) === null ? [] : [`slipway rollback ${app.name}`]),
+      ]
+    case 'Held':
+      return [candidate?.kind === 'rejection' ? `slipway history ${app.name}` : `slipway retry ${app.name}`, ...diff]
     case 'Releasing':
     case 'RollingBack':
       return [`slipway wait ${app.name}`]
@@ -421,55 +488,6 @@ function objectText(ref: ObjectRef | null): string {
 /** A URL for people: the password, if it carries one, is not theirs to see. */
 export function withoutPassword(url: string): string {
   return url.replace(/^([a-z+]+:\/\/)([^/@]*)@/i, '$1')
-}
-
-const eventNames: Readonly<Record<string, string>> = {
-  Seen: 'seen',
-  Rendering: 'rendering',
-  Held: 'held',
-  Preflight: 'preflight',
-  Syncing: 'syncing',
-  Verifying: 'verifying',
-  Baking: 'baking',
-  Healthy: 'healthy',
-  RollingBack: 'rolling-back',
-  RolledBack: 'rolled-back',
-  Failed: 'failed',
-  Superseded: 'superseded',
-}
-
-/** What happened between two ledgers, as events; ids are made from what they tell, so that telling twice is telling once. */
-export function eventsBetween(before: Ledger | null, after: Ledger, ended: readonly Attempt[]): readonly EventView[] {
-  const uid = after.application.uid
-  const known = new Set(
-    [before?.attempt, before?.trying].flatMap(attempt => (attempt == null ? [] : movesOf(uid, attempt).map(({ id }) => id))),
-  )
-  const attempts = new Map(
-    [...ended, after.trying, after.attempt].filter(attempt => attempt !== null).map(attempt => [attempt.number, attempt]),
-  )
-  return [...attempts.values()].flatMap(attempt =>
-    movesOf(uid, attempt)
-      .filter(({ id }) => !known.has(id))
-      .map(({ id, move }) => ({
-        id,
-        at: time(move.at),
-        application: after.application.name,
-        what: eventName(move.step, attempt),
-        message: capital(move.message),
-        attempt: attempt.number,
-        release: attempt.release ?? '',
-        commit: attempt.revision?.commit ?? '',
-      })),
-  )
-}
-
-function eventName(step: string, attempt: Attempt): string {
-  const name = step === 'Ended' ? (attempt.outcome ?? 'Ended') : step
-  return eventNames[name] ?? name.toLowerCase()
-}
-
-function movesOf(uid: string, attempt: Attempt): readonly { readonly id: string; readonly move: Attempt['moves'][number] }[] {
-  return attempt.moves.map((move, index) => ({ id: `${uid}.${attempt.number}.${index}.${move.step}`, move }))
 }
 
 /** Why the candidate does not run, in one clause; '' where it does or nothing stands in its way. */

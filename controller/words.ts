@@ -24,14 +24,17 @@ export function shortCommit(commit: string): string {
   return commit.slice(0, 7)
 }
 
+/** Begins a sentence. Names stay as they are: paths, commits, commands, whatever is not a plain word. */
 export function capital(text: string): string {
-  return (text[0] ?? '').toUpperCase() + text.slice(1)
+  const [word = ''] = /^\S*/.exec(text) ?? []
+  const isPlain = /^[a-z]+(?:'[a-z]+)?[,:;]?$/.test(word) && word !== 'slipway' && !/^[0-9a-f]{7,40}$/.test(word)
+  return isPlain ? (text[0] ?? '').toUpperCase() + text.slice(1) : text
 }
 
-/** Ends a clause as a sentence, once. */
+/** Ends a clause as a sentence, once; a command at its end stays as one types it. */
 export function sentence(text: string): string {
   const trimmed = text.trim()
-  return trimmed === '' || /[.?:]$/.test(trimmed) ? trimmed : `${trimmed}.`
+  return trimmed === '' || /[.?:]$/.test(trimmed) || /: {1,2}slipway \S[^.;]*$/.test(trimmed) ? trimmed : `${trimmed}.`
 }
 
 /** Clauses as sentences, one after the other; empty ones fall out. */
@@ -64,5 +67,5 @@ export function likelyCause(
     service => service.name === name || service.name.startsWith(`${name}-`) || service.name.endsWith(`-${name}`),
   )
   const others = near.map(service => `"${service.name}" (${service.namespace})`).join(', ')
-  return prose(`no Service "${name}" in namespace ${wanted}`, others === '' ? '' : `there is ${others}`)
+  return [`no Service "${name}" in namespace ${wanted}.`, ...(others === '' ? [] : [`There is ${others}.`])].join(' ')
 }

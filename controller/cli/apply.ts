@@ -26,7 +26,7 @@ interface Answer {
 
 export const define: Define = (command, around) => {
   command
-    .requiredOption(
+    .option(
       '-f, --filename <path>',
       'a file, a directory, or - for stdin; repeat for several',
       (one: string, all: string[]) => [...all, one],
@@ -36,15 +36,40 @@ export const define: Define = (command, around) => {
     .option('--dry-run', 'only say what would happen')
     .action(async (options: Options) => {
       const cli = new Cli(around, options)
+      if (options.filename.length === 0)
+        throw new Failure(2, 'apply needs a file, a directory or - for stdin.', 'slipway apply -f application.yaml')
       const documents = (await Promise.all(options.filename.map(path => documentsAt(path, options, around.stdin)))).flat()
       if (documents.length === 0) throw new Failure(2, `${options.filename.join(', ')}: there is no application in it.`)
-      for (const document of documents) await applyOne(cli, document, options.dryRun === true)
+      await applyAll(cli, documents, options.dryRun === true)
     })
+}
+
+/** One that is refused does not keep the others back; all that was refused is said, and is the exit code. */
+async function applyAll(cli: Cli, documents: readonly Document[], dryRun: boolean): Promise<void> {
+  const refused: Failure[] = []
+  for (const document of documents) {
+    try {
+      await applyOne(cli, document, dryRun)
+    } catch (error) {
+      if (!(error instanceof Failure) || error.code === 5) throw error
+      refused.push(error)
+    }
+  }
+  const [first] = refused
+  if (first === undefined) return
+  const all = refused.map(failure => failure.message).join('\n')
+  throw new Failure(
+    first.code,
+    all,
+    documents.length === 1 ? first.hint : `${refused.length} of ${documents.length} were refused`,
+  )
 }
 
 async function applyOne(cli: Cli, { origin, manifest }: Document, dryRun: boolean): Promise<void> {
   const { name } = (manifest.metadata ?? {}) as { name?: unknown }
   if (typeof name !== 'string' || name === '') throw new Failure(2, `${origin}: metadata.name is missing.`)
+  if (!/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(name))
+    throw new Failure(2, `${origin}: metadata.name: want lower-case letters, digits and dashes, such as shop-2; got "${name}".`)
   const answer = await cli.api
     .send<Answer>(applicationPath(name, '', { dryRun }), { method: 'PUT', json: manifest })
     .catch((error: unknown) => {

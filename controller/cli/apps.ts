@@ -26,6 +26,8 @@ export const define: Define = (command, around) => {
     })
 }
 
+export const noApplications = 'No applications yet. Declare the first one:  slipway apply -f application.yaml'
+
 export function appsTable(views: readonly ApplicationView[], cli: Cli): string {
   const rows = views.map((view): readonly (string | Cell)[] => {
     const { shape, word, colour } = states[view.state]
@@ -46,5 +48,5 @@ export function appsTable(views: readonly ApplicationView[], cli: Cli): string {
 
 function none(options: Options): string {
   if (options.search !== '' || options.state.length > 0) return 'No application fits.'
-  return 'No applications yet. Declare the first one:  slipway apply -f application.yaml'
+  return noApplications
 }

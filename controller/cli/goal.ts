@@ -16,12 +16,16 @@ export interface End {
 /** A request that nothing comes of for so long is taken as answered: there was nothing to do, or nothing may be done. */
 export const quietMs = 15_000
 
+/** What does not render stays so until a commit comes: the sync that saw it has its answer. */
+const heldQuietMs = 2_000
+
 /** null: go on waiting. `quietForMs`: since anything about the application changed. */
 export function endOf(view: ApplicationView, goal: Goal, quietForMs: number): End | null {
   if (view.deleting) return { ok: false, message: `${view.name} is being deleted.` }
   if (view.state === 'Paused') return { ok: false, message: view.message }
   const pending = view.requests.some(request => request.id === goal.request)
-  if (pending && quietForMs < quietMs) return null
+  const isUnrendered = view.state === 'Held' && view.sync.status === 'Unknown'
+  if (pending && quietForMs < (isUnrendered ? heldQuietMs : quietMs)) return null
   if (goal.commit !== '' && !seen(view, goal.commit)) return null
   if (view.state === 'Healthy') return { ok: true, message: view.message }
   if (view.state === 'OutOfSync' && !view.policy.automated)

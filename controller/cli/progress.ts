@@ -2,7 +2,7 @@
 import type { ApplicationView, AttemptView } from '../view.js'
 import type { Cli } from './cli.js'
 import { type StepLine, stepsOf, words } from './steps.js'
-import { cut, duration, shortCommit, states } from './words.js'
+import { cut, duration, shortCommit, states, wrapped } from './words.js'
 
 export interface Display {
   /** Something changed. */
@@ -109,7 +109,8 @@ class LiveDisplay implements Display {
     this.#view = view
     this.#draw()
     const { shape, colour } = states[view.state]
-    this.#cli.print(`${this.#cli.paint(ok ? 'green' : colour, shape)} ${message}`)
+    const text = wrapped(`${shape} ${message}`, this.#cli.columns)
+    this.#cli.print(text.replace(shape, this.#cli.paint(ok ? 'green' : colour, shape)))
   }
 
   /** Goes up over what it drew before, clears it, draws anew. */

@@ -1,6 +1,6 @@
 // slipway status APP: the sentence, what runs and what is newest, and the objects with their health. Exits 1 when it is not well.
 import type { ApplicationView, ObjectView, ReleaseView } from '../view.js'
-import { appsTable } from './apps.js'
+import { appsTable, noApplications } from './apps.js'
 import { applicationPath, Cli, type Define, type Listed, listAll, type SharedOptions } from './cli.js'
 import { ago, cut, shortCommit, states, wrapped } from './words.js'
 
@@ -19,7 +19,7 @@ export const define: Define = (command, around) => {
 
 async function all(cli: Cli): Promise<void> {
   const list = await listAll<ApplicationView>(cli.api, '/api/v1/applications?sort=attention&limit=1000')
-  await cli.show(list, () => appsTable(list.items, cli))
+  await cli.show(list, () => (list.items.length === 0 ? noApplications : appsTable(list.items, cli)))
   if (list.items.some(view => unwell.includes(view.state))) cli.around.exit(1)
 }
 
@@ -61,7 +61,9 @@ function factsOf(view: ApplicationView, now: number): readonly (readonly [string
 function releaseText(release: ReleaseView | null): string {
   return release === null
     ? 'nothing yet'
-    : `${release.number}  ${shortCommit(release.commit)}  "${cut(release.subject, 50)}"  ${release.author}`
+    : [release.number, shortCommit(release.commit), `"${cut(release.subject, 50)}"`, release.author]
+        .filter(text => text !== '')
+        .join('  ')
 }
 
 function said({ status, message }: { readonly status: string; readonly message: string }): string {

@@ -19,8 +19,9 @@ export function stepsOf(attempt: AttemptView): readonly StepLine[] {
     if (step === 'Ended') continue
     const label = labelOf(step, message)
     const before = lines.at(-1)
-    if (before?.label === label) lines[lines.length - 1] = { ...before, message: message || before.message }
-    else lines.push({ label, at, until: '', message, broke: false })
+    const said = withoutLabel(message, label)
+    if (before?.label === label) lines[lines.length - 1] = { ...before, message: said || before.message }
+    else lines.push({ label, at, until: '', message: said, broke: false })
   }
   const broken = brokenStep(attempt, lines)
   const ended = attempt.outcome === null ? '' : attempt.times.ended
@@ -39,6 +40,11 @@ function brokenStep({ verdict, outcome }: AttemptView, lines: readonly StepLine[
 function labelOf(step: string, message: string): string {
   const wave = step === 'Syncing' ? /wave \d+ of \d+/.exec(message)?.[0] : undefined
   return wave ?? words(step)
+}
+
+/** `wave 1 of 3, PreSync: Job migrate` under the label `wave 1 of 3` -> `PreSync: Job migrate`. */
+function withoutLabel(message: string, label: string): string {
+  return message.startsWith(label) ? message.slice(label.length).replace(/^[,:]\s*/, '') : message
 }
 
 export function words(step: string): string {

@@ -19,12 +19,20 @@ function whyText(view: ApplicationView, cli: Cli): string {
     why.attempt === null ? [] : evidence(why.attempt, cli),
   ]
   const likely = why.likely === '' ? [] : [wrapped(`Likely: ${why.likely}`, cli.columns, '  ')]
-  const next = why.next.map(sentence => wrapped(sentence, cli.columns, '  '))
+  const next = why.next.flatMap(text => shownLines(text, cli))
   const commands = why.commands.map(line => `    ${cli.paint('bold', line)}`)
   return [...blocks, likely, [...next, ...commands]]
     .filter(block => block.length > 0)
     .map(block => block.join('\n'))
     .join('\n\n')
+}
+
+/** Excerpts and log lines keep their columns, and are cut; sentences are wrapped. */
+function shownLines(text: string, cli: Cli): readonly string[] {
+  const lines = text.split('\n')
+  const isQuoted = lines.length > 1 || text.startsWith('| ')
+  if (!isQuoted) return [wrapped(text, cli.columns, '  ')]
+  return lines.map(line => cli.paint('dim', `    ${cli.columns === 0 ? line : cut(line, cli.columns - 4)}`))
 }
 
 function evidence(attempt: AttemptView, cli: Cli): readonly string[] {

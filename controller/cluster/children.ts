@@ -10,7 +10,8 @@ import type { Applied, Cluster } from './cluster.js'
 export interface Children {
   /** Manifests that this application has declared, as they were given. */
   declaredBy(parent: string): readonly Manifest[]
-  declare(manifest: Manifest, parent: Application): Promise<'created' | 'changed' | 'unchanged'>
+  /** `refused`: it is not valid, or not this parent's to declare. Throws where it could not be found out, or may be later. */
+  declare(manifest: Manifest, parent: Application): Promise<Pick<Applied, 'result' | 'message'>>
   /** Takes the declaration back; what it runs ends only where its own deletion policy says so. */
   withdraw(ref: ObjectRef, parent: Application): Promise<void>
 }
@@ -38,7 +39,8 @@ export function withChildren(cluster: Cluster, children: Children): Cluster {
         signal,
       )
       const declared: Applied[] = []
-      for (const child of objects.filter(isApplication)) declared.push(await declareChild(child, app, children))
+      for (const child of objects.filter(isApplication))
+        declared.push({ ref: refOf(child), ...(await children.declare(child, app)) })
       return [...applied, ...declared]
     },
     async prune(app, refs, order, signal) {
@@ -56,14 +58,6 @@ export function withChildren(cluster: Cluster, children: Children): Cluster {
       for (const child of children.declaredBy(app.name)) await children.withdraw(refOf(child), app)
       await cluster.remove(app, order, signal)
     },
-  }
-}
-
-async function declareChild(child: Manifest, parent: Application, children: Children): Promise<Applied> {
-  try {
-    return { ref: refOf(child), result: await children.declare(child, parent), message: '' }
-  } catch (error) {
-    return { ref: refOf(child), result: 'refused', message: (error as Error).message }
   }
 }
 

@@ -77,9 +77,14 @@ function newAttempt(ledger: Ledger, trial: Trial, now: number): Attempt {
     progress: newProgress(now),
     clocks: newClocks(now),
     readyAfter: {},
-    moves: [{ at: now, step: 'Seen', message: '' }],
+    moves: [{ at: now, step: 'Seen', message: seenText(trial) }],
     counts: { objects: 0, changed: 0, pruned: 0 },
   }
+}
+
+/** `4f2a91c "Use the new cache" by Ana Lima`. */
+function seenText({ revision, cause }: Trial): string {
+  return revision === null ? cause : `${revision.commit.slice(0, 7)} "${revision.subject}" by ${revision.author}`
 }
 
 /** What was tried and is not wanted any more. */

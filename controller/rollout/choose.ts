@@ -301,7 +301,7 @@ function goes(input: DecideInput, state: State, release: Release): Chosen {
   const trial = tried(state, trialOf(input, state.ledger, release.id), input.now)
   if (!isOurs || record.state !== 'passed') {
     const round = isOurs ? record.round : (record?.round ?? 0) + 1
-    const attempt = { ...moved(trial.attempt, { name: 'Preflight' }, 'preflight', input.now), outcome: null }
+    const attempt = { ...moved(trial.attempt, { name: 'Preflight' }, 'checking whether it can run', input.now), outcome: null }
     const next = withLedger(trial.state, { ...trial.state.ledger, trying: attempt })
     const waves = release.id === next.ledger.current?.release
     return stay(

@@ -21,6 +21,18 @@ t.test('clauses become sentences once', async t => {
   t.equal(prose('4f2a91c is bad', '', 'push a fix.'), '4f2a91c is bad. Push a fix.')
 })
 
+t.test('names at the beginning of a sentence stay as they are, and a command at its end can be copied', async t => {
+  for (const [clause, text] of [
+    ['templates/web.hbs:8:15: undefined value', 'templates/web.hbs:8:15: undefined value.'],
+    ['deabcfe (r1) runs', 'deabcfe (r1) runs.'],
+    ['web-1 exited', 'web-1 exited.'],
+    ["it's late", "It's late."],
+    ['release it: slipway sync shop', 'Release it: slipway sync shop'],
+    ['no difference', 'No difference.'],
+  ] as const)
+    t.equal(prose(clause), text)
+})
+
 t.test('a name that no Service has is guessed from the log, with its neighbours', async t => {
   const services = [
     { namespace: 'shop', name: 'cache-redis' },
@@ -29,9 +41,9 @@ t.test('a name that no Service has is guessed from the log, with its neighbours'
 
   t.equal(
     likelyCause(['connecting to cache:6379', 'Error: getaddrinfo ENOTFOUND cache'], 'shop', services),
-    'No Service "cache" in namespace shop. There is "cache-redis" (shop), "cache" (other).',
+    'no Service "cache" in namespace shop. There is "cache-redis" (shop), "cache" (other).',
   )
-  t.equal(likelyCause(["wget: bad address 'db:5432'"], 'shop', services), 'No Service "db" in namespace shop.')
+  t.equal(likelyCause(["wget: bad address 'db:5432'"], 'shop', services), 'no Service "db" in namespace shop.')
   t.equal(likelyCause(['getaddrinfo ENOTFOUND cache.other.svc.cluster.local'], 'shop', services), '')
   t.equal(likelyCause(['exit 1'], 'shop', services), '')
 })

@@ -1,0 +1,74 @@
+// What happened, as events that others subscribe to (`slipway.events.<application>.<what>`): made from two ledgers. Pure.
+import type { Attempt, Ledger } from './ledger.js'
+import type { Pass } from './reconcile.js'
+import type { EventView } from './view.js'
+import { time } from './views.js'
+import { capital } from './words.js'
+
+const eventNames: Readonly<Record<string, string>> = {
+  Seen: 'seen',
+  Rendering: 'rendering',
+  Held: 'held',
+  Preflight: 'preflight',
+  Syncing: 'syncing',
+  Verifying: 'verifying',
+  Baking: 'baking',
+  Healthy: 'healthy',
+  RollingBack: 'rolling-back',
+  RolledBack: 'rolled-back',
+  Failed: 'failed',
+  Superseded: 'superseded',
+}
+
+/** What happened between two ledgers, as events; ids are made from what they tell, so that telling twice is telling once. */
+export function eventsBetween(before: Ledger | null, after: Ledger, ended: readonly Attempt[]): readonly EventView[] {
+  const uid = after.application.uid
+  const known = new Set(
+    [before?.attempt, before?.trying].flatMap(attempt => (attempt == null ? [] : movesOf(uid, attempt).map(({ id }) => id))),
+  )
+  const attempts = new Map(
+    [...ended, after.trying, after.attempt].filter(attempt => attempt !== null).map(attempt => [attempt.number, attempt]),
+  )
+  return [...attempts.values()].flatMap(attempt =>
+    movesOf(uid, attempt)
+      .filter(({ id }) => !known.has(id))
+      .map(({ id, move }) => ({
+        id,
+        at: time(move.at),
+        application: after.application.name,
+        what: eventName(move.step, attempt),
+        message: capital(move.message),
+        attempt: attempt.number,
+        release: attempt.release ?? '',
+        commit: attempt.revision?.commit ?? '',
+      })),
+  )
+}
+
+function eventName(step: string, attempt: Attempt): string {
+  const name = step === 'Ended' ? (attempt.outcome ?? 'Ended') : step
+  return eventNames[name] ?? name.toLowerCase()
+}
+
+function movesOf(uid: string, attempt: Attempt): readonly { readonly id: string; readonly move: Attempt['moves'][number] }[] {
+  return attempt.moves.map((move, index) => ({ id: `${uid}.${attempt.number}.${index}.${move.step}`, move }))
+}
+
+/** A settled release turned ill, or well again (`ill` null; `since`: when it had turned ill). */
+export function illnessEvent(
+  { app, ledger, now }: Pick<Pass, 'app' | 'ledger' | 'now'>,
+  ill: { readonly since: number; readonly message: string } | null,
+  since: number,
+): EventView {
+  const release = ledger.current?.release ?? ''
+  return {
+    id: `${app.uid}.${ledger.attempt?.number ?? 0}.${ill === null ? 'recovered' : 'degraded'}.${ill?.since ?? since}`,
+    at: time(ill === null ? now : ill.since),
+    application: app.name,
+    what: ill === null ? 'recovered' : 'degraded',
+    message: ill === null ? 'Healthy again' : capital(ill.message),
+    attempt: ledger.attempt?.number ?? 0,
+    release,
+    commit: release === '' ? '' : (ledger.releases[release]?.revision.commit ?? ''),
+  }
+}

@@ -1,0 +1,77 @@
+// What an attempt under way waits for, and what shows that a settled release is not well: from a pass, in clauses. Pure.
+import type { ObservedContainer, ObservedPod } from '../runtime/contract/documents.js'
+import { type Manifest, type ObjectRef, refKey, refOf } from '../runtime/contract/manifest.js'
+import { podsOf, workloadOf } from './health/own.js'
+import { isUnderWay } from './ledger.js'
+import type { Pass } from './reconcile.js'
+import type { Release } from './release.js'
+import { counted } from './words.js'
+
+export interface Illness {
+  /** ms since 1970 at which it showed first; 0 = the pods do not say. */
+  readonly at: number
+  readonly message: string
+  /** Last lines of the container that shows it. */
+  readonly log: readonly string[]
+}
+
+/** `api 2 of 3 ready`, `Job migrate-presync-1 runs`; '' while nothing is under way, or nothing is known of it. */
+export function awaitedOf(
+  { ledger, health, observed }: Pick<Pass, 'ledger' | 'health' | 'observed'>,
+  release: Release | null,
+): string {
+  if (!isUnderWay(ledger.attempt) || !health.fresh) return ''
+  const hook = ledger.current?.hookRuns.find(run => run.outcome === 'running' && run.attempt === ledger.attempt?.number)
+  if (hook !== undefined) return `${hook.ref.kind} ${hook.ref.name} runs`
+  const slow = health.objects.find(object => object.there && !object.settled)
+  if (slow === undefined) return ''
+  const pods = podsOf(ledger, observed).own.filter(pod => isOf(pod, slow.ref))
+  const wanted = replicasOf(release?.objects.find(object => refKey(refOf(object)) === refKey(slow.ref)))
+  if (pods.length === 0 && wanted === 0) return `${slow.ref.kind} ${slow.ref.name} is not ready`
+  return `${slow.ref.name} ${pods.filter(pod => pod.ready).length} of ${Math.max(wanted, pods.length)} ready`
+}
+
+function isOf(pod: ObservedPod, ref: ObjectRef): boolean {
+  const workload = workloadOf(pod)
+  return workload !== null && refKey(workload) === refKey(ref)
+}
+
+/** 0 where its kind has none. */
+function replicasOf(object: Manifest | undefined): number {
+  if (object === undefined || !['Deployment', 'StatefulSet', 'ReplicaSet'].includes(object.kind)) return 0
+  const replicas = (object.spec as { readonly replicas?: unknown } | undefined)?.replicas
+  return typeof replicas === 'number' ? replicas : 1
+}
+
+/** Null while it is well, or an attempt is under way (J8 is the row that says so). */
+export function illnessOf({
+  ledger,
+  health,
+  observed,
+  decision,
+}: Pick<Pass, 'ledger' | 'health' | 'observed' | 'decision'>): Illness | null {
+  if (decision.row.judged !== 'J8') return null
+  const ill = podsOf(ledger, observed)
+    .own.filter(pod => !pod.ready && pod.phase !== 'Succeeded')
+    .flatMap(pod => pod.containers.filter(container => !container.ready).map(container => ({ pod, container })))
+    .toSorted((a, b) => b.container.restartCount - a.container.restartCount)[0]
+  const [sign] = health.signs
+  if (sign !== undefined) return { at: troubledAt(ill?.container), message: sign.message, log: sign.log }
+  if (ill === undefined) return { at: 0, message: health.message, log: [] }
+  const { ready, wanted } = health.pods
+  const message = `${ready} of ${wanted} ready: container ${ill.container.name} of pod ${ill.pod.name} ${stateText(ill.container)}`
+  return { at: troubledAt(ill.container), message, log: ill.container.lastLog }
+}
+
+function troubledAt(container: ObservedContainer | undefined): number {
+  const at = Date.parse(container?.troubledAt ?? '')
+  return Number.isNaN(at) ? 0 : at
+}
+
+/** `is not ready`, `waits (CrashLoopBackOff), exited 1, 4 restarts`. */
+function stateText({ state, last, restartCount }: ObservedContainer): string {
+  const ended = state.state === 'terminated' ? state : last
+  const now = state.state === 'waiting' ? `waits (${state.reason})` : state.state === 'running' ? 'is not ready' : ''
+  const end = ended === null ? '' : `exited ${ended.exitCode}${ended.reason === 'OOMKilled' ? ' (OOMKilled)' : ''}`
+  return [now, end, restartCount === 0 ? '' : counted(restartCount, 'restart')].filter(text => text !== '').join(', ')
+}
