@@ -1,7 +1,7 @@
 // A real nats-server for tests: found on PATH, in ~/.cache/slipway/bin or as $NATS_SERVER; on a free port, with our authorization.
 import { execFileSync, spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect as connectTcp, createServer } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
@@ -48,6 +48,13 @@ export function natsServers(): readonly { readonly binary: string; readonly vers
     .map(binary => ({ binary, version: versionOf(binary) }))
   const versions = new Map(found.filter(({ version }) => version !== '').map(server => [server.version, server]))
   return [...versions.values()].sort((a, b) => b.version.localeCompare(a.version, 'en', { numeric: true }))
+}
+
+/** SIGSTOP is on its way when `kill` returns: a busy machine's threads may still answer until each of them has stopped. */
+function freeze(pid: number): void {
+  process.kill(pid, 'SIGSTOP')
+  const isStopped = (thread: string) => /\) [Tt] /.test(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8'))
+  for (const deadline = Date.now() + 5_000; Date.now() < deadline; ) if (readdirSync(`/proc/${pid}/task`).every(isStopped)) return
 }
 
 function versionOf(binary: string): string {
@@ -107,7 +114,7 @@ export async function startNats(options: NatsOptions = {}): Promise<NatsServer> 
       await rm(join(directory, 'store'), { recursive: true, force: true })
       await start()
     },
-    freeze: () => child?.kill('SIGSTOP'),
+    freeze: () => freeze(child?.pid ?? 0),
     thaw: () => child?.kill('SIGCONT'),
     stop: async () => {
       await kill()
