@@ -1,5 +1,6 @@
 // What a pass learns before it judges: the candidate, the preflight's answer, hooks that ended, objects that are gone, what people asked for.
-import { type ObjectRef, refKey } from '../../runtime/contract/manifest.js'
+import type { Problem } from '../../runtime/contract/documents.js'
+import { type ObjectRef, refKey, refText } from '../../runtime/contract/manifest.js'
 import { isFresh } from '../health/assess.js'
 import { isSettled, objectHealth } from '../health/rules.js'
 import { conditionsOf, find } from '../health/status.js'
@@ -36,12 +37,13 @@ export function preflightBackoff(failures: number): number {
   return Math.min(5000 * 2 ** (failures - 1), 300_000)
 }
 
-function answered(ledger: Ledger, { observed, now }: DecideInput): Ledger {
+function answered(ledger: Ledger, { observed, now, releases }: DecideInput): Ledger {
   const { preflight } = ledger
   const answer = observed.preflight
   if (preflight?.state !== 'asked' || answer?.release !== preflight.release || answer.round !== preflight.round) return ledger
   if (answer.state === 'running') return ledger
-  const message = answer.problems.map(problem => problem.message).join('; ')
+  const origins = releases(preflight.release)?.origins ?? {}
+  const message = answer.problems.map(problem => problemText(problem, origins)).join('; ')
   if (answer.state === 'refused') return { ...ledger, preflight: refused(preflight, message, now) }
   const known = ledger.releases[preflight.release]
   const passed: PreflightRecord = {
@@ -57,6 +59,13 @@ function answered(ledger: Ledger, { observed, now }: DecideInput): Ledger {
     preflight: passed,
     releases: { ...ledger.releases, [preflight.release]: { ...known, digests: answer.digests } },
   }
+}
+
+/** File and object first, whatever the node said of them: `web.yaml: Deployment shop/web: spec.replcias: unknown field`. */
+function problemText({ object, message }: Problem, origins: Readonly<Record<string, string>>): string {
+  const named = message.includes(refText(object)) ? message : `${refText(object)}: ${message}`
+  const origin = origins[refKey(object)] ?? ''
+  return origin === '' ? named : `${origin}: ${named}`
 }
 
 function refused(record: PreflightRecord, message: string, now: number): PreflightRecord {
