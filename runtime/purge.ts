@@ -2,7 +2,9 @@
 import { rm } from 'node:fs/promises'
 import type { Docker } from './docker/client.js'
 import { isEngineError } from './docker/errors.js'
+import type { ContainerListed } from './docker/shapes.js'
 import type { DataPlane } from './network/types.js'
+import { sandboxName } from './pods/body.js'
 
 export interface PurgeWorld {
   readonly docker: Docker
@@ -16,7 +18,9 @@ export interface PurgeWorld {
 /** Says what was removed, a line each. */
 export async function purge(world: PurgeWorld, volumes: boolean, signal: AbortSignal): Promise<readonly string[]> {
   const containers = await world.docker.containers.list([`slipway.node=${world.instance}`], signal)
-  await Promise.all(containers.map(({ Id }) => gone(world.docker.containers.remove(Id, signal))))
+  // Podman keeps a container that others have joined: those first.
+  const [joining, joined] = [containers.filter(each => !holdsPod(each)), containers.filter(holdsPod)]
+  for (const some of [joining, joined]) await Promise.all(some.map(({ Id }) => gone(world.docker.containers.remove(Id, signal))))
   await world.dataPlane.purge()
   for (const directory of world.directories) await rm(directory, { recursive: true, force: true })
   const claims = await world.docker.volumes.list([`slipway.node=${world.instance}`], signal)
@@ -32,6 +36,10 @@ export async function purge(world: PurgeWorld, volumes: boolean, signal: AbortSi
             : `volumes kept: ${claims.map(({ Name }) => Name).join(', ')} (--volumes removes them)`,
         ]),
   ]
+}
+
+function holdsPod({ Labels }: ContainerListed): boolean {
+  return Labels?.['slipway.container'] === sandboxName
 }
 
 async function gone(removing: Promise<void>): Promise<void> {

@@ -34,22 +34,26 @@ export function connectDocker(host: string) {
   let negotiated: Promise<EngineVersion> | null = null
   const version = (signal?: AbortSignal): Promise<EngineVersion> =>
     bare.json({ method: 'GET', path: '/version', doing: 'asking the engine for its version', limitMs: 10_000, signal })
-  const prefix = async (): Promise<string> => {
+  const versionOnce = async (): Promise<EngineVersion> => {
     negotiated ??= version()
     try {
-      return `/v${chooseApi(await negotiated)}`
+      return await negotiated
     } catch (error) {
       negotiated = null
       throw error
     }
   }
+  const prefix = async (): Promise<string> => `/v${chooseApi(await versionOnce())}`
+  const onPodman = async (): Promise<boolean> => isPodman(await versionOnce())
   const http = connectTransport(host, prefix)
   return {
     host,
     version,
+    /** For what the compatible API of Podman leaves different. Asked once. */
+    isPodman: onPodman,
     info: (signal?: AbortSignal): Promise<EngineInfo> =>
       http.json({ method: 'GET', path: '/info', doing: 'asking the engine about its machine', signal }),
-    containers: containerCalls(http),
+    containers: containerCalls(http, onPodman),
     images: imageCalls(http),
     networks: networkCalls(http),
     volumes: volumeCalls(http),
@@ -61,6 +65,10 @@ export function connectDocker(host: string) {
       await Promise.all([bare.close(), http.close()])
     },
   }
+}
+
+export function isPodman(engine: EngineVersion): boolean {
+  return engine.Components?.some(({ Name }) => Name === 'Podman Engine') ?? false
 }
 
 /** The preferred version, moved into what the engine takes. Throws for an engine older than all of it. */
@@ -78,8 +86,27 @@ export function chooseApi(engine: EngineVersion): string {
   return minor(engine.MinAPIVersion ?? '1.24') > minor(preferredApi) ? engine.MinAPIVersion! : preferredApi
 }
 
-function containerCalls(http: Transport) {
+/** `killsFirst`: a forced removal asks the container to stop and waits 10 s for it (Podman); ours are to end at once. */
+function containerCalls(http: Transport, killsFirst: () => Promise<boolean>) {
   const at = (id: string, rest = ''): string => `/containers/${encodeURIComponent(id)}${rest}`
+  /** False: it was not running. */
+  const kill = async (id: string, posixSignal: string, signal?: AbortSignal): Promise<boolean> => {
+    try {
+      await written('runtime.container.killed', () =>
+        http.json({
+          method: 'POST',
+          path: at(id, '/kill'),
+          query: { signal: posixSignal },
+          signal,
+          doing: `sending ${posixSignal} to container ${id}`,
+        }),
+      )
+      return true
+    } catch (error) {
+      if (isEngineError(error, 'conflict') || isEngineError(error, 'notFound')) return false
+      throw error
+    }
+  }
   return {
     create: (
       name: string,
@@ -122,27 +149,11 @@ function containerCalls(http: Transport) {
         }),
       )
     },
-    /** False: it was not running. */
-    kill: async (id: string, posixSignal: string, signal?: AbortSignal): Promise<boolean> => {
-      try {
-        await written('runtime.container.killed', () =>
-          http.json({
-            method: 'POST',
-            path: at(id, '/kill'),
-            query: { signal: posixSignal },
-            signal,
-            doing: `sending ${posixSignal} to container ${id}`,
-          }),
-        )
-        return true
-      } catch (error) {
-        if (isEngineError(error, 'conflict') || isEngineError(error, 'notFound')) return false
-        throw error
-      }
-    },
-    /** Ends it where it runs, with its anonymous volumes. One that is gone, or going, is fine. */
+    kill,
+    /** Ends it where it runs, with its anonymous volumes. One that is gone, or going, is fine. Podman wants those that joined it gone before. */
     remove: async (id: string, signal?: AbortSignal): Promise<void> => {
       try {
+        if (await killsFirst()) await kill(id, 'SIGKILL', signal)
         await written('runtime.container.removed', () =>
           http.json({
             method: 'DELETE',

@@ -24,9 +24,12 @@ export class EngineError extends Error {
   }
 }
 
-export function kindOfStatus(status: number): EngineErrorKind {
+/** Podman's compatible API says 500 where Docker says 409: there its sentence tells (4.3: a name that is taken, a kill of what has ended). */
+const podmanConflict = /that name is already in use|container state improper/
+
+export function kindOf(status: number, said: string): EngineErrorKind {
   if (status === 404) return 'notFound'
-  if (status === 409) return 'conflict'
+  if (status === 409 || (status === 500 && podmanConflict.test(said))) return 'conflict'
   return status >= 500 ? 'failed' : 'refused'
 }
 

@@ -4,6 +4,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Docker } from './client.js'
 import type { EngineEvent } from './shapes.js'
 
+/**
+ * Podman takes its own words in filters, and says `remove` where Docker says `destroy`. When it says `die`, a look may still find
+ * the container running: what it says after it has cleaned up wakes once more.
+ */
+const watched = ['start', 'die', 'died', 'cleanup', 'oom', 'destroy', 'remove']
+
 export interface EventListener {
   /** Connected, for the first time or again: time to list everything. */
   readonly onConnect: () => void
@@ -19,7 +25,7 @@ export async function followEvents(
   listener: EventListener,
   signal: AbortSignal,
 ): Promise<void> {
-  const filters = JSON.stringify({ type: ['container'], event: ['start', 'die', 'oom', 'destroy'], label: labels })
+  const filters = JSON.stringify({ type: ['container'], event: watched, label: labels })
   let since = 0
   let retryMs = 100
   while (!signal.aborted) {
@@ -45,6 +51,11 @@ async function* readEvents(body: AsyncIterable<Uint8Array>): AsyncGenerator<Engi
   for await (const piece of body) {
     const lines = (rest + Buffer.from(piece).toString('utf8')).split('\n')
     rest = lines.pop() ?? ''
-    for (const line of lines) if (line.trim() !== '') yield JSON.parse(line) as EngineEvent
+    for (const line of lines) if (line.trim() !== '') yield inDockersWords(JSON.parse(line) as EngineEvent)
   }
+}
+
+function inDockersWords(event: EngineEvent): EngineEvent {
+  const words: Readonly<Record<string, string>> = { died: 'die', remove: 'destroy' }
+  return { ...event, Action: words[event.Action] ?? event.Action }
 }

@@ -33,11 +33,18 @@ export interface EngineLine {
 /** Longer lines are given in pieces of this many characters. */
 const longestLine = 64 * 1024
 
-/** Lines of a log that was asked for with `timestamps=1`: `2026-01-02T03:04:05.000000006Z text`. */
+const stamp = /^\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d) /
+
+/**
+ * Lines of a log that was asked for with `timestamps=1`: `2026-01-02T03:04:05.000000006Z text`. Where an engine keeps a line in
+ * pieces (Docker those over 16 KiB, Podman whatever was written at once), it gives each piece a time of its own: the first counts.
+ */
 export async function* readLines(body: AsyncIterable<Uint8Array>, tty: boolean): AsyncGenerator<EngineLine> {
   const rest = { stdout: '', stderr: '' }
   for await (const chunk of readFrames(body, tty)) {
-    const parts = (rest[chunk.stream] + chunk.content.toString('utf8')).split('\n')
+    const text = chunk.content.toString('utf8')
+    const more = tty || rest[chunk.stream] === '' ? text : text.replace(stamp, '')
+    const parts = (rest[chunk.stream] + more).split('\n')
     rest[chunk.stream] = parts.pop() ?? ''
     for (const part of parts) yield toLine(chunk.stream, part)
     if (rest[chunk.stream].length > longestLine) {

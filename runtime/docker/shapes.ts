@@ -6,6 +6,7 @@ export interface EngineVersion {
   readonly MinAPIVersion?: string
   readonly Os?: string
   readonly Arch?: string
+  readonly Components?: readonly { readonly Name: string; readonly Version: string }[]
 }
 
 export interface EngineInfo {

@@ -1,6 +1,6 @@
 // HTTP to a container engine over a unix socket or TCP: time limits, cancellation and errors that classify.
 import { type Dispatcher, Pool } from 'undici'
-import { EngineError, kindOfStatus } from './errors.js'
+import { EngineError, kindOf } from './errors.js'
 
 /** Everything the engine is asked with a body or an answer of its own. Paths come without the version. */
 export interface Ask {
@@ -32,7 +32,7 @@ export function connectTransport(host: string, versionPrefix: () => Promise<stri
     const response = await request(pool, ask, await versionPrefix())
     if (response.statusCode < 400) return response
     const said = errorText(await readAll(response.body, ask))
-    throw new EngineError(ask.doing, kindOfStatus(response.statusCode), response.statusCode, said)
+    throw new EngineError(ask.doing, kindOf(response.statusCode, said), response.statusCode, said)
   }
   return {
     open,

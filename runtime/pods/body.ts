@@ -33,6 +33,8 @@ export interface Attachment {
   readonly dns: { readonly servers: readonly string[]; readonly search: readonly string[]; readonly options: readonly string[] }
   /** The engine's id of the sandbox; '' where there is none. */
   readonly sandbox: string
+  /** False on Podman: a container that joins another's network has a host name of its own there. */
+  readonly sharesHostname: boolean
 }
 
 export interface ContainerParts {
@@ -111,11 +113,11 @@ interface NetworkParts {
   readonly networking: Record<string, unknown>
 }
 
-function joinedNetwork(record: PodRecord, { sandbox }: Attachment): NetworkParts {
+function joinedNetwork(record: PodRecord, { sandbox, sharesHostname }: Attachment): NetworkParts {
   const at = `container:${sandbox}`
   const network = record.spec.hostNetwork ? 'host' : at
   return {
-    config: {},
+    config: sharesHostname || record.spec.hostNetwork ? {} : { Hostname: hostnameOf(record) },
     hostConfig: { NetworkMode: network, IpcMode: at, ...(record.spec.shareProcessNamespace ? { PidMode: at } : {}) },
     networking: {},
   }
@@ -132,7 +134,7 @@ function ownNetwork(record: PodRecord, ports: readonly ContainerPort[], { networ
   const key = (port: ContainerPort): string => `${port.containerPort}/${port.protocol.toLowerCase()}`
   return {
     config: {
-      Hostname: (record.spec.hostname ?? record.name).slice(0, 63),
+      Hostname: hostnameOf(record),
       ...(hostPorts.length === 0 ? {} : { ExposedPorts: Object.fromEntries(hostPorts.map(port => [key(port), {}])) }),
     },
     hostConfig: {
@@ -145,6 +147,10 @@ function ownNetwork(record: PodRecord, ports: readonly ContainerPort[], { networ
     },
     networking: { NetworkingConfig: { EndpointsConfig: { [network]: { IPAMConfig: { IPv4Address: ip } } } } },
   }
+}
+
+function hostnameOf(record: PodRecord): string {
+  return (record.spec.hostname ?? record.name).slice(0, 63)
 }
 
 function bindingsOf(

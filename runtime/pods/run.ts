@@ -1,4 +1,5 @@
 // Starts one run of a container: configuration and image first, then create and start, two calls to the engine.
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Docker } from '../docker/client.js'
 import { EngineError, isEngineError } from '../docker/errors.js'
 import { type Image, type ImageProblem, isProblem } from '../docker/images.js'
@@ -45,7 +46,7 @@ export async function runContainer(
     const log = await world.volumes.terminationFile(record.uid, spec.name, run)
     const mounts = [...(await world.volumes.mountsOf(spec, prepared)), bind(log, spec.terminationMessagePath)]
     const env = environmentOf(record, spec, around)
-    const parts = { node: world.node, run, imageId: image.id, env, mounts, attachment: attachmentOf(world, life) }
+    const parts = { node: world.node, run, imageId: image.id, env, mounts, attachment: await attachmentOf(world, life) }
     const name = containerName(record, spec.name, run)
     return await turns(() => createAndStart(world, record, name, containerBody(record, spec, parts), image.id))
   } catch (error) {
@@ -62,10 +63,15 @@ export function addressOf(world: PodWorld, record: PodRecord): string {
   return record.spec.hostNetwork ? world.machine.hostIP : world.addresses.podAddress(record.uid)
 }
 
-function attachmentOf(world: PodWorld, life: PodLife): Attachment {
+async function attachmentOf(world: PodWorld, life: PodLife): Promise<Attachment> {
   const { record } = life
-  const dns = dnsOf(world, record)
-  return { network: world.network, ip: addressOf(world, record), dns, sandbox: needsSandbox(record) ? life.sandbox.id : '' }
+  return {
+    network: world.network,
+    ip: addressOf(world, record),
+    dns: dnsOf(world, record),
+    sandbox: needsSandbox(record) ? life.sandbox.id : '',
+    sharesHostname: !(await world.docker.isPodman()),
+  }
 }
 
 /** Kubernetes' dnsPolicy: the cluster's names, the machine's, or only what the pod says (dnsConfig is added to each). */
@@ -138,16 +144,25 @@ async function startContainer(world: PodWorld, record: PodRecord, id: string, im
   }
 }
 
-/** The pod's address may still hang on an earlier container of the same pod, after an engine's crash for one. */
+/**
+ * The pod's address may still hang on an earlier container of the same pod: after an engine's crash for one, and on Podman, which
+ * cleans up after a container has ended, in a process of its own.
+ */
 async function startFreeing(world: PodWorld, record: PodRecord, id: string): Promise<void> {
-  try {
-    await world.docker.containers.start(id)
-  } catch (error) {
-    if (!isEngineError(error) || !/address already in use/i.test(error.said) || record.spec.hostNetwork) throw error
-    await freeAddress(world.docker, world.network, record, id)
-    await world.docker.containers.start(id)
+  for (let tries = 1; ; tries++) {
+    try {
+      return await world.docker.containers.start(id)
+    } catch (error) {
+      if (!isEngineError(error) || !addressTaken.test(error.said) || record.spec.hostNetwork || tries > addressTries) throw error
+      if (tries > 1) await delay(addressPauseMs)
+      await freeAddress(world.docker, world.network, record, id)
+    }
   }
 }
+
+const addressTaken = /address already in use|is already allocated to container/i
+const addressTries = 25
+const addressPauseMs = 200
 
 async function freeAddress(docker: Docker, network: string, record: PodRecord, keep: string): Promise<void> {
   for (const each of await docker.containers.list([`slipway.pod-uid=${record.uid}`])) {
@@ -167,7 +182,7 @@ export async function runSandbox(
   const { record } = life
   const run = life.sandbox.run + 1
   const [imageId] = await Promise.all([ensurePauseImage(world.docker, signal), saved])
-  const body = sandboxBody(record, world.node, run, imageId, { ...attachmentOf(world, life), sandbox: '' })
+  const body = sandboxBody(record, world.node, run, imageId, { ...(await attachmentOf(world, life)), sandbox: '' })
   const name = containerName(record, sandboxName, run)
   const outcome = await turns(() => createAndStart(world, record, name, body, imageId))
   if (outcome.kind === 'running') return { id: outcome.id, run }

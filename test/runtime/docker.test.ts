@@ -108,6 +108,24 @@ t.test('log frames in pieces of any size are whole lines again', async t => {
   }
 })
 
+t.test('a line that the engine kept in pieces has the time of its first piece', async t => {
+  const frame = (stream: number, text: string): Buffer =>
+    Buffer.concat([Buffer.from([stream, 0, 0, 0, 0, 0, 0, text.length]), Buffer.from(text)])
+  const pieces = async function* (): AsyncGenerator<Buffer> {
+    yield frame(1, '2026-01-02T03:04:05Z x=1')
+    yield frame(2, '2026-01-02T03:04:05.5Z oops\n')
+    yield frame(1, '2026-01-02T04:04:06+01:00 \n')
+    yield frame(1, '2026-01-02T03:04:07Z 2026-01-02T03:04:07Z is what it printed\n')
+  }
+  const lines = []
+  for await (const line of readLines(pieces(), false)) lines.push(`${line.at} ${line.stream} ${line.text}`)
+  t.strictSame(lines, [
+    '2026-01-02T03:04:05.5Z stderr oops',
+    '2026-01-02T03:04:05Z stdout x=1',
+    '2026-01-02T03:04:07Z stdout 2026-01-02T03:04:07Z is what it printed',
+  ])
+})
+
 t.test('an engine that is not there is unreachable, and says so', async t => {
   const nobody = connectDocker('unix:///nonexistent/engine.sock')
   t.teardown(() => nobody.close())

@@ -117,6 +117,7 @@ t.test('whatever a killed runtime left in the engine, nothing is started twice',
       ip: world.addresses.podAddress(record.uid),
       dns: { servers: [], search: [], options: [] },
       sandbox: '',
+      sharesHostname: true,
     }
     const parts = { node: world.node, run: 0, imageId: room.imageId, env: new Map(), mounts: [], attachment }
     const { Id } = await world.docker.containers.create(

@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Docker } from '../../runtime/docker/client.js'
+import { connectDocker, type Docker } from '../../runtime/docker/client.js'
 import { createImages } from '../../runtime/docker/images.js'
 import { createPods, type RuntimePods } from '../../runtime/pods/pods.js'
 import { openPodStore } from '../../runtime/pods/store.js'
@@ -25,9 +25,9 @@ export interface PodRoom {
   close(): Promise<void>
 }
 
-/** `third`: the network is 10.231.<third>.0/24; tests that run beside each other take different ones. */
-export async function podRoom(third: number): Promise<PodRoom> {
-  const docker = testDocker()
+/** `third`: the network is 10.231.<third>.0/24; tests that run beside each other take different ones. `host`: of another engine. */
+export async function podRoom(third: number, host?: string): Promise<PodRoom> {
+  const docker = host === undefined ? testDocker() : connectDocker(host)
   const mark = `podtest${third}-${process.pid}`
   const dir = mkdtempSync(join(tmpdir(), 'slipway-pods-'))
   const memoryDir = mkdtempSync('/dev/shm/slipway-pods-')
@@ -69,7 +69,10 @@ export async function podRoom(third: number): Promise<PodRoom> {
     close: async () => {
       await Promise.all(opened.map(pods => pods.close()))
       const left = await docker.containers.list([`slipway.node=${mark}`])
-      await Promise.all(left.map(each => docker.containers.remove(each.Id)))
+      for (const holding of [false, true]) {
+        const some = left.filter(each => (each.Labels?.['slipway.container'] === 'POD') === holding)
+        await Promise.all(some.map(each => docker.containers.remove(each.Id)))
+      }
       for (const volume of await docker.volumes.list([`slipway.application=${mark}`])) await docker.volumes.remove(volume.Name)
       await docker.networks.remove(mark)
       await docker.images.remove(image).catch(() => undefined)
