@@ -185,10 +185,13 @@ export class Applications {
    */
   async prepare({ app, before, candidate, decision, ledger }: Prepared): Promise<void> {
     const { store } = this.#options
-    if (candidate?.kind === 'release' && ledger.releases[candidate.release.id] !== undefined)
-      await store.putRelease(app.name, candidate.release)
-    for (const attempt of decision.ended) await store.putAttempt(app.name, attempt)
-    for (const event of eventsBetween(before, ledger, decision.ended)) await this.tellEvent(event)
+    const isNamed = candidate?.kind === 'release' && ledger.releases[candidate.release.id] !== undefined
+    // Beside each other: none needs another, and a push waits for all of them.
+    await Promise.all([
+      isNamed ? store.putRelease(app.name, candidate.release) : undefined,
+      ...decision.ended.map(attempt => store.putAttempt(app.name, attempt)),
+      ...eventsBetween(before, ledger, decision.ended).map(event => this.tellEvent(event)),
+    ])
   }
 
   async record(pass: Pass): Promise<void> {

@@ -430,10 +430,20 @@ export interface Preflights {
   ask(document: DesiredDocument): void
   /** null when the document asks nothing. */
   answer(document: DesiredDocument): PreflightAnswer | null
+  /** Resolves once every question has its answer, or has been worked on for longer than is worth waiting for. */
+  quickOnes(): Promise<void>
 }
 
+/** Most are answered by then (everything is here already): one report with the answer instead of two. */
+const quickMs = 60
+/** What takes longer tells people what it does. */
+const tellProgressAfterMs = 250
+
 export function createPreflights(world: PreflightWorld, onChange: () => void, signal: AbortSignal): Preflights {
-  const asked = new Map<string, { readonly key: string; readonly end: AbortController; answer: PreflightAnswer }>()
+  const asked = new Map<
+    string,
+    { readonly key: string; readonly end: AbortController; answer: PreflightAnswer; quick: Promise<void> }
+  >()
 
   function begin(document: DesiredDocument, question: Preflight, key: string): void {
     const end = new AbortController()
@@ -446,22 +456,27 @@ export function createPreflights(world: PreflightWorld, onChange: () => void, si
       digests: {},
       progress: 'checking',
     }
-    const entry = { key, end, answer: running }
+    const entry = { key, end, answer: running, quick: Promise.resolve() }
     asked.set(document.application.name, entry)
+    const beganAt = performance.now()
     const become = (answer: PreflightAnswer) => {
       if (end.signal.aborted) return
       entry.answer = answer
-      onChange()
+      if (answer.state !== 'running' || performance.now() - beganAt > tellProgressAfterMs) onChange()
     }
+    const telling = setTimeout(() => become(entry.answer), tellProgressAfterMs + 1)
     const failed = (error: unknown) =>
       become({ ...running, state: 'refused', progress: '', problems: [unanswered(document, question, error)] })
-    preflight(
+    const answered = preflight(
       document,
       question,
       world,
       text => become({ ...running, progress: text }),
       AbortSignal.any([signal, end.signal]),
-    ).then(become, failed)
+    )
+      .then(become, failed)
+      .finally(() => clearTimeout(telling))
+    entry.quick = Promise.race([answered, new Promise<void>(resolve => setTimeout(resolve, quickMs))])
   }
 
   return {
@@ -476,6 +491,9 @@ export function createPreflights(world: PreflightWorld, onChange: () => void, si
     },
     answer(document) {
       return document.preflight === null ? null : (asked.get(document.application.name)?.answer ?? null)
+    },
+    async quickOnes() {
+      await Promise.all([...asked.values()].map(({ quick }) => quick))
     },
   }
 }

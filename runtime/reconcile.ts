@@ -93,6 +93,7 @@ export function createReconciler(
     const steering = await settle(steer())
     const steered = steering === null || steering.name === 'ListenerConflict'
     if (steered && !signal.aborted) for (const step of plan.terminate) end(step)
+    await preflights.quickOnes()
     tell(plan)
     if (steering !== null && !steered) {
       throw new Error('steering the data plane; nothing is taken out of it meanwhile', { cause: steering })
@@ -104,6 +105,8 @@ export function createReconciler(
 
   async function obeyOffered(): Promise<void> {
     for (const [name, document] of [...offered]) {
+      // Touches nothing that runs, so it need not wait for the disk.
+      preflights.ask(document)
       await world.state.saveDocument(document)
       obeyed.set(name, document)
       if (offered.get(name) === document) offered.delete(name)

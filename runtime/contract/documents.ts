@@ -106,7 +106,15 @@ export interface ObservedObject {
 export type ContainerState =
   | { readonly state: 'waiting'; readonly reason: string; readonly message: string }
   | { readonly state: 'running'; readonly startedAt: string }
-  | { readonly state: 'terminated'; readonly reason: string; readonly message: string; readonly exitCode: number; readonly signal?: number; readonly startedAt: string; readonly finishedAt: string }
+  | {
+      readonly state: 'terminated'
+      readonly reason: string
+      readonly message: string
+      readonly exitCode: number
+      readonly signal?: number
+      readonly startedAt: string
+      readonly finishedAt: string
+    }
 
 export interface ObservedContainer {
   readonly name: string

@@ -1,5 +1,6 @@
 // Writes what a node has to say, as levels: the newest of each key is what ends up in NATS, after a wiped store as well.
 import type { KeyObject } from 'node:crypto'
+import type { NatsConnection } from 'nats'
 import type { DesiredDocument, ReportDocument } from '../contract/documents.js'
 import { encodeReport, encodeReturned } from '../contract/frame.js'
 import { buckets, documentKey } from '../contract/subjects.js'
@@ -41,30 +42,42 @@ export function startReporter(
 ): Reporter {
   const wanted = new Map<string, { encode(): Uint8Array; readonly kind: string; readonly application: string }>()
   const done = new Map<string, unknown>()
+  const checkMs = options.checkMs ?? 10_000
   let bucket = ''
+  let lookAgainAt = 0
   let writings = 0
   let wake = new AbortController()
   const rouse = () => wake.abort()
   signal.addEventListener('abort', rouse)
-  const stopStatus = options.bus.onStatus(rouse)
+  const stopStatus = options.bus.onStatus(() => {
+    lookAgainAt = 0
+    rouse()
+  })
 
   const set = (kind: 'report' | 'returned', application: string, encode: () => Uint8Array) => {
     wanted.set(documentKey(options.node, application, kind), { encode, kind, application })
     rouse()
   }
-  const writeAll = async () => {
-    const connection = options.bus.connection()
+  /** A report does not wait for the look at the bucket, unless that is due. */
+  const lookAtBucket = async (connection: NatsConnection) => {
+    if (bucket !== '' && performance.now() < lookAgainAt) return
     const created = await bucketCreated(connection, buckets.reports)
     if (created !== bucket) done.clear()
     bucket = created
+    lookAgainAt = performance.now() + checkMs
+  }
+  const writeAll = async () => {
+    const connection = options.bus.connection()
+    await lookAtBucket(connection)
     const kv = await bindBucket(connection, buckets.reports)
-    for (const [key, entry] of [...wanted]) {
-      if (done.get(key) === entry) continue
+    const news = [...wanted].filter(([key, entry]) => done.get(key) !== entry)
+    const write = async ([key, entry]: (typeof news)[number]) => {
       await written(`runtime.${entry.kind}.written`, () =>
         writeValue(kv, key, entry.encode(), { revision: null, set: writings++ % 2 === 0 ? 'a' : 'b' }),
       )
       done.set(key, entry)
     }
+    await Promise.all(news.map(write))
   }
   const settled = () => ([...wanted].every(([key, entry]) => done.get(key) === entry) ? bucket : '')
   const run = async () => {
@@ -82,7 +95,7 @@ export function startReporter(
       if (settled() !== told) on.changed()
       told = settled()
       const retryMs = Math.min(lastRetryMs, firstRetryMs * 2 ** failures) * (0.5 + Math.random())
-      await pause(failures === 0 ? (options.checkMs ?? 10_000) : retryMs, wake.signal)
+      await pause(failures === 0 ? checkMs : retryMs, wake.signal)
     }
     stopStatus()
   }
