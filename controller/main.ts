@@ -227,18 +227,20 @@ export async function startController(
   })
 
   // -- The store: read back when the lease is gained; put again when NATS lost it --
-  let storeIsNew = false
   async function readBack(gained: number): Promise<void> {
     for (const problem of [...(await store.load()), ...applications.load()]) log.warn({ problem }, 'store')
-    storeIsNew ||= applications.names().length === 0
     await adoptKept()
     log.info({ epoch: gained, applications: applications.names().length }, 'leading')
     wakeAll()
   }
-  /** A store that was lost with NATS is made again from what lies with the nodes (architecture.md, "State"). */
+  /**
+   * A store that was lost with NATS is made again from what lies with the nodes (architecture.md, "State"): of orders older than the
+   * store, which it cannot know of. Ended half-way, or with a node still silent, it goes on where it was.
+   */
   async function adoptKept(): Promise<void> {
-    if (!storeIsNew || !cluster.ready()) return
-    for (const { ledger, declaration, releases } of cluster.kept()) {
+    if (epoch() === null || !cluster.ready()) return
+    for (const { ledger, declaration, releases, epoch: ordered } of cluster.kept()) {
+      if (ordered >= store.madeAt()) continue
       if (applications.get(ledger.application.name) !== null || store.application(ledger.application.name) !== null) continue
       for (const release of releases) await store.putRelease(ledger.application.name, release)
       await store.putLedger(ledger)

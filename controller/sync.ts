@@ -90,7 +90,10 @@ export function nextStep(input: StepInput): SyncStep {
 /** Told once, and again where the order was lost; forgotten when all has ended, when it is let go, or where nothing ever was. */
 function deletionStep({ decision, observed }: StepInput, ledger: Ledger): SyncStep {
   const isNothing = ledger.current === null && observed.ordered === null && observed.obeyed === null
-  if (observed.gone || ledger.deletion?.cascade === false || isNothing) return { kind: 'forget' }
+  if (observed.gone || isNothing) return { kind: 'forget' }
+  // The place is told first, where it listens: it must not be taken back from there on the day the store is lost.
+  if (ledger.deletion?.cascade === false)
+    return { kind: decision.changed && observed.silent === null ? 'remember' : 'forget' }
   const isTold = ledger.deletion?.told === true && observed.ordered !== null && !decision.changed
   return { kind: isTold ? 'none' : 'remove' }
 }

@@ -98,6 +98,8 @@ export interface Store {
   /** Puts everything again if the store of NATS was wiped since it was last looked at. Returns whether it was. */
   mend(): Promise<boolean>
   seenEpoch(): number
+  /** When NATS made the store, ms since 1970; 0 before it was read. */
+  madeAt(): number
 }
 
 export interface StoreOptions {
@@ -227,6 +229,7 @@ export function openStore(options: StoreOptions): Store {
       return true
     },
     seenEpoch: cabinet.seenEpoch,
+    madeAt: () => (created === '' ? 0 : Date.parse(created)),
   }
 }
 

@@ -470,3 +470,48 @@ test('a ledger that another key sealed is told once, and stands in the way of no
   await soon(() => cluster.apply(application(), [configMap('b')], order({ ledger: ledger({ version: 3 }) }), never))
   t.equal(cluster.kept()[0]?.ledger.version, 3)
 })
+
+test('an application that is made again under the name of a deleted one is obeyed at once', async t => {
+  const field = await startField(t)
+  const node = startNode(field)
+  const cluster = startCluster(field)
+  await ready(cluster)
+  for (const name of ['a', 'b', 'c']) await soon(() => cluster.apply(application(), [configMap(name)], order(), never))
+  await cluster.remove(application(), order(), never)
+  await until('it is gone', async () => (await cluster.observe(application(), never)).gone)
+  await cluster.forget('n1', 'shop')
+
+  const again = application({ uid: 'uid-2' })
+  await soon(() => cluster.apply(again, [configMap('new')], order(), never))
+
+  await until('it is obeyed', () => node.disk.get('shop')?.application.uid === 'uid-2')
+  t.same(names(node.disk.get('shop')?.objects ?? []), ['new'])
+})
+
+test('what was deleted, or let go, is not taken back from a node that still knows it', async t => {
+  const field = await startField(t)
+  const node = startNode(field)
+  const cluster = startCluster(field)
+  await ready(cluster)
+  const [gone, left] = [application(), application({ name: 'left' })]
+  const deletion = (cascade: boolean) => ({ by: { kind: 'user', name: 'ana' } as const, at: 1, cascade, told: true })
+  for (const app of [gone, left]) await soon(() => cluster.apply(app, [configMap(app.name)], order(), never))
+  await cluster.remove(gone, order({ ledger: ledger({ deletion: deletion(true) }) }), never)
+  await cluster.remember(
+    left,
+    order({ ledger: { ...ledger({ deletion: deletion(false) }), application: { name: 'left', uid: 'uid-1' } } }),
+    never,
+  )
+  await until('the node knows', () => node.disk.get('shop')?.deleted === true && node.disk.get('left') !== undefined)
+  for (const app of [gone, left]) await cluster.forget('n1', app.name)
+
+  const next = startCluster(field, { epoch: () => 200 })
+  await ready(next)
+  await until('the node gave both back', () => next.seenEpoch() === 100 && node.disk.size === 2)
+  await until('both lie there', async () => {
+    const kv = await bindBucket(field.bus.connection(), buckets.reports)
+    const entries = await Promise.all(['shop', 'left'].map(name => kv.get(documentKey('n1', name, 'returned'))))
+    return entries.every(entry => entry !== null && entry.operation === 'PUT')
+  })
+  t.same(next.kept(), [])
+})

@@ -59,8 +59,8 @@ export interface NodeCluster extends Cluster {
   ready(): boolean
   /** Highest epoch that any document or report names; a lease's epoch must be higher. */
   seenEpoch(): number
-  /** What lies with the nodes for an empty store: ledger, declaration and releases of each application. */
-  kept(): readonly (Kept & { readonly node: string })[]
+  /** What lies with the nodes for a store that was lost: ledger, declaration and releases of each application, newest orders first. */
+  kept(): readonly (Kept & { readonly node: string; readonly epoch: number })[]
   /** After a deletion is done: removes its keys. */
   forget(node: string, application: string): Promise<void>
   readonly running: Promise<void>
@@ -81,6 +81,8 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
   const listeners = new Set<(application: string) => void>()
   const packer = createPacker(keys.storage)
   const open = createOpener(packer, options.warn)
+  /** The last order of what was forgotten: the node remembers it, and obeys none that is older. */
+  const ended = new Map<string, Sequence>()
   const tell = (node: string, application: string) => {
     const touched = places
       .all()
@@ -170,7 +172,7 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
         }
         const kept = { ledger: order.ledger, declaration: app.manifest, releases: options.releases(app, order.ledger) }
         const content = { ...edit(former ?? emptyContent), ledger: packer.pack(place.node, kept) }
-        const floor = former === null ? (place.report?.epoch === epoch ? place.report : null) : former
+        const floor = former ?? (place.report?.epoch === epoch ? place.report : (ended.get(placeKey(place)) ?? null))
         try {
           return await put(
             place,
@@ -231,11 +233,15 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
         ...places.all().flatMap(({ head, report, returned }) => [head?.document, report, returned].map(one => one?.epoch ?? 0)),
       ),
     kept: () =>
-      places.all().flatMap(({ node, head, returned }) => {
-        const document = newest(head?.document ?? null, returned)
-        const kept = document === null ? null : open(document)
-        return kept === null ? [] : [{ ...kept, node }]
-      }),
+      places
+        .all()
+        .flatMap(({ node, head, returned }) => {
+          const document = newest(head?.document ?? null, returned)
+          const kept = document === null || document.deleted ? null : open(document)
+          // Let go on purpose: the node goes on with it, nobody else does.
+          return kept === null || kept.ledger.deletion?.cascade === false ? [] : [{ ...kept, node, epoch: document!.epoch }]
+        })
+        .sort((a, b) => b.epoch - a.epoch || lastMove(b.ledger) - lastMove(a.ledger)),
     forget: async (node, application) => {
       await withBus(bus, application, async connection => {
         await written('controller.place.forgotten', () =>
@@ -246,10 +252,22 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
             eraseValue(connection, buckets.reports, documentKey(node, application, kind)),
           )
       })
-      places.forget(places.place(node, application))
+      const place = places.place(node, application)
+      const last = place.head?.document ?? place.report
+      if (last !== null) ended.set(placeKey(place), sequenceOf(last)!)
+      places.forget(place)
     },
     running: places.running,
   }
+}
+
+function placeKey({ node, application }: Place): string {
+  return `${node}/${application}`
+}
+
+/** When its newest attempt last moved on, ms since 1970: of two places of one application the newer one is where it belongs. */
+function lastMove({ attempt }: Ledger): number {
+  return attempt === null ? 0 : Math.max(...Object.values(attempt.times))
 }
 
 function enqueue<T>(place: Place, act: () => Promise<T>): Promise<T> {
