@@ -133,8 +133,11 @@ export class Applications {
       if (before !== undefined) refuseTaken(before, parent)
       const parsed = this.#parse(manifest, uid, keptParent)
       if (parsed.application === null) throw new InvalidApplicationError(parsed.faults)
-      const result =
-        before === undefined ? 'created' : contentHash(before.stored.manifest) === contentHash(manifest) ? 'unchanged' : 'changed'
+      const isSame =
+        before !== undefined &&
+        before.stored.parent === keptParent &&
+        contentHash(before.stored.manifest) === contentHash(manifest)
+      const result = before === undefined ? 'created' : isSame ? 'unchanged' : 'changed'
       if (dryRun || result === 'unchanged') return { app: parsed.application, result }
       const stored: StoredApplication = {
         name,

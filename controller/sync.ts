@@ -92,8 +92,7 @@ function deletionStep({ decision, observed }: StepInput, ledger: Ledger): SyncSt
   const isNothing = ledger.current === null && observed.ordered === null && observed.obeyed === null
   if (observed.gone || isNothing) return { kind: 'forget' }
   // The place is told first, where it listens: it must not be taken back from there on the day the store is lost.
-  if (ledger.deletion?.cascade === false)
-    return { kind: decision.changed && observed.silent === null ? 'remember' : 'forget' }
+  if (ledger.deletion?.cascade === false) return { kind: decision.changed && observed.silent === null ? 'remember' : 'forget' }
   const isTold = ledger.deletion?.told === true && observed.ordered !== null && !decision.changed
   return { kind: isTold ? 'none' : 'remove' }
 }
@@ -330,6 +329,7 @@ function pruned(ledger: Ledger, refs: readonly ObjectRef[], stopFirst: boolean, 
     current: {
       ...current,
       owned: current.owned.filter(ref => !gone.has(refKey(ref))),
+      createdBy: Object.fromEntries(Object.entries(current.createdBy).filter(([key]) => !gone.has(key))),
       hookRuns: current.hookRuns.filter(run => !gone.has(refKey(run.ref)) || run.attempt === attempt.number),
       pruning: [...current.pruning, ...refs],
     },

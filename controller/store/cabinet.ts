@@ -32,8 +32,11 @@ export class NotTheWriterError extends Error {
 }
 
 export interface Cabinet {
-  /** Reads everything. Returns what could not be read (kept as it is, never written over by load). */
-  load(): Promise<readonly string[]>
+  /**
+   * Reads everything. Returns what could not be read (kept as it is, never written over by load). `wiped`: the bucket was made anew
+   * since; as long as nobody wrote to it, what is in memory is all there is, and is put again.
+   */
+  load(wiped: boolean): Promise<readonly string[]>
   get(key: string): unknown
   /** Keys that begin with `prefix`. */
   keys(prefix: string): readonly string[]
@@ -101,12 +104,21 @@ export function openCabinet(options: CabinetOptions): Cabinet {
     seen = Math.max(seen, epoch)
     entries.set(key, { value, revision })
   }
+  const putAllAgain = async () => {
+    for (const [key, { value }] of [...entries]) await inTurn(key, () => write(key, value))
+    return entries.size
+  }
   return {
-    load: async () => {
+    load: async wiped => {
       const problems: string[] = []
-      entries.clear()
       const kv = await withBus(options.bus, 'store', connection => bindBucket(connection, buckets.store))
-      for (const head of await listHeads(options.bus, kv)) {
+      const heads = await listHeads(options.bus, kv)
+      if (wiped && heads.length === 0 && options.epoch() !== null) {
+        await putAllAgain()
+        return problems
+      }
+      entries.clear()
+      for (const head of heads) {
         try {
           const envelope = open(head.key, await joinValue(kv, head.key, head.value))
           entries.set(head.key, { value: envelope.value, revision: head.revision })
@@ -128,10 +140,7 @@ export function openCabinet(options: CabinetOptions): Cabinet {
         )
         entries.delete(key)
       }),
-    putAllAgain: async () => {
-      for (const [key, { value }] of [...entries]) await inTurn(key, () => write(key, value))
-      return entries.size
-    },
+    putAllAgain,
     seenEpoch: () => seen,
   }
 }

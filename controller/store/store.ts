@@ -57,7 +57,7 @@ export interface Archive {
 }
 
 export interface Store {
-  /** Reads everything back. Returns what could not be read; that stays where it is. */
+  /** Reads everything back; a store that was wiped meanwhile is filled again. Returns what could not be read; that stays where it is. */
   load(): Promise<readonly string[]>
   applications(): readonly StoredApplication[]
   application(name: string): StoredApplication | null
@@ -156,9 +156,10 @@ export function openStore(options: StoreOptions): Store {
   const publishAudit = (line: AuditLine) => auditJournal.append(line, `slipway.audit.${encodeToken(line.action)}`)
   return {
     load: async () => {
-      created = await look()
+      const now = await look()
       histories.clear()
-      const problems = await cabinet.load()
+      const problems = await cabinet.load(created !== '' && now !== created)
+      created = now
       await eventJournal.load()
       await auditJournal.load()
       return problems

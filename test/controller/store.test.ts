@@ -206,6 +206,30 @@ test('while NATS is down writes throw and reads go on; a wiped store is filled a
   )
 })
 
+test('a store that was wiped while the lease was lost too is filled again by who reads it back with the lease', async t => {
+  const field = await startField(t)
+  const store = open(field)
+  await store.load()
+  await fill(store)
+  await field.server.kill()
+  await until('it is noticed', () => !field.bus.status().connected)
+  void keepBuckets(field.bus, () => {}, field.signal, 500)
+  await field.server.wipe()
+
+  t.same(await until('it is read back', () => store.load()), [])
+
+  t.equal(store.application('shop')?.uid, 'uid-1')
+  const again = open(field)
+  t.same(await again.load(), [])
+  t.same(contents(again).ledger, contents(store).ledger)
+  t.same(contents(again).history, contents(store).history)
+  for (const name of ['shop', 'shop.eu']) await again.removeApplication(name)
+  for (const token of again.tokens()) await again.removeToken(token.id)
+  for (const { node } of again.nodes()) await again.removeNode(node)
+  t.same(await store.load(), [])
+  t.same(store.applications(), [], 'what another removed from a store that was not wiped stays removed')
+})
+
 test('what another key sealed is named, and left where it is', async t => {
   const field = await startField(t)
   const store = open(field)
