@@ -32,8 +32,11 @@ export interface DesiredDocument extends Sequence {
   /** Absence is never deletion: this is. The node ends everything of the application, then reports no objects. */
   readonly deleted: boolean
   readonly objects: readonly Manifest[]
-  /** What each image reference meant when the release was tried: `web:1` -> `sha256:...` (an image id or a repo digest). */
-  readonly digests: Readonly<Record<string, string>>
+  /**
+   * What each image reference meant when the object's release was tried, by refKey of the object: `web:1` -> `sha256:...` (an image id
+   * or a repo digest). By object, for one tag may mean two images while the waves of a release go over those of another.
+   */
+  readonly digests: Readonly<Record<string, Readonly<Record<string, string>>>>
   readonly preflight: Preflight | null
   /** The controller's ledger of the application, sealed to the controller: opaque here, kept and given back. */
   readonly ledger: string

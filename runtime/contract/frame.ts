@@ -184,11 +184,15 @@ function parseHeader(value: unknown, what: string): FrameHeader {
 function bodyFields(content: Fields, what: string): Pick<DesiredDocument, 'objects' | 'digests' | 'preflight' | 'ledger'> {
   return {
     objects: manifests(content.objects, `${what}: objects`),
-    digests: strings(content.digests, `${what}: digests`),
+    digests: digestsOf(content.digests, `${what}: digests`),
     preflight:
       content.preflight === null ? null : preflightOf(record(content.preflight, `${what}: preflight`), `${what}: preflight`),
     ledger: text(content, 'ledger', what),
   }
+}
+
+function digestsOf(value: unknown, what: string): DesiredDocument['digests'] {
+  return Object.fromEntries(Object.entries(record(value, what)).map(([key, own]) => [key, strings(own, `${what}: ${key}`)]))
 }
 
 function preflightOf(content: Fields, what: string): Preflight {

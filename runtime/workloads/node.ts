@@ -200,7 +200,7 @@ function planEntry(
   const { key, manifest, object } = entry
   const before = input.memory[document.application.name]?.[key]
   const pods = applicationPods.filter(pod => workloadKey(pod) === key)
-  const around = { ...content, ...input, application: document.application, digests: document.digests }
+  const around = { ...content, ...input, application: document.application, digests: document.digests[key] ?? {} }
   const template = object === null ? null : templateOf(object)
   const templateNow =
     template === null ? '' : templateHash(template, entry.object!.ref.namespace, { ...around, attempt: 0, release: '' })

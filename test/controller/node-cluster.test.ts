@@ -471,6 +471,32 @@ test('a ledger that another key sealed is told once, and stands in the way of no
   t.equal(cluster.kept()[0]?.ledger.version, 3)
 })
 
+test('an object keeps the digests of the order that sent it, until it is sent again', async t => {
+  const field = await startField(t)
+  const node = startNode(field)
+  const cluster = startCluster(field)
+  await ready(cluster)
+  const pod = (name: string): Manifest => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: 'shop' },
+    spec: { containers: [{ name: 'web', image: 'web:latest' }] },
+  })
+  const [first, moved] = ['sha256:1', 'sha256:2'].map(digest =>
+    order({ digests: { 'web:latest': digest, 'other:1': 'sha256:9' } }),
+  )
+
+  await soon(() => cluster.apply(application(), [pod('a'), pod('b')], first!, never))
+  await cluster.apply(application(), [pod('a')], moved!, never)
+  await until('it is obeyed', () => node.disk.get('shop')?.generation === 2)
+  const digests = node.disk.get('shop')?.digests
+  await cluster.prune(application(), [refOf(pod('a'))], moved!, never)
+  await until('it is pruned', () => node.disk.get('shop')?.generation === 3)
+
+  t.same(digests, { '/Pod/shop/a': { 'web:latest': 'sha256:2' }, '/Pod/shop/b': { 'web:latest': 'sha256:1' } })
+  t.same(node.disk.get('shop')?.digests, { '/Pod/shop/b': { 'web:latest': 'sha256:1' } })
+})
+
 test('an application that is made again under the name of a deleted one is obeyed at once', async t => {
   const field = await startField(t)
   const node = startNode(field)

@@ -40,7 +40,7 @@ function desired(fields: Partial<DesiredDocument> = {}): DesiredDocument {
     commit: 'c0ffee',
     deleted: false,
     objects: [{ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'db' }, stringData: { password: canary } }],
-    digests: { 'web:1': 'sha256:aa' },
+    digests: { 'apps/Deployment/shop/web': { 'web:1': 'sha256:aa' } },
     preflight: {
       release: 'rel-2',
       objects: [{ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'db' }, stringData: { password: canary } }],
@@ -140,7 +140,9 @@ test('neighbouring contract versions and unknown fields are understood, others a
     message: /objects\[0\].metadata: name is missing/,
   })
   t.throws(() => send({ ...desired(), objects: 'none' }), { message: /objects: expected a list/ })
-  t.throws(() => send({ ...desired(), digests: { web: 4 } }), { message: /web is no string but number/ })
+  t.throws(() => send({ ...desired(), digests: { web: { 'web:1': 4 } } }), {
+    message: /digests: web: web:1 is no string but number/,
+  })
   t.throws(() => send({ ...desired(), epoch: 1.5 }), { message: /epoch is no whole number/ })
   const future = report({ contract: 2, surprise: true } as Partial<ReportDocument>)
   t.equal(parseReport(encodeReport(future, controller.sealing.publicKey), controller.sealing.privateKey, here).contract, 2)

@@ -321,10 +321,13 @@ t.test('a changed ConfigMap or Secret rolls the pods that read it, an unrelated 
 
 t.test('a moved tag rolls the pods when the release was tried with another digest', async t => {
   const node = settled()
-  node.documents = [document([web('web:1')], { generation: 2, digests: { 'web:1': 'sha256:2' } })]
-
+  const other = { 'apps/Deployment/shop/other': { 'web:1': 'sha256:2' } }
+  node.documents = [document([web('web:1')], { generation: 2, digests: other })]
   node.rest()
+  t.equal(hashes(node.pods), 1, 'not those of an object that was sent with another release')
 
+  node.documents = [document([web('web:1')], { generation: 3, digests: { 'apps/Deployment/shop/web': { 'web:1': 'sha256:2' } } })]
+  node.rest()
   t.equal(hashes(node.pods), 2)
 })
 

@@ -39,7 +39,12 @@ export function withObjects(former: Content, objects: readonly Manifest[], order
   })
   const next = [...there.values()]
   return {
-    content: { ...ordered(former, order), deleted: false, objects: next, digests: digestsOf(former, order, next) },
+    content: {
+      ...ordered(former, order),
+      deleted: false,
+      objects: next,
+      digests: { ...former.digests, ...pinned(objects, order.digests) },
+    },
     applied,
   }
 }
@@ -47,8 +52,8 @@ export function withObjects(former: Content, objects: readonly Manifest[], order
 export function withoutObjects(former: Content, refs: readonly ObjectRef[], order: Order): Change {
   const there = new Map(former.objects.map(object => [refKey(refOf(object)), object]))
   const applied = refs.map((ref): Applied => ({ ref, result: there.delete(refKey(ref)) ? 'pruned' : 'unchanged', message: '' }))
-  const next = [...there.values()]
-  return { content: { ...ordered(former, order), objects: next, digests: digestsOf(former, order, next) }, applied }
+  const digests = Object.fromEntries(Object.entries(former.digests).filter(([key]) => there.has(key)))
+  return { content: { ...ordered(former, order), objects: [...there.values()], digests }, applied }
 }
 
 export function withPreflight(former: Content, release: Release, round: number, order: Order): Content {
@@ -107,9 +112,13 @@ function compare(before: Manifest | undefined, after: Manifest): Applied['result
   return manifestHash(before) === manifestHash(after) ? 'unchanged' : 'changed'
 }
 
-/** The order's, and of the former ones those that an object still names. */
-function digestsOf(former: Content, order: Order, objects: readonly Manifest[]): Content['digests'] {
-  const text = JSON.stringify(objects)
-  const still = Object.entries(former.digests).filter(([image]) => text.includes(JSON.stringify(image)))
-  return { ...Object.fromEntries(still), ...order.digests }
+/** Each object keeps the digests of the order that sent it: later waves of a release are not rolled by what its first ones mean. */
+function pinned(objects: readonly Manifest[], digests: Order['digests']): Content['digests'] {
+  return Object.fromEntries(
+    objects.map(object => {
+      const text = JSON.stringify(object)
+      const named = Object.entries(digests).filter(([image]) => text.includes(JSON.stringify(image)))
+      return [refKey(refOf(object)), Object.fromEntries(named)] as const
+    }),
+  )
 }
