@@ -74,8 +74,9 @@ export function createReconciler(
     ),
   )
 
+  /** What cannot be kept on disk is neither obeyed nor begun; what runs goes on being steered and reported. */
   async function pass(signal: AbortSignal): Promise<{ readonly wakeAt: number | null }> {
-    await obeyOffered()
+    const unsaved = await obeyOffered()
     for (const document of documents()) preflights.ask(document)
     const now = world.now()
     const plan = planNode({
@@ -87,14 +88,16 @@ export function createReconciler(
       newId: world.newId,
       refusals: world.refusals,
     })
-    await remember(plan.memory)
-    for (const record of plan.create) make(record)
+    const forgetful = await settle(remember(plan.memory))
+    const unmade = forgetful === null ? makeAll(plan.create) : null
     // What is ready gets its traffic before anything that serves is taken away.
     const steering = await settle(steer())
     const steered = steering === null || steering.name === 'ListenerConflict'
-    if (steered && !signal.aborted) for (const step of plan.terminate) end(step)
+    if (forgetful === null && steered && !signal.aborted) for (const step of plan.terminate) end(step)
     await preflights.quickOnes()
     tell(plan)
+    const failure = unsaved ?? forgetful ?? unmade
+    if (failure !== null) throw failure
     if (steering !== null && !steered) {
       throw new Error('steering the data plane; nothing is taken out of it meanwhile', { cause: steering })
     }
@@ -103,16 +106,23 @@ export function createReconciler(
     return { wakeAt: acted ? now : earliest([plan.wakeAt, steering === null ? null : now + listenerRetryMs]) }
   }
 
-  async function obeyOffered(): Promise<void> {
+  /** Each for itself; the error of the first that could not be kept, or null. */
+  async function obeyOffered(): Promise<Error | null> {
+    const failures: Error[] = []
     for (const [name, document] of [...offered]) {
       // Touches nothing that runs, so it need not wait for the disk.
       preflights.ask(document)
-      await world.state.saveDocument(document)
+      const failure = await settle(world.state.saveDocument(document))
+      if (failure !== null) {
+        failures.push(failure)
+        continue
+      }
       obeyed.set(name, document)
       if (offered.get(name) === document) offered.delete(name)
       const { epoch, generation, release, attempt, deleted, objects } = document
       world.log('obeying', { application: name, epoch, generation, release, attempt, deleted, objects: objects.length })
     }
+    return failures[0] ?? null
   }
 
   /** Before anything is done with it: a Job that was counted as run must not run again. */
@@ -121,6 +131,15 @@ export function createReconciler(
     if (text !== savedMemory) await world.state.saveMemory(next)
     savedMemory = text
     memory = next
+  }
+
+  function makeAll(records: NodePlan['create']): Error | null {
+    try {
+      for (const record of records) make(record)
+      return null
+    } catch (error) {
+      return error as Error
+    }
   }
 
   function make(record: NodePlan['create'][number]): void {

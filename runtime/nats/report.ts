@@ -54,6 +54,9 @@ export function startReporter(
     rouse()
   })
 
+  /** Said at each listing; written once. */
+  const returned = new Map<string, DesiredDocument>()
+
   const set = (kind: 'report' | 'returned', application: string, encode: () => Uint8Array) => {
     wanted.set(documentKey(options.node, application, kind), { encode, kind, application })
     rouse()
@@ -101,8 +104,14 @@ export function startReporter(
   }
   return {
     report: document => set('report', document.application.name, () => encodeReport(document, options.controller)),
-    giveBack: document => set('returned', document.application.name, () => encodeReturned(document, options.controller)),
+    giveBack: document => {
+      const { name } = document.application
+      if (returned.get(name) === document) return
+      returned.set(name, document)
+      set('returned', name, () => encodeReturned(document, options.controller))
+    },
     forget: application => {
+      returned.delete(application)
       for (const [key, entry] of wanted) if (entry.application === application) wanted.delete(key)
     },
     settled,

@@ -101,6 +101,11 @@ export function afterReady(life: PodLife, name: string, ready: boolean, now: num
   return before.ready && !ready ? troubled(next, name, now) : next
 }
 
+/** It will be ended and started again: nobody is to be sent to it from now on. */
+export function afterUnhealthy(life: PodLife, name: string, message: string, graceSeconds: number | null, now: number): PodLife {
+  return withContainer(afterReady(life, name, false, now), name, { unhealthy: { message, graceSeconds, begun: false } })
+}
+
 function troubled(life: PodLife, name: string, now: number): PodLife {
   const told = life.terminating !== null || life.failed !== null
   return told || !life.everReady ? life : withContainer(life, name, { troubledAt: now })

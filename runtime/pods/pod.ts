@@ -3,7 +3,7 @@
 import type { ContainerListed } from '../docker/shapes.js'
 import { containerName } from './body.js'
 import { nextStep, type PodStep } from './decide.js'
-import { afterReady, afterRun, withContainer, withReadiness } from './happen.js'
+import { afterReady, afterRun, afterUnhealthy, withContainer, withReadiness } from './happen.js'
 import { type Keeper, makeKeeper } from './keep.js'
 import { allContainers, type ContainerLife, type PodLife, stateOf, type Terminating } from './life.js'
 import { inspectOrNull, lookAt } from './look.js'
@@ -265,7 +265,7 @@ export class LivingPod {
       onUnhealthy: (container, id, message, graceSeconds) => {
         if (!this.#isOn(container, id) || this.#life.terminating !== null) return
         this.#world.log.info({ ...this.#who, container, message }, 'container is unhealthy')
-        this.#changeContainer(container, { unhealthy: { message, graceSeconds, begun: false } })
+        this.#change(afterUnhealthy(this.#life, container, message, graceSeconds, this.#world.now()))
       },
     })
   }

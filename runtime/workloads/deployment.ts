@@ -134,7 +134,8 @@ function nextSizes(sets: readonly SetMemory[], memory: DeploymentMemory, scene: 
   const { spec } = deployment
   const revisions: Revision[] = sets.map(set => ({
     ...set,
-    available: availableOf(pods, set.hash, spec.minReadySeconds, around.now),
+    // Those that are over its size are to be ended already, though that had to wait: they are not to be counted on.
+    available: Math.min(set.size, availableOf(pods, set.hash, spec.minReadySeconds, around.now)),
   }))
   const scaled =
     memory.current === hash && memory.replicas >= 0 && memory.replicas !== spec.replicas && sets.some(set => set.size > 0)

@@ -63,9 +63,10 @@ export function availableAt(pod: PodView, minReadySeconds: number): number | nul
   return (pod.readyAt ?? 0) + minReadySeconds * 1000
 }
 
+/** Ready since a time to come: the clock was set back since. It is not waited for a second time. */
 export function isAvailable(pod: PodView, minReadySeconds: number, now: number): boolean {
   const at = availableAt(pod, minReadySeconds)
-  return at !== null && at <= now
+  return at !== null && (at <= now || at > now + minReadySeconds * 1000)
 }
 
 /** The next moment a ready pod becomes available by waiting alone. */

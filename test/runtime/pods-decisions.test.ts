@@ -2,7 +2,7 @@ import t from 'tap'
 import { rootProblem } from '../../runtime/pods/body.js'
 import { backOffMs, crashesAfter, nextStep, type PodStep } from '../../runtime/pods/decide.js'
 import { expand } from '../../runtime/pods/environment.js'
-import { afterEnd, afterReady, afterRun, join, withContainer, withReadiness } from '../../runtime/pods/happen.js'
+import { afterEnd, afterReady, afterRun, afterUnhealthy, join, withContainer, withReadiness } from '../../runtime/pods/happen.js'
 import { afterBoot, type ContainerLife, newLife, type PodLife } from '../../runtime/pods/life.js'
 import { maskOf } from '../../runtime/pods/mask.js'
 import type { PodRecord, PodSpec } from '../../runtime/pods/types.js'
@@ -179,6 +179,14 @@ t.test('trouble is what nobody asked for, after a pod was first ready', async t 
   t.equal(trouble(afterEnd(ready, app, end, start + 5)), start + 5)
   t.equal(trouble(afterReady(ready, 'app', false, start + 6)), start + 6)
   t.equal(trouble(afterEnd(told, app, end, start + 5)), null, 'it was told to')
+})
+
+t.test('a container that fails its liveness probe is not ready any more before it is ended', async t => {
+  const ready = withReadiness(afterReady(life({}, { app: running }), 'app', true, start), start)
+  const ill = withReadiness(afterUnhealthy(ready, 'app', 'liveness probe failed', 3, start + 5), start + 5)
+
+  t.equal(viewOf(ill, '10.0.0.1', start + 5).ready, false)
+  t.match(ill.containers.app, { phase: 'running', unhealthy: { begun: false, graceSeconds: 3 }, troubledAt: start + 5 })
 })
 
 t.test('pulls are tried after 10 s, doubling to 5 min', async t => {

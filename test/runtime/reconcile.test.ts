@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmdirSync } from 'node:fs'
 import { spawnSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +8,7 @@ import { createServer } from 'node:net'
 import t from 'tap'
 import type { Manifest } from '../../runtime/contract/manifest.js'
 import type { ReportDocument } from '../../runtime/contract/documents.js'
+import { createHaproxy } from '../../runtime/network/haproxy/process.js'
 import { inTurn } from '../../runtime/reconcile.js'
 import { until } from '../support/controller.js'
 import { deployment, object } from '../support/node.js'
@@ -155,6 +156,28 @@ t.test('one node, from its first document to its deletion', async t => {
     })
 
     t.match(lease.conditions, [{ type: 'NotReconciling', status: 'True' }])
+    const back = await field.write({ objects: [service, web('two')] })
+    await field.told('two again', done(back.generation))
+  })
+
+  await t.test('a disk that takes no document changes nothing that runs, and stops no steering', async t => {
+    const { slots } = createHaproxy({ program: 'haproxy', directory: join(field.runtimeDir, 'network') })
+    const open = async () => ((await slots()).get('shop.web.80') ?? []).filter(slot => slot.open).length
+    const inTheWay = join(field.runtimeDir, 'documents', 'shop.doc.new')
+    await until('both are in rotation', async () => (await open()) === 2)
+    mkdirSync(inTheWay)
+    const { generation } = await field.write({ objects: [service, web('five')] })
+    await until('it cannot be written', () => /nothing new is obeyed until it can be written/.test(field.log()))
+    const victim = (await field.containers())[0]!.Labels!['slipway.pod-uid']
+
+    await until('a pod that crashes is taken out of rotation', async () => {
+      const own = (await field.containers()).find(each => each.Labels?.['slipway.pod-uid'] === victim && each.State === 'running')
+      if (own !== undefined) await field.docker.containers.kill(own.Id, 'SIGKILL').catch(() => {})
+      return (await open()) === 1
+    })
+    await until('it comes back', async () => (await open()) === 2)
+    rmdirSync(inTheWay)
+    await field.told('five serves', done(generation), 60)
     const back = await field.write({ objects: [service, web('two')] })
     await field.told('two again', done(back.generation))
   })

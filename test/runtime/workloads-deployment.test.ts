@@ -154,6 +154,30 @@ t.test('three replicas roll one after another, never fewer than three available'
   t.match(status(plan), { replicas: 3, updatedReplicas: 3, readyReplicas: 3, availableReplicas: 3, unavailableReplicas: 0 })
 })
 
+t.test('pods that could not be ended yet are not counted on when more are to be ended', async t => {
+  for (let stuck = 1; stuck < 8; stuck++) {
+    const node = settled()
+    push(node, [web('web:2')])
+    for (let passes = 0; passes < stuck; passes++) {
+      const before = node.pods
+      node.pass()
+      node.pods = node.pods.map(pod => before.find(({ record }) => record.uid === pod.record.uid) ?? pod)
+      node.ready(pod => !pod.ready)
+    }
+
+    node.pass()
+
+    t.ok(alive(node.pods).filter(pod => pod.ready).length >= 3, `three are left when steering is back after ${stuck} passes`)
+  }
+})
+
+t.test('a clock that is set back makes nobody unavailable', async t => {
+  const node = settled({ minReadySeconds: 10 })
+  node.now -= 3600 * second
+
+  t.equal(status(node.pass()).availableReplicas, 3)
+})
+
 t.test('a single replica is replaced start-first', async t => {
   const node = settled({ replicas: 1 })
   push(node, [web('web:2', { replicas: 1 })])
