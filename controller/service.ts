@@ -154,6 +154,7 @@ export function createService(options: ServiceOptions): Service {
         current === null ? null : applications.release(entry.app, current.release),
         entry.pass?.observed ?? null,
         entry.pass?.health ?? null,
+        current?.hookRuns ?? [],
       )
     },
     async diff(name, from, to) {

@@ -3,11 +3,17 @@ import type { ObservedPod } from '../runtime/contract/documents.js'
 import { type ObjectRef, refKey, refOf } from '../runtime/contract/manifest.js'
 import type { Observed } from './cluster/cluster.js'
 import type { Health } from './health/assess.js'
+import type { HookRun } from './ledger.js'
 import type { Release } from './release.js'
 import { hookPhases, isHook, waveOf } from './release/hooks.js'
 import type { ObjectView, PodView } from './view.js'
 
-export function objectTree(release: Release | null, observed: Observed | null, health: Health | null): readonly ObjectView[] {
+export function objectTree(
+  release: Release | null,
+  observed: Observed | null,
+  health: Health | null,
+  hookRuns: readonly HookRun[],
+): readonly ObjectView[] {
   const pods = observed?.pods ?? []
   const declared = (release?.objects ?? []).map(object => {
     const ref = refOf(object)
@@ -27,7 +33,10 @@ export function objectTree(release: Release | null, observed: Observed | null, h
   const known = new Set(declared.map(view => refKey(view.ref)))
   const extra = (observed?.objects ?? [])
     .filter(object => !known.has(refKey(object.ref)))
-    .map(object => extraView(object.ref, pods))
+    .map(({ ref }) => {
+      const run = hookRuns.find(one => refKey(one.ref) === refKey(ref))
+      return run === undefined ? extraView(ref, pods) : hookView(run, pods)
+    })
   return [...declared.filter(view => view.hook === '' || view.children.length > 0), ...extra]
 }
 
@@ -41,6 +50,19 @@ function extraView(ref: ObjectRef, pods: readonly ObservedPod[]): ObjectView {
     origin: '',
     pod: null,
     children: ownedBy(ref, pods),
+  }
+}
+
+const hookHealth = { running: 'Progressing', succeeded: 'Healthy', failed: 'Degraded' } as const
+
+/** A hook under the name of its attempt is in Git: as the hook that it is a run of. */
+function hookView(run: HookRun, pods: readonly ObservedPod[]): ObjectView {
+  return {
+    ...extraView(run.ref, pods),
+    health: { status: hookHealth[run.outcome], message: run.outcome },
+    sync: '',
+    wave: run.wave,
+    hook: run.phase,
   }
 }
 

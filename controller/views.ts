@@ -152,7 +152,7 @@ function shortOf(facts: Facts, state: StateWord): string {
     case 'Unknown':
       return facts.silent?.message ?? ''
     case 'Paused':
-      return `by ${ledger.pause?.by.name}, ${ago(now - (ledger.pause?.at ?? now))}`
+      return `by ${ledger.pause?.by.name}`
     case 'OutOfSync':
       return facts.waiting !== '' ? facts.waiting : facts.drifted ? 'live differs from what was applied' : 'Git is being read'
     case 'Deleting':
@@ -171,7 +171,7 @@ function progressOf(facts: Facts): string {
 }
 
 function messageOf(facts: Facts, state: StateWord): string {
-  const { app, ledger } = facts
+  const { app, ledger, now } = facts
   const retry = `slipway retry ${app.name}`
   switch (state) {
     case 'Healthy':
@@ -197,7 +197,7 @@ function messageOf(facts: Facts, state: StateWord): string {
       return prose(shortOf(facts, state), 'nothing is judged until it is heard of again', 'what ran there goes on')
     case 'Paused':
       return prose(
-        `paused ${shortOf(facts, state)}`,
+        `paused ${shortOf(facts, state)}, ${ago(now - (ledger.pause?.at ?? now))}`,
         ledger.pause?.reason ?? '',
         runningClause(facts),
         facts.waiting === '' ? '' : `without the pause: ${facts.waiting}`,

@@ -128,6 +128,8 @@ export function sessionRoutes(app: Api, world: World, publicURL: string): void {
       if (session === null) {
         const { ok } = guesses.take(request.ip, clock.now())
         if (!ok) throw new RefusedError(429, 'tooManyRequests', 'Too many wrong codes; wait a minute.')
+        // The page tells a person what to do; who is signed in already is simply there.
+        if (request.headers.accept?.includes('text/html')) return reply.redirect('./#/link-used', 303)
         throw new RefusedError(
           401,
           'linkUsed',

@@ -123,7 +123,8 @@ function evidence(pod: ObservedPod, container: ObservedContainer, sign: string) 
 }
 
 export function times(count: number): string {
-  return ['never', 'once', 'twice', 'three times'][count] ?? `${count} times`
+  const word = ['three', 'four', 'five', 'six', 'seven', 'eight', 'nine', 'ten'][count - 3] ?? 'more than ten'
+  return ['never', 'once', 'twice'][count] ?? `${word} times`
 }
 
 /** 67108864 -> `64Mi`. */

@@ -1,6 +1,6 @@
 // What one can do with an application: each act shows the line for the terminal and for curl before it is done.
 import { signal } from '@preact/signals'
-import { useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { ApplicationView, AttemptView } from '../view.js'
 import { at, type Listed, post } from './api.js'
 import { useAsked } from './asking.js'
@@ -12,7 +12,7 @@ export type Act = 'sync' | 'rollback' | 'retry' | 'pause' | 'resume'
 /** Which act's form is open; keys open it too. */
 export const openAct = signal<{ readonly app: string; readonly act: Act } | null>(null)
 /** Read aloud and shown until the next one. */
-export const said = signal({ app: '', text: '' })
+export const said = signal({ app: '', text: '', failed: false })
 
 const labels: Readonly<Record<Act, string>> = {
   sync: 'Sync',
@@ -21,6 +21,13 @@ const labels: Readonly<Record<Act, string>> = {
   pause: 'Pause',
   resume: 'Resume',
 }
+export const actKeys: readonly (readonly [string, Act])[] = [
+  ['s', 'sync'],
+  ['r', 'rollback'],
+  ['t', 'retry'],
+  ['p', 'pause'],
+  ['p', 'resume'],
+]
 const explained: Readonly<Record<Act, string>> = {
   sync: 'Looks at Git now, and releases what is there.',
   rollback: 'Goes back to an earlier release, and stays there until something newer than today comes.',
@@ -37,10 +44,11 @@ export function Acts({ view }: { view: ApplicationView }) {
   }
   const bad = ['RolledBack', 'Failed', 'Degraded', 'Held'].includes(view.state)
   const acts: readonly Act[] = [
+    ...(view.paused === null ? [] : (['resume'] as const)),
     ...(bad ? (['retry'] as const) : []),
     'sync',
     'rollback',
-    view.paused === null ? 'pause' : 'resume',
+    ...(view.paused === null ? (['pause'] as const) : []),
   ]
   return (
     <div class="acts">
@@ -49,18 +57,20 @@ export function Acts({ view }: { view: ApplicationView }) {
           <button
             type="button"
             key={act}
+            id={`act-${act}`}
             aria-expanded={open === act}
+            title={`${labels[act]} (${actKeys.find(([, one]) => one === act)?.[0]})`}
             class={act === acts[0] ? 'first' : ''}
             onClick={() => toggle(act)}
           >
             {labels[act]}
           </button>
         ))}
-        <span class="said" role="status">
+        <span class={`said ${said.value.failed ? 'problem' : ''}`} role="status">
           {said.value.app === view.name ? said.value.text : ''}
         </span>
       </div>
-      {open !== null && <Form key={open} act={open} view={view} />}
+      {open !== null && acts.includes(open) && <Form key={open} act={open} view={view} />}
     </div>
   )
 }
@@ -69,21 +79,27 @@ function Form({ act, view }: { act: Act; view: ApplicationView }) {
   const [to, setTo] = useState('')
   const [why, setWhy] = useState('')
   const [busy, setBusy] = useState(false)
-  const body = act === 'rollback' ? { to, message: why } : act === 'pause' ? { reason: why } : {}
+  const body = filled(act === 'rollback' ? { to, message: why } : act === 'pause' ? { reason: why } : {})
+  const form = useRef<HTMLFormElement>(null)
+  // Whoever opened it goes on from here, and is back at its button when it closes.
+  useEffect(() => {
+    form.current?.querySelector<HTMLElement>('select, input, button[type=submit]')?.focus()
+    return () => document.getElementById(`act-${act}`)?.focus()
+  }, [act])
   const run = async (event: Event) => {
     event.preventDefault()
     setBusy(true)
     try {
-      await post(at(view.name, act), body)
-      said.value = { app: view.name, text: `${labels[act]}: asked for.` }
+      const answer = await post<{ readonly message?: string }>(at(view.name, act), body)
+      said.value = { app: view.name, text: answer.message ?? `${labels[act]}: asked for.`, failed: false }
       openAct.value = null
     } catch (error) {
-      said.value = { app: view.name, text: (error as Error).message }
+      said.value = { app: view.name, text: (error as Error).message, failed: true }
       setBusy(false)
     }
   }
   return (
-    <form class="act" onSubmit={run}>
+    <form class="act" onSubmit={run} ref={form}>
       <p>{explained[act]}</p>
       {act === 'rollback' && <Earlier view={view} to={to} choose={setTo} />}
       {(act === 'rollback' || act === 'pause') && (
@@ -142,10 +158,13 @@ function cliLine(act: Act, name: string, to: string, why: string): string {
 
 function curlLine(act: Act, name: string, body: object): string {
   const address = new URL(at(name, act), location.href).href
-  const data = Object.values(body).some(value => value !== '')
-    ? ` -H 'content-type: application/json' -d ${quoted(JSON.stringify(body))}`
-    : ''
+  const data = Object.keys(body).length === 0 ? '' : ` -H 'content-type: application/json' -d ${quoted(JSON.stringify(body))}`
   return `curl -X POST -H "Authorization: Bearer $SLIPWAY_TOKEN"${data} ${address}`
+}
+
+/** What was left empty is not sent. */
+function filled(body: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== ''))
 }
 
 function quoted(text: string): string {

@@ -1,8 +1,9 @@
 // One application: its sentence, its steps, its tabs, and what one can do.
 import type { ApplicationView, AttemptView } from '../view.js'
 import { Acts } from './acts.js'
+import { leave } from './keys.js'
 import { Mark } from './parts.js'
-import { go, type Tab, tabs } from './route.js'
+import { go, place, type Tab, tabs } from './route.js'
 import { stepsOf } from './steps.js'
 import { applications, listed, now } from './store.js'
 import { Diff } from './tabs/diff.js'
@@ -11,7 +12,7 @@ import { History } from './tabs/history.js'
 import { Logs } from './tabs/logs.js'
 import { Objects } from './tabs/objects.js'
 import { Why } from './tabs/why.js'
-import { age, commitOf } from './words.js'
+import { age, commitOf, exactly, took } from './words.js'
 
 const shown: Readonly<Record<Tab, (props: { view: ApplicationView }) => preact.JSX.Element>> = {
   why: Why,
@@ -38,10 +39,12 @@ export function Detail({ app, tab }: { app: string; tab: Tab }) {
       <div class="title">
         <h1>{view.name}</h1>
         <Mark state={view.state} />
-        <time class="dim" dateTime={view.since}>
-          for {age(view.since, now.value)}
-        </time>
-        <button type="button" class="quiet close" aria-label="Close" onClick={() => go({ page: 'apps', app: '', tab: 'why' })}>
+        {view.since !== '' && (
+          <time class="dim" dateTime={view.since} title={exactly(view.since)}>
+            for {age(view.since, now.value)}
+          </time>
+        )}
+        <button type="button" class="quiet close" aria-label="Close" onClick={leave}>
           ✕
         </button>
       </div>
@@ -54,13 +57,16 @@ export function Detail({ app, tab }: { app: string; tab: Tab }) {
       <Facts view={view} />
       {view.attempt !== null && <Steps attempt={view.attempt} />}
       <Acts key={view.name} view={view} />
-      <div class="tabs" role="tablist">
+      <div class="tabs" role="tablist" aria-label="What to see of it" onKeyDown={event => along(event, tab)}>
         {tabs.map(one => (
           <button
             type="button"
             key={one}
+            id={`tab-${one}`}
             role="tab"
             aria-selected={one === tab}
+            aria-controls="panel"
+            tabIndex={one === tab ? 0 : -1}
             onClick={() => go({ page: 'apps', app, tab: one })}
           >
             {one[0]?.toUpperCase()}
@@ -68,11 +74,20 @@ export function Detail({ app, tab }: { app: string; tab: Tab }) {
           </button>
         ))}
       </div>
-      <div role="tabpanel" class="panel">
+      <div role="tabpanel" id="panel" aria-labelledby={`tab-${tab}`} class="panel">
         <Shown key={`${app} ${tab}`} view={view} />
       </div>
     </section>
   )
+}
+
+/** Arrows go along the tabs, as they do in every row of tabs. */
+function along(event: KeyboardEvent, tab: Tab): void {
+  const by = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0
+  const next = tabs[tabs.indexOf(tab) + by]
+  if (by === 0 || next === undefined || place.value.page !== 'apps') return
+  go({ ...place.value, tab: next })
+  document.getElementById(`tab-${next}`)?.focus()
 }
 
 function Facts({ view }: { view: ApplicationView }) {
@@ -109,7 +124,8 @@ function Facts({ view }: { view: ApplicationView }) {
       <div>
         <dt>from</dt>
         <dd>
-          <code>{source.repoURL}</code> <code>{source.path}</code> @ <code>{source.targetRevision}</code>
+          <code>{source.repoURL}</code> {source.path !== '.' && <code>{source.path}</code>} at{' '}
+          <code>{source.targetRevision}</code>
         </dd>
       </div>
       {view.pinned !== null && (
@@ -149,9 +165,17 @@ function Steps({ attempt }: { attempt: AttemptView }) {
       {steps.map((step, at) => {
         const moving = going && at === steps.length - 1
         return (
-          <li key={`${step.at} ${step.label}`} class={moving ? 'moving' : step.broke ? 'failed' : 'done'} title={step.message}>
-            {step.label} <span aria-hidden="true">{moving ? '◐' : step.broke ? '✖' : '✔'}</span>
+          <li
+            key={`${step.at} ${step.label}`}
+            class={moving ? 'moving' : step.broke ? 'failed' : 'done'}
+            title={[took(step.at, step.until), step.message].filter(text => text !== '').join(': ')}
+          >
+            {step.label}{' '}
+            <span class="shape" aria-hidden="true">
+              {moving ? '◐' : step.broke ? '✖' : '✔'}
+            </span>
             <span class="unseen">{moving ? 'under way' : step.broke ? 'failed' : 'done'}</span>
+            {moving && <span class="took"> {age(step.at, now.value)}</span>}
           </li>
         )
       })}

@@ -1,8 +1,8 @@
 // The keyboard: every screen and act without a mouse.
 import { signal } from '@preact/signals'
-import { type Act, openAct } from './acts.js'
+import { actKeys, openAct } from './acts.js'
 import { go, place, type Tab } from './route.js'
-import { shown } from './store.js'
+import { applications, shown } from './store.js'
 
 export const showKeys = signal(false)
 
@@ -19,13 +19,14 @@ export const keyMap: readonly (readonly [string, string])[] = [
   ['e', 'events'],
   ['s', 'sync'],
   ['r', 'roll back'],
+  ['t', 'retry: try it again'],
+  ['p', 'pause, resume'],
   ['g a', 'applications'],
   ['g n', 'nodes'],
   ['?', 'all keys'],
 ]
 
 const tabKeys: Readonly<Record<string, Tab>> = { w: 'why', o: 'objects', d: 'diff', h: 'history', l: 'logs', e: 'events' }
-const actKeys: Readonly<Record<string, Act>> = { s: 'sync', r: 'rollback' }
 
 let before = ''
 
@@ -36,7 +37,10 @@ export function onKey(event: KeyboardEvent): void {
     closeInnermost(event)
     return
   }
-  if (event.target instanceof HTMLElement && event.target.matches('input, select, textarea')) return
+  if (event.target instanceof HTMLElement && event.target.matches('input, select, textarea')) {
+    if (event.target.id === 'search' && key === 'Enter') openFirst()
+    return
+  }
   const chord = before === 'g' ? `g ${key}` : key
   before = key
   if (chord.startsWith('g ')) {
@@ -54,8 +58,21 @@ export function onKey(event: KeyboardEvent): void {
   if (value.page !== 'apps' || value.app === '') return
   const tab = tabKeys[key]
   if (tab !== undefined) go({ ...value, tab })
-  const act = actKeys[key]
-  if (act !== undefined) openAct.value = { app: value.app, act }
+  openActOf(key, value.app)
+}
+
+function openActOf(key: string, app: string): void {
+  const paused = applications.value.get(app)?.paused != null
+  const act = actKeys.find(([one, act]) => one === key && act !== (paused ? 'pause' : 'resume'))?.[1]
+  if (act !== undefined) openAct.value = { app, act }
+}
+
+/** From the search to what it found. */
+function openFirst(): void {
+  const [first] = shown.value
+  if (first === undefined) return
+  go({ page: 'apps', app: first.name, tab: 'why' })
+  document.getElementById(`row-${first.name}`)?.focus()
 }
 
 /** The innermost thing that is open closes. */
@@ -63,7 +80,15 @@ function closeInnermost(event: KeyboardEvent): void {
   if (showKeys.value) showKeys.value = false
   else if (openAct.value !== null) openAct.value = null
   else if (event.target instanceof HTMLInputElement) event.target.blur()
-  else go({ page: 'apps', app: '', tab: 'why' })
+  else leave()
+}
+
+/** Back to the list, at the line one came from. */
+export function leave(): void {
+  const app = place.value.page === 'apps' ? place.value.app : ''
+  go({ page: 'apps', app: '', tab: 'why' })
+  // Once it is drawn: where the page is narrow the list was not there.
+  requestAnimationFrame(() => document.getElementById(`row-${app}`)?.focus())
 }
 
 function move(by: number): void {

@@ -1,7 +1,7 @@
 // Every application in a line: shape, name, sentence, age. Those that need a person come first.
 import { useState } from 'preact/hooks'
 import type { ApplicationView } from '../view.js'
-import { CopyLine, Mark } from './parts.js'
+import { CopyLine } from './parts.js'
 import { go, place } from './route.js'
 import { applications, listed, now, onlyState, search, shown } from './store.js'
 import { age, commitOf, shapeOf } from './words.js'
@@ -22,38 +22,46 @@ export function List() {
     )
   const selected = place.value.page === 'apps' ? place.value.app : ''
   return (
-    <div class="list" role="listbox" aria-label="Applications">
+    <nav class="list" aria-label="Applications">
       {views.slice(0, most).map(view => (
-        <button
-          type="button"
-          role="option"
-          key={view.name}
-          id={`row-${view.name}`}
-          class="row"
-          aria-selected={view.name === selected}
-          onClick={() => go({ page: 'apps', app: view.name, tab: 'why' })}
-        >
-          <Mark state={view.state} word={false} />
-          <span class="name">{view.name}</span>
-          <span class="said">
-            <b>{shapeOf(view.state).word}</b>: {view.short || running(view)}
-          </span>
-          <span class="where">{view.place}</span>
-          <time dateTime={view.since}>{age(view.since, now.value)}</time>
-        </button>
+        <Row key={view.name} view={view} selected={view.name === selected} />
       ))}
       {views.length > most && (
         <button type="button" class="quiet more" onClick={() => setMost(most + step)}>
           {views.length - most} more
         </button>
       )}
-    </div>
+    </nav>
   )
 }
 
-/** What a quiet line says: the commit and its subject. */
-function running({ release }: ApplicationView): string {
-  return release === null ? 'nothing yet' : `${commitOf(release.commit)} ${release.subject}`
+function Row({ view, selected }: { view: ApplicationView; selected: boolean }) {
+  return (
+    <button
+      type="button"
+      id={`row-${view.name}`}
+      class="row"
+      aria-current={selected ? 'true' : undefined}
+      onClick={() => go({ page: 'apps', app: view.name, tab: 'why' })}
+    >
+      <span class={`shape ${shapeOf(view.state).tone}`} aria-hidden="true">
+        {shapeOf(view.state).shape}
+      </span>
+      <span class="name">{view.name}</span>
+      <span class="said" title={view.message}>
+        <b>{shapeOf(view.state).word}</b>: {saidOf(view)}
+      </span>
+      <span class="where">{view.place}</span>
+      <time dateTime={view.since}>{age(view.since, now.value)}</time>
+    </button>
+  )
+}
+
+/** A quiet line says what runs; any other what is the matter. */
+function saidOf({ state, short, release }: ApplicationView): string {
+  if (state !== 'Healthy' || release === null) return short || 'nothing runs yet'
+  const runs = `${commitOf(release.commit)} ${release.subject}`
+  return short === '' ? runs : `${short}, ${runs}`
 }
 
 function First() {

@@ -19,8 +19,8 @@ export function Nodes() {
           <th>Heard</th>
           <th>Applications</th>
           <th>Pods</th>
-          <th>CPU</th>
-          <th>Memory</th>
+          <th>CPU requested</th>
+          <th>Memory requested</th>
           <th>Versions</th>
         </tr>
       </thead>
@@ -41,15 +41,15 @@ export function Nodes() {
                   </div>
                 ))}
             </td>
-            <td>{age(node.lastSeen, now.value)} ago</td>
-            <td>{node.applications}</td>
-            <td>
+            <td data-label="heard">{age(node.lastSeen, now.value)} ago</td>
+            <td data-label="applications">{node.applications}</td>
+            <td data-label="pods">
               {node.pods} of {node.capacity.pods}
             </td>
-            <td>
+            <td data-label="CPU requested">
               {(node.allocated.cpuMillis / 1000).toFixed(1)} of {(node.capacity.cpuMillis / 1000).toFixed(1)}
             </td>
-            <td>
+            <td data-label="memory requested">
               {gibi(node.allocated.memoryBytes)} of {gibi(node.capacity.memoryBytes)} GiB
             </td>
             <td class="dim">

@@ -19,8 +19,9 @@ export function stepsOf(attempt: AttemptView): readonly StepLine[] {
     if (step === 'Ended') continue
     const label = labelOf(step, message)
     const before = lines.at(-1)
-    if (before?.label === label) lines[lines.length - 1] = { ...before, message: message || before.message }
-    else lines.push({ label, at, until: '', message, broke: false })
+    const said = message.startsWith(label) ? message.slice(label.length).replace(/^[,:]\s*/, '') : message
+    if (before?.label === label) lines[lines.length - 1] = { ...before, message: said || before.message }
+    else lines.push({ label, at, until: '', message: said, broke: false })
   }
   const broken = brokenStep(attempt, lines)
   const ended = attempt.outcome === null ? '' : attempt.times.ended

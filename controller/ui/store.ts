@@ -1,7 +1,7 @@
 // What the page knows: applications and nodes by name, and how fresh that is. Listed once, then kept by the event stream.
 import { computed, signal } from '@preact/signals'
 import type { ApplicationView, EventView, NodeView } from '../view.js'
-import { ApiError, clockAheadMs, get, type Listed, lines, listAll } from './api.js'
+import { ApiError, at, clockAheadMs, get, type Listed, lines, listAll } from './api.js'
 import { attention } from './words.js'
 
 export type Connection =
@@ -114,6 +114,13 @@ async function listAgain(): Promise<void> {
 
 function put(view: ApplicationView): void {
   applications.value = new Map(applications.value).set(view.name, view)
+}
+
+/** Sentences carry ages: those of the application that is looked at are asked for again now and then. */
+export async function lookAgain(name: string): Promise<void> {
+  if (connection.value.state !== 'live' || document.hidden || !applications.value.has(name)) return
+  const view = await get<ApplicationView>(at(name)).catch(() => null)
+  if (view !== null && applications.value.has(name)) put(view)
 }
 
 function drop(name: string): void {

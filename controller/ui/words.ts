@@ -48,6 +48,11 @@ export function age(since: string, now: number): string {
   return `${Math.floor(seconds / 86_400)} d`
 }
 
+/** The moment itself, where an age is not enough. */
+export function exactly(at: string): string {
+  return at === '' ? '' : new Date(at).toLocaleString()
+}
+
 export function took(from: string, to: string): string {
   const ms = Date.parse(to) - Date.parse(from)
   if (Number.isNaN(ms) || ms < 0) return ''

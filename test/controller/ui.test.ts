@@ -20,6 +20,7 @@ if (chromium === null) {
   process.exit(1)
 }
 
+t.setTimeout(180_000)
 const uiDir = join(t.testdir({}), 'ui')
 await build({ configFile: join(root, 'controller/ui/vite.config.mjs'), logLevel: 'error', build: { outDir: uiDir } })
 const browser: Browser = await openBrowser(chromium)

@@ -30,6 +30,17 @@ export function History({ view }: { view: ApplicationView }) {
   )
 }
 
+/** `5 objects, 2 changed. Seen 12:00:01, applied after 0.4 s, healthy after 4.1 s`. */
+function wayOf({ counts, times }: AttemptView): string {
+  const objects =
+    counts.objects === 0
+      ? ''
+      : `${counts.objects} object${counts.objects === 1 ? '' : 's'}, ${counts.changed} changed${counts.pruned === 0 ? '' : `, ${counts.pruned} pruned`}. `
+  const after = (what: string, at: string) => (took(times.seen, at) === '' ? [] : [`${what} after ${took(times.seen, at)}`])
+  const steps = [...after('applied', times.applied), ...after('healthy', times.healthy), ...after('judged', times.judged)]
+  return `${objects}Seen ${new Date(times.seen).toLocaleTimeString()}${steps.map(step => `, ${step}`).join('')}`
+}
+
 function Line({ attempt }: { attempt: AttemptView }) {
   const { release, times } = attempt
   return (
@@ -51,7 +62,8 @@ function Line({ attempt }: { attempt: AttemptView }) {
           {times.ended === '' ? '' : `, took ${took(times.seen, times.ended)}`}
         </span>
       </div>
-      <p>{attempt.message}</p>
+      {attempt.message !== '' && attempt.message !== attempt.outcome?.toLowerCase() && <p>{attempt.message}</p>}
+      <p class="dim">{wayOf(attempt)}</p>
       {attempt.verdict !== null && (
         <details>
           <summary>Evidence</summary>

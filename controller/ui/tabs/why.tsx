@@ -28,14 +28,39 @@ export function Why({ view }: { view: ApplicationView }) {
           <b>Likely:</b> {why.likely}
         </p>
       )}
-      {why.next.map(sentence => (
-        <p key={sentence}>{sentence}</p>
-      ))}
+      {blocksOf(why.next).map(({ quoted, text }) =>
+        quoted ? (
+          <pre class="code" key={text}>
+            {text}
+          </pre>
+        ) : (
+          <p key={text}>{text}</p>
+        ),
+      )}
       {why.commands.map(command => (
         <CopyLine key={command} label="terminal" text={command} />
       ))}
     </div>
   )
+}
+
+interface Block {
+  /** An excerpt or log lines: columns are kept. */
+  readonly quoted: boolean
+  readonly text: string
+}
+
+/** Excerpts have several lines, log lines begin with `| `; lines that follow each other are one block. */
+function blocksOf(texts: readonly string[]): readonly Block[] {
+  const blocks: Block[] = []
+  for (const text of texts) {
+    const isLine = text.startsWith('| ')
+    const before = blocks.at(-1)
+    const own = isLine ? text.slice(2) : text
+    if (isLine && before?.quoted) blocks[blocks.length - 1] = { quoted: true, text: `${before.text}\n${own}` }
+    else blocks.push({ quoted: isLine || text.includes('\n'), text: own })
+  }
+  return blocks
 }
 
 export function Evidence({ verdict }: { verdict: VerdictView }) {
