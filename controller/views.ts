@@ -134,7 +134,7 @@ function markOf({ ledger, candidate }: Facts): Mark | undefined {
 }
 
 function shortOf(facts: Facts, state: StateWord): string {
-  const { ledger, candidate, now } = facts
+  const { ledger, candidate } = facts
   const bad = candidate?.revision == null ? '' : shortCommit(candidate.revision.commit)
   switch (state) {
     case 'Healthy':
@@ -273,7 +273,7 @@ const headlines: Readonly<Record<StateWord, string>> = {
 }
 
 function whyOf(facts: Facts, state: StateWord): WhyView {
-  const { app, ledger, now } = facts
+  const { app, now } = facts
   const attempt = newestAttempt(facts)
   const since = sinceOf(facts, state)
   const when =
