@@ -2,7 +2,7 @@
 import type { Attempt, Ledger } from './ledger.js'
 import type { Pass } from './reconcile.js'
 import type { EventView } from './view.js'
-import { time } from './views.js'
+import { time } from './records.js'
 import { capital } from './words.js'
 
 const eventNames: Readonly<Record<string, string>> = {

@@ -12,7 +12,7 @@ import type { Store } from './store/store.js'
 import { packBackup, unpackBackup } from './backup.js'
 import { objectTree } from './tree.js'
 import type { DiffView, EventView, NodeView } from './view.js'
-import { attemptView } from './views.js'
+import { attemptView } from './records.js'
 
 export interface ServiceOptions {
   readonly applications: Applications

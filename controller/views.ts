@@ -6,6 +6,7 @@ import type { Attempt, Ledger, Mark, Verdict } from './ledger.js'
 import { goodRelease, isUnderWay } from './ledger.js'
 import type { Candidate, ReleaseId } from './release.js'
 import type { Why } from './rollout.js'
+import { attemptView, candidateView, numberOf, releaseView, time, verdictView } from './records.js'
 import type { ApplicationView, AttemptView, ReleaseView, StateWord, VerdictView, WhyView } from './view.js'
 import { ago, likelyCause, prose, shortCommit, span } from './words.js'
 
@@ -179,11 +180,11 @@ function messageOf(facts: Facts, state: StateWord): string {
     case 'RolledBack':
       return prose(shortOf(facts, state), runningClause(facts), nextClause(facts), `push a fix, or: ${retry}`)
     case 'Failed':
-      return prose(shortOf(facts, state), runningClause(facts), newestAttempt(facts)?.message ?? '', `push a fix, or: ${retry}`)
+      return prose(shortOf(facts, state), runningClause(facts), failedClause(facts), `push a fix, or: ${retry}`)
     case 'RollingBack':
       return prose(shortOf(facts, state), newestAttempt(facts)?.message ?? 'going back')
     case 'Held':
-      return prose(shortOf(facts, state), runningClause(facts), 'nothing that runs was touched', staleClause(facts))
+      return prose(shortOf(facts, state), runningClause(facts), untouchedClause(facts), staleClause(facts))
     case 'Releasing':
       return prose(`${shortCommit(newestAttempt(facts)?.revision?.commit ?? '')}: ${shortOf(facts, state)}`, servingClause(facts))
     case 'Degraded':
@@ -208,7 +209,7 @@ function messageOf(facts: Facts, state: StateWord): string {
         shortOf(facts, state),
         runningClause(facts),
         staleClause(facts),
-        facts.waiting === '' && !facts.drifted ? '' : `release it: slipway sync ${app.name}`,
+        facts.waiting === '' && !facts.drifted ? '' : `release it: ${releaseCommand(facts)}`,
       )
     case 'Deleting':
       return prose(shortOf(facts, state), runningClause(facts))
@@ -223,6 +224,12 @@ function servingClause({ ledger }: Facts): string {
   return serving === null ? '' : `${shortCommit(serving.commit)} (${serving.number}) serves until it is ready`
 }
 
+/** A sync leaves a pin as it is: trying the newest by name is what lifts it. */
+function releaseCommand({ app, ledger, candidate }: Pick<Facts, 'app' | 'ledger' | 'candidate'>): string {
+  const newest = candidate?.kind === 'release' ? numberOf(ledger, candidate.release.id) : ''
+  return ledger.pin === null || newest === '' ? `slipway sync ${app.name}` : `slipway retry ${app.name} ${newest}`
+}
+
 function wholeSeconds(ms: number): number {
   return Math.floor(ms / 1000) * 1000
 }
@@ -233,8 +240,14 @@ function pinClause({ ledger }: Facts): string {
     : `pinned to ${numberOf(ledger, ledger.pin.to)} by ${ledger.pin.by.name} until another change comes`
 }
 
+function untouchedClause({ ledger }: Facts): string {
+  return ledger.current === null ? '' : 'nothing that runs was touched'
+}
+
+/** Said once: where the newest could not be read at all, the same sentence is the reason already. */
 function staleClause({ candidate, now }: Facts): string {
-  return candidate?.stale == null
+  const isReason = candidate?.kind === 'rejection' && candidate.rejection.message === candidate.stale?.message
+  return candidate?.stale == null || isReason
     ? ''
     : `Git has not been read for ${span(wholeSeconds(now - candidate.stale.since))}: ${candidate.stale.message}`
 }
@@ -318,7 +331,7 @@ function whatNext(facts: Facts, state: StateWord): readonly string[] {
       return [
         candidate?.kind === 'rejection' ? excerptOf(candidate.rejection) : '',
         retryClause(facts),
-        'Nothing that runs was touched. The next good commit is released by itself.',
+        prose(untouchedClause(facts), 'the next good commit is released by itself'),
         prose(staleClause(facts)),
       ]
     case 'RolledBack':
@@ -371,7 +384,7 @@ function commandsOf({ app, ledger, candidate }: Facts, state: StateWord): readon
     case 'Failed':
       return [`slipway retry ${app.name}`, ...diff]
     case 'OutOfSync':
-      return [`slipway sync ${app.name}`, ...diff]
+      return [releaseCommand({ app, ledger, candidate }), ...diff]
     case 'Paused':
       return [`slipway resume ${app.name}`]
     case 'Degraded':
@@ -387,102 +400,6 @@ function commandsOf({ app, ledger, candidate }: Facts, state: StateWord): readon
     default:
       return [`slipway history ${app.name}`]
   }
-}
-
-export function attemptView(ledger: Ledger | null, attempt: Attempt): AttemptView {
-  const { step, times } = attempt
-  return {
-    number: attempt.number,
-    release: revisionView(attempt) ?? (ledger === null || attempt.release === null ? null : releaseView(ledger, attempt.release)),
-    cause: attempt.cause,
-    by: attempt.by.name,
-    step: step.name,
-    stepDetail: step.name === 'Syncing' ? `wave ${step.index} of ${step.of}` : '',
-    outcome: attempt.outcome,
-    message: attemptMessage(attempt),
-    times: {
-      pushed: time(times.pushed),
-      seen: time(times.seen),
-      rendered: time(times.rendered),
-      preflighted: time(times.preflighted),
-      applied: time(times.applied),
-      healthy: time(times.healthy),
-      baked: time(times.baked),
-      judged: time(times.judged),
-      ended: time(times.ended),
-    },
-    verdict: attempt.verdict === null ? null : verdictView(attempt.verdict),
-    moves: attempt.moves.map(move => ({ ...move, at: time(move.at) })),
-    counts: attempt.counts,
-  }
-}
-
-/** `judged bad after 6 s; went back to r2` */
-function attemptMessage({ message, verdict, times, outcome }: Attempt): string {
-  if (verdict === null || times.judged === 0 || times.applied === 0 || (outcome !== 'RolledBack' && outcome !== 'Failed'))
-    return message
-  return `judged ${verdict.kind === 'bad' ? 'bad' : 'by its surroundings'} after ${span(times.judged - times.applied)}; ${message}`
-}
-
-/** An attempt names its release by itself too: history outlives the ledger's memory of it. */
-function revisionView(attempt: Attempt): ReleaseView | null {
-  const { revision } = attempt
-  if (revision === null) return null
-  const { commit, subject, author, committedAt } = revision
-  return {
-    id: attempt.release ?? '',
-    number: attempt.release === null ? '' : `r${attempt.releaseNumber}`,
-    commit,
-    subject,
-    author,
-    committedAt,
-  }
-}
-
-function verdictView(verdict: Verdict): VerdictView {
-  return { ...verdict, at: time(verdict.at) }
-}
-
-export function releaseView(ledger: Ledger, id: ReleaseId): ReleaseView | null {
-  const known = ledger.releases[id]
-  if (known === undefined) return null
-  const { commit, subject, author, committedAt } = known.revision
-  return { id, number: `r${known.number}`, commit, subject, author, committedAt }
-}
-
-function candidateView(ledger: Ledger, candidate: Candidate | null): ReleaseView | null {
-  if (candidate?.revision == null) return null
-  const { commit, subject, author, committedAt } = candidate.revision
-  const id = candidate.kind === 'release' ? candidate.release.id : ''
-  return {
-    id,
-    number: candidate.kind === 'release' ? numberOf(ledger, candidate.release.id) : '',
-    commit,
-    subject,
-    author,
-    committedAt,
-  }
-}
-
-function numberOf(ledger: Ledger, id: ReleaseId): string {
-  const known = ledger.releases[id]
-  return known === undefined ? '' : `r${known.number}`
-}
-
-export function time(ms: number): string {
-  return ms === 0 ? '' : new Date(ms).toISOString()
-}
-
-/** Evidence as lines, for terminals and commit messages. */
-export function verdictLines(verdict: Verdict): readonly string[] {
-  return [
-    `${objectText(verdict.object)}: ${verdict.message}${verdict.limit === '' ? '' : ` (${verdict.limit})`}`,
-    ...verdict.log.map(line => `  | ${line}`),
-  ]
-}
-
-function objectText(ref: ObjectRef | null): string {
-  return ref === null ? 'the release' : refText(ref)
 }
 
 /** A URL for people: the password, if it carries one, is not theirs to see. */

@@ -27,10 +27,15 @@ export function endOf(view: ApplicationView, goal: Goal, quietForMs: number): En
   const isUnrendered = view.state === 'Held' && view.sync.status === 'Unknown'
   if (pending && quietForMs < (isUnrendered ? heldQuietMs : quietMs)) return null
   if (goal.commit !== '' && !seen(view, goal.commit)) return null
-  if (view.state === 'Healthy') return { ok: true, message: view.message }
+  if (view.state === 'Healthy' || isWherePinned(view)) return { ok: true, message: view.message }
   if (view.state === 'OutOfSync' && !view.policy.automated)
     return pending || goal.request === '' ? { ok: false, message: view.message } : null
   return ['RolledBack', 'Failed', 'Held', 'Degraded'].includes(view.state) ? { ok: false, message: view.message } : null
+}
+
+/** A rollback by hand that ended well: it runs what a person asked for, and waits there for another change. */
+function isWherePinned({ state, pinned, health, release }: ApplicationView): boolean {
+  return state === 'OutOfSync' && pinned !== null && release?.number === pinned.to && health.status === 'Healthy'
 }
 
 function seen(view: ApplicationView, commit: string): boolean {

@@ -22,6 +22,7 @@ function historyTable(attempts: readonly AttemptView[], cli: Cli): string {
   const rows = attempts.map((attempt): readonly (string | Cell)[] => {
     const { shape, word, colour } = outcomeOf(attempt.outcome)
     const { seen, ended } = attempt.times
+    const begun = attempt.moves[0]?.at ?? seen
     return [
       { text: shape, colour },
       String(attempt.number),
@@ -30,8 +31,8 @@ function historyTable(attempts: readonly AttemptView[], cli: Cli): string {
       shortCommit(attempt.release?.commit) || '-',
       attempt.cause,
       cut(attempt.by, 16),
-      age(ended || seen, cli.api.now()),
-      duration(Date.parse(ended) - Date.parse(seen)),
+      age(ended || begun, cli.api.now()),
+      duration(Date.parse(ended) - Date.parse(begun)),
       attempt.message,
     ]
   })

@@ -7,12 +7,16 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { openControllerKeys } from '../../runtime/contract/keys.js'
 import { authorizationBlock } from '../../runtime/contract/subjects.js'
+import { connectDocker } from '../../runtime/docker/client.js'
+import { natsImage, programFromImage } from '../../runtime/docker/program.js'
 import { type Engine, endPrivateEngine, engineDirectory, findEngine } from '../../runtime/docker/engine.js'
 import { joinController } from '../../runtime/join.js'
 import { findNats, type NatsProgram, natsCommand, writeNatsConfiguration } from '../../runtime/nats/server.js'
 import { findHaproxy, type FoundProgram } from '../../runtime/network/find-haproxy.js'
 import { defaultNodeName, defaultPort, defaultStateDir } from '../config.js'
 import { end, keep, lastLines, type Layout, layoutOf, logFile, pidOf } from './processes.js'
+
+const pullMs = 60_000
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -51,8 +55,23 @@ export function placesOf(env: Environment): Places {
 export async function findParts(env: Environment, say: (line: string) => void): Promise<Parts> {
   const haproxy = await findHaproxy(env)
   if (haproxy === null) throw new Error('HAProxy is not installed: run npm run setup (Debian, Ubuntu: apt-get install haproxy)')
-  const nats = await findNats(env, { say })
-  return { haproxy, nats, engine: await findEngine(env, { say }) }
+  const engine = await findEngine(env, { say })
+  return { haproxy, engine, nats: await findNats(env, { say, fromImage: target => natsFromImage(engine.host, target, say) }) }
+}
+
+/** The official image's program, where a registry answers in time; false where none does. */
+export async function natsFromImage(host: string, target: string, say: (line: string) => void): Promise<boolean> {
+  const docker = connectDocker(host)
+  try {
+    say(`taking nats-server out of ${natsImage.image}`)
+    await programFromImage(docker, natsImage, target, AbortSignal.timeout(pullMs))
+    return true
+  } catch (error) {
+    say(`no registry gives ${natsImage.image}: ${(error as Error).message}`)
+    return false
+  } finally {
+    await docker.close()
+  }
 }
 
 /** What the last `up` chose; else a port each, and address ranges made from the state directory, so that several instances do not meet. */

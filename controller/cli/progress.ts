@@ -67,7 +67,8 @@ class PlainDisplay implements Display {
   }
 
   update(view: ApplicationView): void {
-    const text = `${view.name} ${states[view.state].word.toLowerCase()}: ${stepText(view.attempt)}${view.short || view.message}`
+    const said = view.short || view.message
+    const text = `${view.name} ${states[view.state].word.toLowerCase()}: ${stepText(view.attempt, said)}${said}`
     if (text !== this.#last) this.#line(text)
     this.#last = text
   }
@@ -156,7 +157,9 @@ function stepLine(step: StepLine, { moving, short, now, spin }: Around, cli: Pic
   return `  ${cli.paint(colour, mark)} ${step.label.padEnd(14)}  ${cut(said, room).padEnd(Math.min(room, 44))}  ${cli.paint('dim', took)}`
 }
 
-function stepText(attempt: AttemptView | null): string {
+/** What is said already is not said twice. */
+function stepText(attempt: AttemptView | null, said: string): string {
   if (attempt === null || attempt.outcome !== null) return ''
-  return `${words(attempt.step)}${attempt.stepDetail === '' ? '' : `, ${attempt.stepDetail}`}: `
+  const detail = attempt.stepDetail === '' || said.startsWith(attempt.stepDetail) ? '' : `, ${attempt.stepDetail}`
+  return `${words(attempt.step)}${detail}: `
 }

@@ -231,7 +231,7 @@ t.test('sync --wait in a pipe: a line a change with its time, and the end as exi
   const ended = await run('sync shop --wait')
 
   test.equal(ended.code, 0, ended.err)
-  test.match(ended.out, /^\S+Z shop releasing: syncing, wave 1 of 3: wave 1 of 3, api 2 of 3 ready$/m)
+  test.match(ended.out, /^\S+Z shop releasing: syncing: wave 1 of 3, api 2 of 3 ready$/m)
   test.match(ended.out, /Z shop ok: c0ffee1 runs, healthy, 3 of 3 ready\.\n$/)
 })
 

@@ -288,13 +288,20 @@ function readBack(place: Place, app: Application, places: Places, now: number): 
   const base = newest(place.head?.document ?? null, place.returned)
   if (base !== null && (place.report === null || !isNewer(place.report, base))) return ofUid(base, app)
   const node = places.nodes().get(place.node)
-  if (node === undefined || isSilent(node, now))
+  if (node === undefined) throw new NotReadBackError(unknownNode(place.node, places))
+  if (isSilent(node, now))
     throw new NotReadBackError(`node ${place.node} is silent; nothing is written before it has said what it runs`)
   const told = node.lease.told.desired === listed.desired && node.lease.told.reports === listed.reports
   if (!told) throw new NotReadBackError(`node ${place.node} has not said yet what it runs`)
   if (base === null && place.report !== null && !place.report.deleted)
     throw new NotReadBackError(`node ${place.node} runs ${app.name}, but has not given its document back yet`)
   return base === null ? null : ofUid(base, app)
+}
+
+function unknownNode(name: string, places: Places): string {
+  const known = [...places.nodes().keys()].sort().join(', ')
+  const there = known === '' ? 'no node has' : `${known} ${places.nodes().size === 1 ? 'has' : 'have'}`
+  return `node ${name} has said nothing since this controller started, ${there}: start its runtime, or change spec.destination.name`
 }
 
 /** What a former application of this name left running is taken over; what it was deleting is not. */

@@ -1,0 +1,91 @@
+// Attempts, releases and verdicts of a ledger as they are shown: the records in view.ts, times as RFC 3339. Pure.
+import type { Attempt, Ledger, Verdict } from './ledger.js'
+import type { Candidate, ReleaseId } from './release.js'
+import { verdictText } from './rollout/state.js'
+import type { AttemptView, ReleaseView, VerdictView } from './view.js'
+import { span } from './words.js'
+
+export function attemptView(ledger: Ledger | null, attempt: Attempt): AttemptView {
+  const { step, times } = attempt
+  return {
+    number: attempt.number,
+    release: revisionView(attempt) ?? (ledger === null || attempt.release === null ? null : releaseView(ledger, attempt.release)),
+    cause: attempt.cause,
+    by: attempt.by.name,
+    step: step.name,
+    stepDetail: step.name === 'Syncing' ? `wave ${step.index} of ${step.of}` : '',
+    outcome: attempt.outcome,
+    message: attemptMessage(attempt),
+    times: {
+      pushed: time(times.pushed),
+      seen: time(times.seen),
+      rendered: time(times.rendered),
+      preflighted: time(times.preflighted),
+      applied: time(times.applied),
+      healthy: time(times.healthy),
+      baked: time(times.baked),
+      judged: time(times.judged),
+      ended: time(times.ended),
+    },
+    verdict: attempt.verdict === null ? null : verdictView(attempt.verdict),
+    moves: attempt.moves.map(move => ({ ...move, at: time(move.at) })),
+    counts: attempt.counts,
+  }
+}
+
+/** `judged bad after 6 s; went back to r2` */
+function attemptMessage({ message, verdict, times, outcome }: Attempt): string {
+  if (verdict === null || times.judged === 0 || times.applied === 0 || (outcome !== 'RolledBack' && outcome !== 'Failed'))
+    return message
+  const said = message.startsWith(verdictText(verdict)) ? message.slice(verdictText(verdict).length) : `; ${message}`
+  return `judged ${verdict.kind === 'bad' ? 'bad' : 'by its surroundings'} after ${span(times.judged - times.applied)}${said}`
+}
+
+/** An attempt names its release by itself too: history outlives the ledger's memory of it. */
+function revisionView(attempt: Attempt): ReleaseView | null {
+  const { revision } = attempt
+  if (revision === null) return null
+  const { commit, subject, author, committedAt } = revision
+  return {
+    id: attempt.release ?? '',
+    number: attempt.release === null ? '' : `r${attempt.releaseNumber}`,
+    commit,
+    subject,
+    author,
+    committedAt,
+  }
+}
+
+export function verdictView(verdict: Verdict): VerdictView {
+  return { ...verdict, at: time(verdict.at) }
+}
+
+export function releaseView(ledger: Ledger, id: ReleaseId): ReleaseView | null {
+  const known = ledger.releases[id]
+  if (known === undefined) return null
+  const { commit, subject, author, committedAt } = known.revision
+  return { id, number: `r${known.number}`, commit, subject, author, committedAt }
+}
+
+export function candidateView(ledger: Ledger, candidate: Candidate | null): ReleaseView | null {
+  if (candidate?.revision == null) return null
+  const { commit, subject, author, committedAt } = candidate.revision
+  const id = candidate.kind === 'release' ? candidate.release.id : ''
+  return {
+    id,
+    number: candidate.kind === 'release' ? numberOf(ledger, candidate.release.id) : '',
+    commit,
+    subject,
+    author,
+    committedAt,
+  }
+}
+
+export function numberOf(ledger: Ledger, id: ReleaseId): string {
+  const known = ledger.releases[id]
+  return known === undefined ? '' : `r${known.number}`
+}
+
+export function time(ms: number): string {
+  return ms === 0 ? '' : new Date(ms).toISOString()
+}
