@@ -112,6 +112,14 @@ function overall(
   return { status: worst.status!, message: `${refText(worst.ref)}: ${worst.message}` }
 }
 
+/** A place speaks at least every ten seconds: what it would have said after that is not known, and no deadline runs on it. */
+const unheardMs = 12_000
+
+/** The moment up to which deadlines have run, ms since 1970. */
+export function heardUntil(observed: Pick<Observed, 'at'>, now: number): number {
+  return Math.min(now, observed.at + unheardMs)
+}
+
 function signsOf(
   { app, ledger, observed, now }: AssessInput,
   sent: readonly Manifest[],
@@ -126,7 +134,13 @@ function signsOf(
   return [
     ...(ledger.current?.refused ?? []).map(refusedSign),
     ...hooks.flatMap(
-      run => hookSign(run, observed, run.outcome === 'running' && now - run.startedAt >= timeout, minutes(timeout)) ?? [],
+      run =>
+        hookSign(
+          run,
+          observed,
+          run.outcome === 'running' && heardUntil(observed, now) - run.startedAt >= timeout,
+          minutes(timeout),
+        ) ?? [],
     ),
     ...there.flatMap(object => objectSigns(object, live.get(refKey(refOf(object)))!.status, observed.pods)),
     ...own.flatMap(pod => podSigns(pod, app.rollout.restartsAllowed)),
@@ -134,7 +148,7 @@ function signsOf(
 }
 
 /** Not ready although its last releases took far less. Counted from its wave's apply. */
-function lateSigns({ ledger, now }: AssessInput, sent: readonly Manifest[], objects: readonly ObjectHealth[]) {
+function lateSigns({ ledger, observed, now }: AssessInput, sent: readonly Manifest[], objects: readonly ObjectHealth[]) {
   const from = ledger.attempt?.clocks.stageAt ?? 0
   const signs: Sign[] = []
   const deadlines: number[] = []
@@ -143,8 +157,8 @@ function lateSigns({ ledger, now }: AssessInput, sent: readonly Manifest[], obje
     const limit = readyLimit(object, ledger.readyTimes)
     const health = objects[index]!
     if (limit === null || health.settled || !health.there) continue
-    if (now - from >= limit) signs.push(slowSign(health, limit))
-    else deadlines.push(from + limit)
+    if (heardUntil(observed, now) - from >= limit) signs.push(slowSign(health, limit))
+    else if (from + limit > now) deadlines.push(from + limit)
   }
   return { signs, deadlines }
 }

@@ -1,5 +1,5 @@
 // Which sign is judged, when, and as what: release.md, "When is a release judged?" with its two rules against false verdicts.
-import { minutes } from '../health/assess.js'
+import { heardUntil, minutes } from '../health/assess.js'
 import type { Sign } from '../health/signs.js'
 import { type Attempt, goodRelease, type Ledger, type Verdict } from '../ledger.js'
 import { hooksOf } from '../sync/plan.js'
@@ -27,7 +27,8 @@ export function judgement(input: DecideInput, ledger: Ledger, isHealthy: boolean
   const timeoutAt = attempt.progress.at + input.app.rollout.healthTimeoutMs
   const dues = health.signs.map(sign => dueOf(sign, input, ledger, suspects, timeoutAt))
   if (!isHealthy) dues.push({ sign: stuckSign(input, attempt), kind: stuckKind(input, ledger), at: timeoutAt })
-  const reached = dues.filter(due => (clocksRun ? due.at <= now : due.at === 0))
+  const heard = heardUntil(input.observed, now)
+  const reached = dues.filter(due => (clocksRun ? due.at <= heard : due.at === 0))
   const worst = reached.toSorted((a, b) => weight(a) - weight(b))[0]
   const verdict = worst === undefined ? null : verdictOf(worst, now)
   const waiting = dues.map(due => due.at).filter(at => at > now)

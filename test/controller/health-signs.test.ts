@@ -43,14 +43,15 @@ function changed(observed: Observed, { container, pod, workload, control, more }
   return { ...observed, objects: observed.objects.map(objectOf), pods: observed.pods.map(podOf), ...more }
 }
 
-/** Looks at once, and again `seconds` later with the same report: the verdict, if there is one by then. */
-function verdictAfter(seconds: number, change: Change, isFirst = false): Verdict | null {
+/** Looks at once, and for `seconds` more with the same report, which the place confirms unless it is mute: the verdict, if there is one by then. */
+function verdictAfter(seconds: number, change: Change, isFirst = false, isMute = false): Verdict | null {
   const { world, observed, ledger } = rollout(isFirst)
   const seen = changed(observed, change)
   const releases = (id: string): Release | null => world.releases.get(id as never) ?? null
   const look = (from: Ledger, now: number) => {
-    const health = assess({ app: world.app, release: tried, ledger: from, observed: seen, now })
-    return decide({ app: world.app, ledger: from, candidate: world.head, releases, observed: seen, health, now })
+    const heard = isMute ? seen : { ...seen, at: now }
+    const health = assess({ app: world.app, release: tried, ledger: from, observed: heard, now })
+    return decide({ app: world.app, ledger: from, candidate: world.head, releases, observed: heard, health, now })
   }
   let at = world.now
   let decision = look(ledger, at)
@@ -125,6 +126,11 @@ for (const [name, change, notYet, seconds, sign, kind] of table) {
     t.match(verdictAfter(seconds, change), { sign, kind })
   })
 }
+
+t.test('a place of which nothing was heard since is not judged by time, but by what it had said', async t => {
+  t.equal(verdictAfter(300, {}, false, true), null)
+  t.match(verdictAfter(300, { container: backOff(2) }, false, true), { sign: 'CrashLoop' })
+})
 
 /** What says nothing against a release. */
 const innocent: readonly (readonly [string, Change])[] = [

@@ -48,6 +48,8 @@ export interface Slipway {
   signal(name: ProcessName, signal: NodeJS.Signals): void
   /** SIGKILL, then waits until its keeper has started another. */
   kill(name: ProcessName): Promise<void>
+  /** SIGKILL to them and to their keepers, whose back-off would be waited for; then `slipway up`. */
+  crash(...names: readonly ProcessName[]): Promise<void>
   log(name: ProcessName): string
   /** `slipway down --purge --volumes`; gives everything of it that is left on the machine. */
   end(): Promise<readonly string[]>
@@ -140,6 +142,15 @@ function instanceOf(parts: Parts): Slipway {
       const before = pid(name)
       process.kill(before, 'SIGKILL')
       await waitUntil(`another ${name} runs`, 45_000, () => pid(name) !== before && existsSync(`/proc/${pid(name)}`))
+    },
+    async crash(...names) {
+      for (const name of names) {
+        signalled(Number(read(join(state, 'run', `${name}.keeper.pid`))), 'SIGKILL')
+        signalled(pid(name), 'SIGKILL')
+      }
+      await waitUntil(`${names.join()} ended`, 10_000, () => names.every(name => !existsSync(`/proc/${pid(name)}/exe`)))
+      const up = await cli('up')
+      if (up.code !== 0) throw new Error(`slipway up ended with ${up.code}: ${up.out}${up.err}`)
     },
     log: name => read(join(state, 'log', `${name}.log`)),
     end: () => (left ??= ended(parts, cli)),
