@@ -3,6 +3,7 @@ import { randomInt, randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { type Logger, pino } from 'pino'
+import { alone } from './alone.js'
 import { ConfigFault, readConfig, type RuntimeConfig, runtimeDir } from './config.js'
 import { openBus } from './nats/bus/connect.js'
 import type { DesiredDocument } from './contract/documents.js'
@@ -434,6 +435,9 @@ export async function main(args: readonly string[], env: Readonly<Record<string,
     const ending = new AbortController()
     for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => ending.abort(new Error(`ended by ${name}`)))
     const log = pino({ level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime })
+    // Two on one state directory would start everything twice.
+    const waiting = () => log.warn({ stateDir: config.stateDir }, 'another runtime has this state directory; waiting for its end')
+    await alone(`runtime ${realPath(config.stateDir)}`, waiting, ending.signal)
     await run(config, await readNodeKeys(config.stateDir), log, ending.signal)
     log.info({}, 'runtime ended; containers and connections are left as they are')
     return 0

@@ -1,5 +1,6 @@
 // slipway up: everything on this machine, nothing to configure. Started detached; running it again changes nothing that runs.
 import { existsSync, readFileSync } from 'node:fs'
+import { alone } from '../../runtime/alone.js'
 import { Cli, type Define, type SharedOptions } from './cli.js'
 import { saveContext } from './contexts.js'
 import { Failure } from './failure.js'
@@ -45,6 +46,8 @@ export const define: Define = (command, around) => {
       if (parts.nats.warning !== '') say(`  ! ${parts.nats.warning}`)
       done(`HAProxy  ${parts.haproxy.version}`)
       makeLayout(places.layout)
+      const waiting = () => say('    another slipway up is at work; waiting for it')
+      const release = await alone(`up ${places.layout.state}`, waiting, around.signal)
       const chosen = machineOf(places.layout, env)
       const machine: Machine = {
         ...chosen,
@@ -53,7 +56,7 @@ export const define: Define = (command, around) => {
         engineIsPrivate: parts.engine.private,
       }
       writeMachine(places.layout, machine)
-      const started = await startProcesses(places, machine, parts, env)
+      const started = await startProcesses(places, machine, parts, env).finally(release)
       const url = `http://127.0.0.1:${machine.port}`
       await untilReady(places.layout, url, 60_000, around.signal).catch((error: Error) => {
         throw new Failure(3, error.message, `logs are in ${places.layout.logs}`)
