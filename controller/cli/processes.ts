@@ -1,6 +1,6 @@
 // The processes of one machine as `slipway up` keeps them: detached, with pid and log files under the state directory.
 import { spawn } from 'node:child_process'
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
@@ -46,7 +46,7 @@ export function keep(layout: Layout, keeper: string, kept: Kept): 'running' | 's
   const child = spawn('/bin/sh', [keeper, pidFile(layout, kept.name), log, kept.command, ...kept.args], {
     detached: true,
     stdio: ['ignore', out, out],
-    env: { ...kept.env },
+    env: { ...kept.env, [keptVariable]: pidFile(layout, kept.name) },
   })
   closeSync(out)
   child.unref()
@@ -69,7 +69,7 @@ export async function end(layout: Layout, name: string, graceMs: number): Promis
 
 /** The living process's pid; 0 where there is none. */
 export function pidOf(layout: Layout, name: string): number {
-  return livingPid(pidFile(layout, name))
+  return livingPid(pidFile(layout, name), pidFile(layout, name))
 }
 
 export function logFile(layout: Layout, name: string): string {
@@ -91,14 +91,18 @@ function keeperFile(layout: Layout, name: string): string {
 }
 
 function keeperPid(layout: Layout, name: string): number {
-  return livingPid(keeperFile(layout, name))
+  return livingPid(keeperFile(layout, name), pidFile(layout, name))
 }
 
-/** A pid is given out again after a reboot: a process that began after its file was written is another one. */
-function livingPid(file: string): number {
+/** Tells keeper and process from whoever has their number after a reboot; no clock has a say in it. */
+const keptVariable = 'SLIPWAY_KEPT'
+
+function livingPid(file: string, kept: string): number {
   try {
     const pid = Number.parseInt(readFileSync(file, 'utf8'), 10)
-    return pid > 0 && isAlive(pid) && startedAt(pid) <= statSync(file).mtimeMs + 2000 ? pid : 0
+    return pid > 0 && isAlive(pid) && readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(`${keptVariable}=${kept}`)
+      ? pid
+      : 0
   } catch {
     return 0
   }
@@ -111,13 +115,6 @@ function isAlive(pid: number): boolean {
   } catch {
     return false
   }
-}
-
-/** ms since 1970 at which the process began, from field 22 of /proc/PID/stat (clock ticks since boot); 0 without /proc. */
-function startedAt(pid: number): number {
-  const ticks = Number(statFields(pid)[19])
-  const boot = /^btime (\d+)/m.exec(readFileSync('/proc/stat', 'utf8'))?.[1]
-  return boot === undefined || Number.isNaN(ticks) ? 0 : Number(boot) * 1000 + ticks * 10
 }
 
 /** The fields of /proc/PID/stat after the command's name: state first. */
