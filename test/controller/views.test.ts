@@ -229,7 +229,7 @@ const table: readonly (readonly [string, Partial<Facts>, string, string, string]
       ledger: ledger({ pause: { by: ana, at: now - 60_000, reason: 'stocktaking' } }),
     },
     'Paused',
-    'by ana, 60 s ago',
+    'by ana',
     `Paused by ana, 60 s ago. Stocktaking. ${running} Without the pause: waiting for you. Go on: slipway resume shop`,
   ],
   [
