@@ -22,7 +22,7 @@ export interface RuntimeConfig extends Joined {
   readonly stateDir: string
   /** As in DOCKER_HOST. */
   readonly engine: string
-  /** '' when it is not on this machine's PATH. */
+  /** '' when it is not on this machine's PATH: then it runs out of its image. */
   readonly haproxy: string
   readonly policy: HostPolicy
   /** Faults of the policy file: until they are mended, everything is denied. */

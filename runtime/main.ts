@@ -13,6 +13,7 @@ import type { LogRequest } from './contract/logs.js'
 import { deriveKey } from './contract/seal.js'
 import { inboxPrefix } from './contract/subjects.js'
 import { connectDocker, type Docker } from './docker/client.js'
+import { haproxyContainer } from './docker/haproxy.js'
 import { createImages, isProblem } from './docker/images.js'
 import type { EngineInfo } from './docker/shapes.js'
 import { portTaken, realPath } from './host.js'
@@ -174,8 +175,12 @@ async function watchEngine(docker: Docker, standing: Standing, link: Link, log: 
   while (!signal.aborted) {
     const before = standing.engineTrouble
     try {
-      const [version, info] = await Promise.all([docker.version(signal), docker.info(signal)])
-      Object.assign(standing, { engine: info, engineVersion: version.Version, engineTrouble: '' })
+      await docker.ping(signal)
+      if (before !== '' || standing.engine === null) {
+        const [version, info] = await Promise.all([docker.version(signal), docker.info(signal)])
+        Object.assign(standing, { engine: info, engineVersion: version.Version })
+      }
+      standing.engineTrouble = ''
     } catch (error) {
       if (signal.aborted) return
       standing.engineTrouble = sentence(error)
@@ -236,13 +241,15 @@ async function startParts(
 }
 
 function dataPlaneOf(config: RuntimeConfig, docker: Docker, log: Parameters<typeof createDataPlane>[0]['log']) {
+  const stateDir = join(config.stateDir, 'network')
   return createDataPlane({
     ...config.network,
-    stateDir: join(config.stateDir, 'network'),
+    stateDir,
     docker: networkEngine(docker.networks),
     // Drains are measured by it: no step of the clock may cut them short.
     now: () => performance.now(),
     haproxyPath: config.haproxy,
+    haproxyContainer: haproxyContainer(docker, stateDir, `slipway-haproxy-${contentHash(stateDir, 12)}`),
     log,
   })
 }
@@ -452,8 +459,6 @@ function checkUsable(config: RuntimeConfig): void {
   decodePublicKey('x25519', config.controller.sealing)
   if (config.servers.length === 0)
     throw new ConfigFault(`no NATS server is named: set SLIPWAY_NATS_URL, or servers in ${config.stateDir}/node.json`)
-  if (config.haproxy === '')
-    throw new ConfigFault('haproxy is not on the PATH: install it (apt-get install haproxy), or set SLIPWAY_HAPROXY')
 }
 
 if (process.argv[1] !== undefined && import.meta.url === `file://${realPath(process.argv[1])}`) {

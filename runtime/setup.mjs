@@ -51,7 +51,7 @@ const programs = [
     why: 'balances and switches the traffic',
     isThere: async () => onPath('haproxy'),
     packages: ['haproxy'],
-    elsewhere: 'HAProxy 2.4 or newer',
+    elsewhere: 'HAProxy 2.4 or newer, or the image docker.io/library/haproxy:2.8-alpine on the engine',
   },
   {
     name: 'nats-server',

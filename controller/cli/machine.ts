@@ -10,9 +10,12 @@ import { authorizationBlock } from '../../runtime/contract/subjects.js'
 import { connectDocker } from '../../runtime/docker/client.js'
 import { natsImage, programFromImage } from '../../runtime/docker/program.js'
 import { type Engine, endPrivateEngine, engineDirectory, findEngine } from '../../runtime/docker/engine.js'
+import { hasHaproxyImage, haproxyImage, haproxyImageVersion } from '../../runtime/docker/haproxy.js'
 import { joinController } from '../../runtime/join.js'
 import { findNats, type NatsProgram, natsCommand, writeNatsConfiguration } from '../../runtime/nats/server.js'
 import { findHaproxy, type FoundProgram } from '../../runtime/network/find-haproxy.js'
+import { firewallWarnings, readFirewall } from '../../runtime/network/firewall.js'
+import { defaultNames } from '../../runtime/network/types.js'
 import { defaultNodeName, defaultPort, defaultStateDir } from '../config.js'
 import { end, keep, lastLines, type Layout, layoutOf, logFile, pidOf } from './processes.js'
 
@@ -53,10 +56,9 @@ export function placesOf(env: Environment): Places {
 
 /** Everything that a machine needs, or an error that says what is missing and how to get it. */
 export async function findParts(env: Environment, say: (line: string) => void): Promise<Parts> {
-  const haproxy = await findHaproxy(env)
-  if (haproxy === null) throw new Error('HAProxy is not installed: run npm run setup (Debian, Ubuntu: apt-get install haproxy)')
   const engine = await findEngine(env, { say })
-  return { haproxy, engine, nats: await findNats(env, { say, fromImage: target => natsFromImage(engine.host, target, say) }) }
+  const nats = await findNats(env, { say, fromImage: target => natsFromImage(engine.host, target, say) })
+  return { nats, engine, haproxy: (await findHaproxy(env)) ?? (await haproxyOfImage(engine.host, say)) }
 }
 
 /** The official image's program, where a registry answers in time; false where none does. */
@@ -72,6 +74,28 @@ export async function natsFromImage(host: string, target: string, say: (line: st
   } finally {
     await docker.close()
   }
+}
+
+/** Where the machine has none: the official image, pulled where it is missing. `path` is '' then. */
+async function haproxyOfImage(host: string, say: (line: string) => void): Promise<FoundProgram> {
+  const docker = connectDocker(host)
+  try {
+    if (!(await hasHaproxyImage(docker))) say(`haproxy is not installed: pulling ${haproxyImage}`)
+    return { path: '', version: await haproxyImageVersion(docker) }
+  } finally {
+    await docker.close()
+  }
+}
+
+/** What the firewall would keep this instance's containers from, a sentence each. */
+export async function firewallOf(
+  network: Readonly<Record<string, string>>,
+  env: Environment,
+  engine: Engine,
+): Promise<readonly string[]> {
+  const bridge = network.SLIPWAY_POD_BRIDGE ?? defaultNames.podBridge
+  const range = network.SLIPWAY_POD_RANGE ?? defaultNames.podRange
+  return firewallWarnings(await readFirewall(env), { bridge, range, isPodman: engine.isPodman })
 }
 
 /** What the last `up` chose; else a port each, and address ranges made from the state directory, so that several instances do not meet. */

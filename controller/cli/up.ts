@@ -1,12 +1,14 @@
 // slipway up: everything on this machine, nothing to configure. Started detached; running it again changes nothing that runs.
 import { existsSync, readFileSync } from 'node:fs'
 import { alone } from '../../runtime/alone.js'
+import { haproxyImage } from '../../runtime/docker/haproxy.js'
 import { Cli, type Define, type SharedOptions } from './cli.js'
 import { saveContext } from './contexts.js'
 import { Failure } from './failure.js'
 import {
   adminTokenFile,
   findParts,
+  firewallOf,
   freePort,
   machineOf,
   type Machine,
@@ -40,15 +42,17 @@ export const define: Define = (command, around) => {
         throw new Failure(2, error.message, 'slipway check says what is missing')
       })
       done(
-        `engine   ${parts.engine.version} at ${parts.engine.host}${parts.engine.private ? ' (private: ended by slipway down --purge only)' : ''}`,
+        `engine   ${parts.engine.isPodman ? 'Podman ' : ''}${parts.engine.version} at ${parts.engine.host}${parts.engine.private ? ' (private: ended by slipway down --purge only)' : ''}`,
       )
+      for (const note of parts.engine.notes) say(`  ! ${note}`)
       done(`NATS     ${parts.nats.version}`)
       if (parts.nats.warning !== '') say(`  ! ${parts.nats.warning}`)
-      done(`HAProxy  ${parts.haproxy.version}`)
+      done(`HAProxy  ${parts.haproxy.version}${parts.haproxy.path === '' ? ` out of ${haproxyImage}` : ''}`)
       makeLayout(places.layout)
       const waiting = () => say('    another slipway up is at work; waiting for it')
       const release = await alone(`up ${places.layout.state}`, waiting, around.signal)
       const chosen = machineOf(places.layout, env)
+      for (const warning of await firewallOf(chosen.network, env, parts.engine)) say(`  ! ${warning}`)
       const machine: Machine = {
         ...chosen,
         natsPort: chosen.natsPort === 0 ? await freePort() : chosen.natsPort,

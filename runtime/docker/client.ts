@@ -49,6 +49,17 @@ export function connectDocker(host: string) {
   return {
     host,
     version,
+    /** Does it answer? Costs the engine nothing, where Podman's version and information start programs. */
+    ping: async (signal?: AbortSignal): Promise<void> => {
+      const answer = await bare.open({
+        method: 'GET',
+        path: '/_ping',
+        doing: 'asking the engine for a sign',
+        limitMs: 10_000,
+        signal,
+      })
+      await answer.body.dump()
+    },
     /** For what the compatible API of Podman leaves different. Asked once. */
     isPodman: onPodman,
     info: (signal?: AbortSignal): Promise<EngineInfo> =>

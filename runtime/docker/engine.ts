@@ -5,7 +5,8 @@ import { existsSync } from 'node:fs'
 import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { connectDocker } from './client.js'
+import { connectDocker, isPodman } from './client.js'
+import type { EngineInfo, EngineVersion } from './shapes.js'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -16,6 +17,9 @@ export interface Engine {
   readonly private: boolean
   readonly version: string
   readonly apiVersion: string
+  readonly isPodman: boolean
+  /** What does not work on this engine, a sentence each. */
+  readonly notes: readonly string[]
 }
 
 export interface FindOptions {
@@ -30,7 +34,8 @@ export interface FindOptions {
 }
 
 const defaultDirectory = '/var/lib/slipway-engine'
-const answerMs = 3_000
+/** Podman asks its packages for their versions each time: seconds on a busy machine. */
+const answerMs = 10_000
 const startMs = 60_000
 
 /**
@@ -72,18 +77,45 @@ export function usualHosts(env: Environment): readonly string[] {
   return sockets.filter(socket => socket !== '').map(socket => `unix://${socket}`)
 }
 
-/** Null where nothing answers within 3 s. */
+/** Null where nothing answers within 10 s. */
 async function ask(host: string, isPrivate: boolean): Promise<Engine | null> {
   if (host.startsWith('unix://') && !existsSync(host.slice('unix://'.length))) return null
   const docker = connectDocker(host)
   try {
-    const { Version, ApiVersion } = await docker.version(AbortSignal.timeout(answerMs))
-    return { host, private: isPrivate, version: Version, apiVersion: ApiVersion }
+    const limit = AbortSignal.timeout(answerMs)
+    const version = await docker.version(limit)
+    const info = await docker.info(limit).catch(() => null)
+    return {
+      host,
+      private: isPrivate,
+      version: version.Version,
+      apiVersion: version.ApiVersion,
+      isPodman: isPodman(version),
+      notes: info === null ? [] : engineNotes(version, info),
+    }
   } catch {
     return null
   } finally {
     await docker.close()
   }
+}
+
+/** Seen with Docker 20.10 and Podman 4.3. */
+export function engineNotes(version: EngineVersion, info: EngineInfo): readonly string[] {
+  const name = isPodman(version) ? 'Podman' : 'Docker'
+  const rootless = info.SecurityOptions?.some(option => option.startsWith('name=rootless'))
+  return [
+    ...(rootless
+      ? [
+          `${name} runs without root here: the addresses of its containers cannot be reached from this machine, and no Service works; use one that runs as root`,
+        ]
+      : []),
+    ...(isPodman(version) && info.CgroupVersion === '1'
+      ? [
+          'Podman does not say on cgroups v1 that a container was killed for its memory: it is shown as ended with exit code 137, not as OOMKilled',
+        ]
+      : []),
+  ]
 }
 
 async function startWhereAllowed(env: Environment, directory: string, options: FindOptions): Promise<Engine> {

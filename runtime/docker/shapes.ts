@@ -16,6 +16,7 @@ export interface EngineInfo {
   readonly CgroupVersion?: string
   readonly Architecture?: string
   readonly LiveRestoreEnabled?: boolean
+  readonly SecurityOptions?: readonly string[] | null
   readonly [field: string]: unknown
 }
 

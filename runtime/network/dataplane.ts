@@ -8,22 +8,29 @@ import { createBalancer } from './balancer.js'
 import { type Conflict, findConflicts } from './conflicts.js'
 import { drain } from './draining.js'
 import { createHaproxy } from './haproxy/process.js'
+import { haproxyProgram } from './haproxy/program.js'
 import { ensureServiceBridge, listeningSockets, removeServiceBridge, socketsOf, takenRanges } from './host.js'
 import { balanced, type Given, type Listener, listenersOf, serviceKey, targetsOf } from './listeners.js'
 import { createNames, type Names } from './names/process.js'
 import { DOMAIN, zoneOf } from './names/services.js'
-import type { DataPlane, DataPlaneOptions, DataPlaneState, ServicePort, ServiceSpec } from './types.js'
+import {
+  type DataPlane,
+  type DataPlaneOptions,
+  type DataPlaneState,
+  defaultNames,
+  type HaproxyRunner,
+  type ServicePort,
+  type ServiceSpec,
+} from './types.js'
 
 const WATCH_EVERY_MS = 1_000
-const WANTED_PODS = '10.211.0.0/16'
-const WANTED_SERVICES = '10.210.0.0/16'
 
 export function createDataPlane(options: DataPlaneOptions): DataPlane {
   const { stateDir, docker, now, log } = options
-  const network = options.network ?? 'slipway-pods'
-  const podBridge = options.podBridge ?? 'slipway1'
-  const serviceBridge = options.serviceBridge ?? 'slipway0'
-  const haproxy = createHaproxy({ program: options.haproxyPath, directory: stateDir })
+  const network = options.network ?? defaultNames.network
+  const podBridge = options.podBridge ?? defaultNames.podBridge
+  const serviceBridge = options.serviceBridge ?? defaultNames.serviceBridge
+  const haproxy = createHaproxy({ runner: runnerOf(options), directory: stateDir })
   const balancer = createBalancer(haproxy, () => started().book.namesAddress)
   let parts: { readonly book: Book; readonly names: Names } | null = null
   let wanted: DataPlaneState | null = null
@@ -146,12 +153,19 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
       inTurn(async () => {
         parts = null
         haproxy.endAll('SIGKILL')
+        // A program may have been installed since: what was started as a container is still one.
+        for (const runner of [haproxy, options.haproxyContainer]) await runner?.remove()
         createNames({ directory: stateDir, program: '', address: '' }).end()
         await removeServiceBridge(serviceBridge)
         await docker.removeNetwork(network)
         rmSync(stateDir, { recursive: true, force: true })
       }),
   }
+}
+
+function runnerOf({ haproxyPath, haproxyContainer, stateDir }: DataPlaneOptions): HaproxyRunner {
+  if (haproxyPath === '' && haproxyContainer !== undefined) return haproxyContainer
+  return haproxyProgram(haproxyPath, join(stateDir, 'haproxy.log'))
 }
 
 /** Addresses and node ports, given out where there is none yet. */
@@ -188,8 +202,8 @@ function without(listeners: readonly Listener[], conflicts: readonly Conflict[])
 
 /** `own`: the range of a network that is there already, when the book was lost. */
 function freeRanges(options: DataPlaneOptions, own: Range | null, taken: readonly Range[]): Ranges {
-  const wantedPods = parseRange(options.podRange ?? WANTED_PODS)
-  const wantedServices = parseRange(options.serviceRange ?? WANTED_SERVICES)
+  const wantedPods = parseRange(options.podRange ?? defaultNames.podRange)
+  const wantedServices = parseRange(options.serviceRange ?? defaultNames.serviceRange)
   const services = chooseRange(
     wantedServices,
     own === null ? [...taken, wantedPods] : [...withoutOurs(taken, wantedServices), own],

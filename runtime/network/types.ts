@@ -96,6 +96,15 @@ export interface NewNetwork extends EngineNetwork {
   readonly labels: Readonly<Record<string, string>>
 }
 
+/** Of the one instance that has the usual state directory. */
+export const defaultNames = {
+  network: 'slipway-pods',
+  podBridge: 'slipway1',
+  serviceBridge: 'slipway0',
+  podRange: '10.211.0.0/16',
+  serviceRange: '10.210.0.0/16',
+} as const
+
 export interface DataPlaneOptions {
   /** Of its own; at most 75 characters, as unix sockets live in it. */
   readonly stateDir: string
@@ -103,8 +112,9 @@ export interface DataPlaneOptions {
   /** ms since 1970. */
   readonly now: () => number
   readonly log: (message: string, facts: Readonly<Record<string, unknown>>) => void
-  /** `/usr/sbin/haproxy`, 2.4 or newer. */
+  /** `/usr/sbin/haproxy`, 2.4 or newer; '' where this machine has none: then it runs in `haproxyContainer`. */
   readonly haproxyPath: string
+  readonly haproxyContainer?: HaproxyRunner
   /** The Node that runs the names process; default: this one. */
   readonly nodePath?: string
   /** Names on the machine: several instances need different ones. Defaults `slipway-pods`, `slipway1`, `slipway0`. */
@@ -114,4 +124,19 @@ export interface DataPlaneOptions {
   /** Defaults 10.211.0.0/16 and 10.210.0.0/16; where that is routed already, the next free range. Fixed with the first start. */
   readonly podRange?: string
   readonly serviceRange?: string
+}
+
+/**
+ * How HAProxy is run: as a program of this machine, or out of its image. Either way its processes and pids are the machine's, its
+ * files lie in the state directory under the same path, and it lives on when we end.
+ */
+export interface HaproxyRunner {
+  /** Rejects, with HAProxy's own words, for a configuration file that it would not run with. */
+  check(file: string): Promise<void>
+  /** Resolves with its pid once it was begun. */
+  start(args: readonly string[]): Promise<number>
+  /** The end of what it wrote, for an error's text. */
+  lastWords(): Promise<string>
+  /** Takes away what is left of it once it has ended; nothing happens when there is nothing. */
+  remove(): Promise<void>
 }

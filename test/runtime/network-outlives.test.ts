@@ -8,6 +8,7 @@ import packet from 'dns-packet'
 import t from 'tap'
 import { findProcesses } from '../../runtime/network/detached.js'
 import { createHaproxy } from '../../runtime/network/haproxy/process.js'
+import { haproxyProgram } from '../../runtime/network/haproxy/program.js'
 import { startLoad } from '../support/load.js'
 import { endpoint, httpPod, service, state, testPlane } from '../support/network.js'
 
@@ -80,7 +81,7 @@ t.test('a reload that fails leaves what runs as it was', async t => {
   await plane.start(signal)
   await plane.apply(state(services, [endpoint('web', pods[0]!)]), signal)
 
-  const haproxy = createHaproxy({ program: haproxyPath, directory: stateDir })
+  const haproxy = createHaproxy({ runner: haproxyProgram(haproxyPath, join(stateDir, 'haproxy.log')), directory: stateDir })
   const text = readFileSync(join(stateDir, 'haproxy.cfg'), 'utf8')
   await t.rejects(
     haproxy.reload(`${text}\nfrontend no from tcp\n  bind 127.0.0.1:${port}\n`, 'never', signal),

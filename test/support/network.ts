@@ -15,6 +15,7 @@ import type {
   DataPlaneOptions,
   DataPlaneState,
   Endpoint,
+  HaproxyRunner,
   ServicePort,
   ServiceSpec,
 } from '../../runtime/network/types.js'
@@ -33,7 +34,7 @@ export interface TestPlane {
 }
 
 /** Not started yet. Names on the machine carry a random mark; ranges are chosen around what is routed. */
-export function testPlane(more: Partial<DataPlaneOptions> = {}): TestPlane {
+export function testPlane(more: Partial<DataPlaneOptions> = {}, container?: (stateDir: string) => HaproxyRunner): TestPlane {
   const mark = randomBytes(3).toString('hex')
   const docker = testDocker()
   const stateDir = mkdtempSync(join(tmpdir(), 'slipway-net-'))
@@ -46,7 +47,14 @@ export function testPlane(more: Partial<DataPlaneOptions> = {}): TestPlane {
     podRange: '10.221.0.0/20',
     serviceRange: '10.220.0.0/20',
   }
-  const options: DataPlaneOptions = { ...places, docker: networkEngine(docker.networks), now: Date.now, log: () => {}, ...more }
+  const options: DataPlaneOptions = {
+    ...places,
+    docker: networkEngine(docker.networks),
+    now: Date.now,
+    log: () => {},
+    ...more,
+    ...(container && { haproxyContainer: container(stateDir) }),
+  }
   const plane = createDataPlane(options)
   return {
     plane,

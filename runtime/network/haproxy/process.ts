@@ -1,10 +1,9 @@
 // The load balancer as processes: one master, its worker, and workers of before a reload. Found, started, reloaded, asked, ended.
-import { execFile } from 'node:child_process'
-import { existsSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { promisify } from 'node:util'
-import { commandLine, findProcesses, logTail, sendSignal, startDetached, stillRuns } from '../detached.js'
+import { commandLine, findProcesses, sendSignal, stillRuns } from '../detached.js'
+import type { HaproxyRunner } from '../types.js'
 import {
   type Processes,
   type Session,
@@ -18,10 +17,8 @@ import {
 import { ask } from './socket.js'
 import { failpoint, written } from '../../failpoint.js'
 
-const run = promisify(execFile)
-
 export interface HaproxyPlaces {
-  readonly program: string
+  readonly runner: HaproxyRunner
   readonly directory: string
 }
 
@@ -32,12 +29,10 @@ const LONGEST_SOCKET_PATH = 92
 
 const READY_LIMIT_MS = 15_000
 const MASTER_AWAY_MS = 2_000
-const LOG_LIMIT_BYTES = 1_000_000
 
-export function createHaproxy({ program, directory }: HaproxyPlaces) {
+export function createHaproxy({ runner, directory }: HaproxyPlaces) {
   const file = join(directory, 'haproxy.cfg')
   const pidFile = join(directory, 'haproxy.pid')
-  const log = join(directory, 'haproxy.log')
   const admin = join(directory, 'admin.sock')
   const master = join(directory, 'master.sock')
   if (Buffer.byteLength(master) > LONGEST_SOCKET_PATH)
@@ -58,7 +53,7 @@ export function createHaproxy({ program, directory }: HaproxyPlaces) {
     endAll('SIGKILL')
     await configured(text)
     const args = ['-W', '-f', file, '-p', pidFile, '-S', `${master},mode,600`]
-    const started = await startDetached({ path: program, args, logPath: log })
+    const started = await runner.start(args)
     await until(
       // The master listens a moment after its worker does.
       async () => (await info())?.shape === shape && (await processes()).workers.length > 0,
@@ -84,10 +79,9 @@ export function createHaproxy({ program, directory }: HaproxyPlaces) {
 
   /** Checked before it takes the running file's place, so that a bad one is never what the next start finds. */
   async function configured(text: string): Promise<void> {
-    if (existsSync(log) && statSync(log).size > LOG_LIMIT_BYTES) truncateSync(log)
     writeFileSync(`${file}.new`, text, { mode: 0o600 })
-    await run(program, ['-c', '-q', '-f', `${file}.new`]).catch((cause: { stderr?: string }) => {
-      throw new Error(`HAProxy refuses its configuration ${file}.new: ${cause.stderr?.trim() ?? ''}`, { cause })
+    await runner.check(`${file}.new`).catch((cause: Error) => {
+      throw new Error(`HAProxy refuses its configuration ${file}.new: ${cause.message}`, { cause })
     })
     failpoint('runtime.traffic.configured.before')
     renameSync(`${file}.new`, file)
@@ -102,7 +96,7 @@ export function createHaproxy({ program, directory }: HaproxyPlaces) {
     const limit = performance.now() + READY_LIMIT_MS
     while (!(await done().catch(() => false))) {
       if (!(await alive()) || performance.now() > limit)
-        throw new Error(`HAProxy does not run as configured (${log}):\n${logTail(log)}`)
+        throw new Error(`HAProxy does not run as configured ${await runner.lastWords()}`)
       await sleep(5, undefined, { signal })
     }
   }
@@ -143,6 +137,7 @@ export function createHaproxy({ program, directory }: HaproxyPlaces) {
     info,
     processes,
     endAll,
+    remove: runner.remove,
     /** Sessions of the current worker's servers in these backends. */
     currentLoads: async (backends: readonly string[]) =>
       readLoads(await ask(admin, backends.map(backend => `show stat ${backend} 4 -1`).join('; '))),
