@@ -9,6 +9,7 @@ import t from 'tap'
 import type { Manifest } from '../../runtime/contract/manifest.js'
 import type { ReportDocument } from '../../runtime/contract/documents.js'
 import { createHaproxy } from '../../runtime/network/haproxy/process.js'
+import { haproxyProgram } from '../../runtime/network/haproxy/program.js'
 import { inTurn } from '../../runtime/reconcile.js'
 import { until } from '../support/controller.js'
 import { deployment, object } from '../support/node.js'
@@ -161,7 +162,7 @@ t.test('one node, from its first document to its deletion', async t => {
   })
 
   await t.test('a disk that takes no document changes nothing that runs, and stops no steering', async t => {
-    const { slots } = createHaproxy({ program: 'haproxy', directory: join(field.runtimeDir, 'network') })
+    const { slots } = createHaproxy({ runner: haproxyProgram('haproxy', ''), directory: join(field.runtimeDir, 'network') })
     const open = async () => ((await slots()).get('shop.web.80') ?? []).filter(slot => slot.open).length
     const inTheWay = join(field.runtimeDir, 'documents', 'shop.doc.new')
     await until('both are in rotation', async () => (await open()) === 2)

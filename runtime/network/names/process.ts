@@ -17,6 +17,9 @@ export interface NamesPlaces {
   readonly address: string
 }
 
+/** Node before 24 says on each start that --jitless takes WebAssembly away; from 24 on it says nothing and does not know the flag. */
+const withoutWasm = Number.parseInt(process.versions.node, 10) < 24 ? ['--no-expose-wasm'] : []
+
 export type Names = ReturnType<typeof createNames>
 
 export function createNames({ directory, program, address }: NamesPlaces) {
@@ -35,7 +38,7 @@ export function createNames({ directory, program, address }: NamesPlaces) {
     end()
     // 47 MB instead of 57 after 10,000 questions, of which 35 are the program's own file: the compiler and WebAssembly cost 10 MB and
     // save 0.04 ms a question.
-    const flags = ['--jitless', '--no-expose-wasm', '--max-old-space-size=16', '--max-semi-space-size=1', '--v8-pool-size=0']
+    const flags = ['--jitless', ...withoutWasm, '--max-old-space-size=16', '--max-semi-space-size=1', '--v8-pool-size=0']
     const started = await startDetached({ path: program, args: [...flags, main, file, address, '53'], logPath: log })
     writeFileSync(pidFile, `${started}`)
     const limit = performance.now() + READY_LIMIT_MS
