@@ -10,7 +10,7 @@ import { authorizationBlock } from '../../runtime/contract/subjects.js'
 import { connectDocker } from '../../runtime/docker/client.js'
 import { natsImage, programFromImage } from '../../runtime/docker/program.js'
 import { type Engine, endPrivateEngine, engineDirectory, findEngine } from '../../runtime/docker/engine.js'
-import { hasHaproxyImage, haproxyImage, haproxyImageVersion } from '../../runtime/docker/haproxy.js'
+import { ensureHaproxyImage, hasHaproxyImage, haproxyImage, haproxyImageVersion } from '../../runtime/docker/haproxy.js'
 import { joinController } from '../../runtime/join.js'
 import { findNats, type NatsProgram, natsCommand, writeNatsConfiguration } from '../../runtime/nats/server.js'
 import { findHaproxy, type FoundProgram } from '../../runtime/network/find-haproxy.js'
@@ -81,6 +81,7 @@ async function haproxyOfImage(host: string, say: (line: string) => void): Promis
   const docker = connectDocker(host)
   try {
     if (!(await hasHaproxyImage(docker))) say(`haproxy is not installed: pulling ${haproxyImage}`)
+    await ensureHaproxyImage(docker, AbortSignal.timeout(pullMs))
     return { path: '', version: await haproxyImageVersion(docker) }
   } finally {
     await docker.close()
