@@ -73,6 +73,7 @@ function waitingSign(pod: ObservedPod, container: ObservedContainer): Sign | nul
   if (pullReasons.has(reason)) {
     return { ...at, sign: 'ImagePullFailed', kind: 'surroundings', afterMs: 'timeout', hopeless: 'no', message }
   }
+  if (waitReasons.has(reason)) return { ...at, sign: reason, kind: 'surroundings', afterMs: 'timeout', hopeless: 'no', message }
   return null
 }
 

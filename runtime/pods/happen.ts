@@ -22,6 +22,10 @@ export function withReadiness(life: PodLife, now: number): PodLife {
 const configRetryMs = 1000
 const pullBackOffMs = { first: 10_000, longest: 300_000 }
 
+function createRetryMs(tries: number): number {
+  return Math.min(1000 * 2 ** (tries - 1), 60_000)
+}
+
 export function afterRun(life: PodLife, spec: ContainerSpec, outcome: RunOutcome, now: number): PodLife {
   const before = stateOf(life, spec.name)
   const tries = (before.waiting?.tries ?? 0) + 1
@@ -39,7 +43,9 @@ export function afterRun(life: PodLife, spec: ContainerSpec, outcome: RunOutcome
     case 'config':
       return waits(life, spec, 'CreateContainerConfigError', outcome.error.message, now + configRetryMs, tries)
     case 'refused':
-      return waits(life, spec, 'CreateContainerError', outcome.message, now + Math.min(1000 * 2 ** (tries - 1), 60_000), tries)
+      return waits(life, spec, 'CreateContainerError', outcome.message, now + createRetryMs(tries), tries)
+    case 'failed':
+      return waits(life, spec, 'EngineError', outcome.message, now + createRetryMs(tries), tries)
     case 'image': {
       const retryMs = Math.min(pullBackOffMs.first * 2 ** (tries - 1), pullBackOffMs.longest)
       const pulling = outcome.problem.reason === 'ErrImagePull'

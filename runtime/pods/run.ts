@@ -21,6 +21,8 @@ export type RunOutcome =
   | { readonly kind: 'config'; readonly error: ConfigError }
   | { readonly kind: 'image'; readonly problem: ImageProblem }
   | { readonly kind: 'refused'; readonly message: string }
+  /** The engine tried and could not: not the container's fault. */
+  | { readonly kind: 'failed'; readonly message: string }
 
 /** Throws EngineError (unreachable) where nobody knows what happened, and the signal's reason. */
 export async function runContainer(
@@ -117,7 +119,7 @@ async function createAndStart(
     id = (await docker.containers.create(name, body)).Id
   } catch (error) {
     if (!isEngineError(error) || error.kind === 'unreachable') throw error
-    if (error.kind !== 'conflict') return { kind: 'refused', message: error.message }
+    if (error.kind !== 'conflict') return { kind: error.kind === 'failed' ? 'failed' : 'refused', message: error.message }
     const found = await docker.containers.inspect(name)
     if (found.Config.Labels?.['slipway.pod-uid'] !== record.uid)
       return { kind: 'refused', message: `${error.message}; it is not ours: remove it` }

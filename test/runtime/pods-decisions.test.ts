@@ -189,6 +189,14 @@ t.test('a container that fails its liveness probe is not ready any more before i
   t.match(ill.containers.app, { phase: 'running', unhealthy: { begun: false, graceSeconds: 3 }, troubledAt: start + 5 })
 })
 
+t.test('what the engine refuses is told apart from what it tried and could not do', async t => {
+  const reason = (kind: 'refused' | 'failed') =>
+    afterRun(life({}, {}), app, { kind, message: 'no space left on device' }, start).containers.app?.waiting?.reason
+
+  t.equal(reason('refused'), 'CreateContainerError')
+  t.equal(reason('failed'), 'EngineError')
+})
+
 t.test('pulls are tried after 10 s, doubling to 5 min', async t => {
   const problem = { reason: 'ErrImagePull', cause: 'notFound', message: 'pulling web:1: not found', transient: true } as const
   let now = life({}, {})
