@@ -64,21 +64,33 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
       book,
       names: createNames({ directory: stateDir, program: options.nodePath ?? process.execPath, address: book.namesAddress }),
     }
-    await inTurn(() => ensureRunning(signal))
+    await inTurn(async () => {
+      const unnamed = await ensureRunning(signal)
+      if (unnamed !== null) throw unnamed
+    })
     watch(signal)
   }
 
-  /** What ended is started again: the load balancer with what was applied last. */
-  async function ensureRunning(signal: AbortSignal): Promise<void> {
-    const { names } = started()
-    if (names.pid() === null) {
-      await names.start(signal)
-      log('names started', { pid: names.pid() })
-    }
-    if (await balancer.adopt()) return
+  /** What ended is started again: the load balancer with what was applied last. Gives why names cannot be: traffic does not wait for them. */
+  async function ensureRunning(signal: AbortSignal): Promise<Error | null> {
+    const unnamed = await ensureNames(signal)
+    if (await balancer.adopt()) return unnamed
     await balancer.begin(signal)
     applied = null
     log('haproxy started', { pid: haproxy.pid() })
+    return unnamed
+  }
+
+  async function ensureNames(signal: AbortSignal): Promise<Error | null> {
+    const { names } = started()
+    if (names.pid() !== null) return null
+    try {
+      await names.start(signal)
+      log('names started', { pid: names.pid() })
+      return null
+    } catch (error) {
+      return error as Error
+    }
   }
 
   function watch(signal: AbortSignal): void {
@@ -98,14 +110,15 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
   /** Throws when a listener cannot be, with everything else made so. */
   async function makeSo(state: DataPlaneState, signal: AbortSignal): Promise<void> {
     const { book, names } = started()
-    await ensureRunning(signal)
+    const unnamed = await ensureRunning(signal)
     if (applied !== null && JSON.stringify(state) === JSON.stringify(applied)) return
     const listeners = listenersOf(state.services, giving(book))
     const conflicts = balancer.listensAlready(listeners) ? [] : findConflicts(listeners, await foreignSockets())
     await balancer.lead(without(listeners, conflicts), targetsOf(state.endpoints), signal)
     names.publish(zoneOf(state, (namespace, name) => book.serviceAddress(`${namespace}/${name}`)))
     book.keepOnly(new Set(state.services.map(serviceKey)), new Set(state.services.flatMap(portKeys)))
-    if (conflicts.length > 0) throw listenerConflict(conflicts.map(({ message }) => message).join('\n'))
+    const missing = [...conflicts.map(({ message }) => message), ...(unnamed === null ? [] : [unnamed.message])]
+    if (missing.length > 0) throw listenerConflict(missing.join('\n'))
     applied = state
   }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { commandLine, findProcesses, logTail, sendSignal, startDetached } from '../detached.js'
-import { listeningSockets } from '../host.js'
+import { listeningSockets, socketsOf } from '../host.js'
 import type { Zone } from './zone.js'
 import { failpoint } from '../../failpoint.js'
 
@@ -42,7 +42,12 @@ export function createNames({ directory, program, address }: NamesPlaces) {
     const started = await startDetached({ path: program, args: [...flags, main, file, address, '53'], logPath: log })
     writeFileSync(pidFile, `${started}`)
     const limit = performance.now() + READY_LIMIT_MS
-    while (!listeningSockets().some(socket => socket.ip === address && socket.port === 53)) {
+    // Its own socket: somebody else may have the port.
+    const listens = () => {
+      const own = socketsOf([started])
+      return listeningSockets().some(socket => socket.ip === address && socket.port === 53 && own.has(socket.inode))
+    }
+    while (!listens()) {
       if (commandLine(started) === null || performance.now() > limit)
         throw new Error(`names does not answer (${log}):\n${logTail(log)}`)
       await sleep(20, undefined, { signal })
