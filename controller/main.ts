@@ -237,7 +237,13 @@ export async function startController(
    * A store that was lost with NATS is made again from what lies with the nodes (architecture.md, "State"): of orders older than the
    * store, which it cannot know of. Ended half-way, or with a node still silent, it goes on where it was.
    */
-  async function adoptKept(): Promise<void> {
+  let adopting: Promise<void> = Promise.resolve()
+  /** One after the other: each report of a node asks for it, and two at once would take back the same application twice. */
+  function adoptKept(): Promise<void> {
+    adopting = adopting.then(adopt, adopt)
+    return adopting
+  }
+  async function adopt(): Promise<void> {
     if (epoch() === null || !cluster.ready()) return
     for (const { ledger, declaration, releases, epoch: ordered } of cluster.kept()) {
       if (ordered >= store.madeAt()) continue

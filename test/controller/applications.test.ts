@@ -1,40 +1,142 @@
-import { test } from 'tap'
-import { Applications } from '../../controller/applications.js'
+// Declared applications over a real store: who may declare what, what is written, and who owns an object.
+import t from 'tap'
+import { Applications, type Change } from '../../controller/applications.js'
+import { withDeletion, withPause } from '../../controller/ledger.js'
 import { openStore } from '../../controller/store/store.js'
 import { startField } from '../support/controller.js'
+import { ana } from './builders.js'
 
-const manifest = (name: string) => ({
+const manifest = (name: string, change: object = {}) => ({
   apiVersion: 'slipway.dev/v1alpha1',
   kind: 'Application',
   metadata: { name },
-  spec: { source: { repoURL: 'http://git.example/shop.git', path: 'shop' }, destination: { name: 'n1', namespace: 'shop' } },
+  spec: { source: { repoURL: 'http://git/shop', path: '.' }, destination: { namespace: 'shop' }, ...change },
 })
 
-test('whoever declares an application among its manifests has it, though a person declared the same before', async t => {
+async function opened(test: Parameters<typeof startField>[0]) {
+  const field = await startField(test)
+  let ids = 0
+  const open = async () => {
+    const store = openStore({ bus: field.bus, key: field.controller.storage, epoch: () => 10, now: () => 1000 })
+    await store.load()
+    const declared = { defaultNode: 'n1', readYaml: () => ({}) }
+    const applications = new Applications({ store, now: () => 1000, randomHex: () => `id-${++ids}`, declared })
+    applications.load()
+    const told: Change[] = []
+    applications.onChange(change => told.push(change))
+    return { store, applications, told }
+  }
+  return { ...(await open()), open }
+}
+
+t.test('what is declared is there after a start, with its ledger', async t => {
+  const { applications, open } = await opened(t)
+  const declared = await applications.declare(manifest('shop'), ana, null, false)
+  t.equal(await applications.act('shop', ledger => withPause(ledger, { by: ana, at: 5, reason: 'stocktaking' })), true)
+
+  const again = (await open()).applications
+
+  t.equal(declared.result, 'created')
+  t.match(again.get('shop'), { app: { uid: declared.app.uid }, ledger: { pause: { reason: 'stocktaking' } } })
+})
+
+t.test('the same declaration again changes nothing, and is not told', async t => {
+  const { applications, told } = await opened(t)
+  await applications.declare(manifest('shop'), ana, null, false)
+  const before = told.length
+
+  t.equal((await applications.declare(manifest('shop'), ana, null, false)).result, 'unchanged')
+  t.equal(await applications.act('shop', ledger => ledger), false)
+  t.equal(told.length, before)
+  t.equal((await applications.declare(manifest('shop', { project: 'x' }), ana, null, false)).result, 'changed')
+})
+
+t.test('a dry run writes nothing', async t => {
+  const { applications, store } = await opened(t)
+
+  t.equal((await applications.declare(manifest('shop'), ana, null, true)).result, 'created')
+  t.same([applications.names(), store.applications()], [[], []])
+})
+
+t.test('every fault of a declaration is named', async t => {
+  const { applications } = await opened(t)
+
+  const error: unknown = await applications
+    .declare(manifest('shop', { sorce: 1, project: 5 }), ana, null, false)
+    .catch((error: unknown) => error)
+
+  t.match(error, { faults: [{ pointer: /project|sorce/ }, { pointer: /project|sorce/ }] })
+})
+
+t.test('one that is being deleted cannot be changed, so that nothing is lost with it', async t => {
+  const { applications } = await opened(t)
+  await applications.declare(manifest('shop'), ana, null, false)
+  await applications.act('shop', ledger => withDeletion(ledger, { by: ana, at: 5, cascade: true } as never))
+
+  await t.rejects(applications.declare(manifest('shop', { project: 'x' }), ana, null, false), {
+    name: 'TakenError',
+    passes: true,
+    message: /is being deleted/,
+  })
+})
+
+t.test("another parent's child is not taken", async t => {
+  const { applications } = await opened(t)
+  await applications.declare(manifest('shop'), ana, 'fleet', false)
+
+  await t.rejects(applications.declare(manifest('shop', { project: 'x' }), ana, 'armada', false), {
+    name: 'TakenError',
+    passes: false,
+    message: /declared by fleet; armada may not/,
+  })
+})
+
+t.test('an object belongs to the application whose ledger has it, until it has it no more', async t => {
+  const { applications } = await opened(t)
+  const ref = { group: '', kind: 'Service', namespace: 'shop', name: 'web' }
+  await applications.declare(manifest('shop'), ana, null, false)
+  const own = (owned: readonly object[]) =>
+    applications.act('shop', ledger => ({
+      ...ledger,
+      version: ledger.version + 1,
+      current: { release: 'rel-1', owned } as never,
+    }))
+
+  await own([ref])
+  const { refKey } = await import('../../runtime/contract/manifest.js')
+  t.equal(applications.ownerOf('node/n1', refKey(ref), 'other'), 'shop')
+  t.equal(applications.ownerOf('node/n1', refKey(ref), 'shop'), null)
+  t.equal(applications.ownerOf('node/n2', refKey(ref), 'other'), null)
+
+  await own([])
+  t.equal(applications.ownerOf('node/n1', refKey(ref), 'other'), null)
+})
+
+t.test('acts on one application happen one after the other', async t => {
+  const { applications } = await opened(t)
+  await applications.declare(manifest('shop'), ana, null, false)
+
+  await Promise.all(
+    Array.from({ length: 20 }, () => applications.act('shop', ledger => ({ ...ledger, version: ledger.version + 1 }))),
+  )
+
+  t.equal(applications.get('shop')?.ledger.version, 21)
+})
+
+t.test('an act that could not be stored is not remembered either', async t => {
   const field = await startField(t)
-  const store = openStore({ bus: field.bus, key: field.controller.storage, epoch: () => 10, now: Date.now })
+  const store = openStore({ bus: field.bus, key: field.controller.storage, epoch: () => 10, now: () => 1000 })
   await store.load()
   const applications = new Applications({
     store,
-    now: Date.now,
-    randomHex: bytes => 'ab'.repeat(bytes),
+    now: () => 1000,
+    randomHex: () => 'id',
     declared: { defaultNode: 'n1', readYaml: () => ({}) },
   })
-  const ana = { kind: 'user', name: 'ana' } as const
-  const git = { kind: 'git', name: 'parent' } as const
-  for (const parent of ['parent', 'other']) await applications.declare(manifest(parent), ana, null, false)
-  await applications.declare(manifest('child'), ana, null, false)
+  await applications.declare(manifest('shop'), ana, null, false)
+  await field.server.kill()
 
-  const taken = await applications.declare(manifest('child'), git, 'parent', false)
-  const again = await applications.declare(manifest('child'), git, 'parent', false)
+  await t.rejects(applications.act('shop', ledger => withPause(ledger, { by: ana, at: 5, reason: '' })))
 
-  t.equal(taken.result, 'changed')
-  t.equal(again.result, 'unchanged')
-  t.equal(applications.get('child')?.app.parent, 'parent')
-  t.equal(store.application('child')?.parent, 'parent')
-  await t.rejects(applications.declare(manifest('child'), git, 'other', false), {
-    message: /application child is declared by parent; other may not declare it too/,
-  })
-  t.equal((await applications.declare(manifest('child'), ana, null, false)).result, 'unchanged', 'a person may apply it again')
-  t.equal(applications.get('child')?.app.parent, 'parent')
+  t.equal(applications.get('shop')?.ledger.pause, null)
 })

@@ -1,0 +1,94 @@
+// The tip that a poll knows -> the candidate, and what speaks against it.
+import t from 'tap'
+import { SourceError } from '../../controller/git/errors.js'
+import type { Manifest } from '../../runtime/contract/manifest.js'
+import type { Application } from '../../controller/application.js'
+import { newLedger } from '../../controller/ledger.js'
+import type { Candidate, CommitSha, GitTree } from '../../controller/release.js'
+import { createSources, type SourcesOptions, type Tip } from '../../controller/sources.js'
+import { application, candidate, configMap, rejection, release, revision } from './builders.js'
+
+const app = application()
+const ledger = newLedger(app, 'node/lab', 'salt')
+const { signal } = new AbortController()
+const tipAt = (commit: string): Tip => ({ tip: commit as CommitSha, seenAt: 1, pushedAt: 0, staleSince: 0, error: null })
+const unreachable = new SourceError('RepositoryUnreachable', 'http://git/shop cannot be reached', true)
+
+function sources(change: Partial<SourcesOptions> = {}, rendered: Candidate = candidate(release(configMap('web', 'a')))) {
+  const asked: string[] = []
+  const made = createSources({
+    tip: () => tipAt('c1'),
+    revisionOf: async (_url, commit) => revision(commit),
+    treeAt: async () => ({}) as GitTree,
+    candidateOf: async request => {
+      asked.push(request.revision.commit)
+      return rendered
+    },
+    ownerOf: () => null,
+    declared: { uid: '', parent: null, defaultNode: 'lab', readYaml: () => ({}) },
+    ...change,
+  })
+  return { asked, of: (one: Application = app) => made.candidate(one, ledger, signal) }
+}
+
+t.test('the same tip and declaration are rendered once', async t => {
+  const { asked, of } = sources()
+
+  await of()
+  await of()
+  t.same(asked, ['c1'])
+  await of({ ...app })
+  t.same(asked, ['c1', 'c1'], 'another declaration is rendered anew')
+})
+
+t.test('a render that failed for a passing reason is tried again', async t => {
+  const passing = rejection('c1')
+  const { asked, of } = sources(
+    {},
+    passing.kind === 'rejection' ? { ...passing, rejection: { ...passing.rejection, transient: true } } : passing,
+  )
+
+  await of()
+  await of()
+  t.equal(asked.length, 2)
+})
+
+t.test('a repository that was never read says why', async t => {
+  const { of } = sources({ tip: () => ({ ...tipAt('c1'), tip: null, staleSince: 5, error: unreachable }) })
+
+  t.match(await of(), { kind: 'rejection', revision: null, rejection: { reason: 'RepositoryUnreachable', message: unreachable.message } })
+})
+
+t.test('a repository that went away leaves the last candidate, marked as stale', async t => {
+  const { of } = sources({ tip: () => ({ ...tipAt('c1'), staleSince: 5, error: unreachable }) })
+
+  t.match(await of(), { kind: 'release', stale: { since: 5, message: unreachable.message } })
+})
+
+t.test('nothing is known before the first poll', async t => {
+  t.equal(await sources({ tip: () => null }).of(), null)
+})
+
+t.test('a path that is not there holds it; a failure to find out is thrown', async t => {
+  const gone = new SourceError('PathNotFound', 'x is not in it', false)
+  t.match(await sources({ treeAt: () => Promise.reject(gone) }).of(), { rejection: { message: 'x is not in it' } })
+  await t.rejects(sources({ treeAt: () => Promise.reject(new Error('disk full')) }).of(), { message: 'disk full' })
+})
+
+t.test('an object that another application runs is refused with both names', async t => {
+  const { of } = sources({ ownerOf: () => 'other' })
+
+  t.match(await of(), {
+    rejection: { reason: 'SharedObject', message: /ConfigMap .*web belongs to application other; shop may not/ },
+  })
+})
+
+t.test('a broken Application among the objects holds its parent, and so does itself', async t => {
+  const child = (name: string, spec: unknown) =>
+    ({ apiVersion: 'slipway.dev/v1alpha1', kind: 'Application', metadata: { name }, spec }) as Manifest
+  const whole = { source: { repoURL: 'http://git/x', path: '.' }, destination: { namespace: 'x' } }
+
+  t.match(await sources({}, candidate(release(child('kid', { source: {} })))).of(), { rejection: { reason: 'InvalidManifest' } })
+  t.match(await sources({}, candidate(release(child('shop', whole)))).of(), { rejection: { message: /declares itself/ } })
+  t.match(await sources({}, candidate(release(child('kid', whole)))).of(), { kind: 'release' })
+})
