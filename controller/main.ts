@@ -10,6 +10,7 @@ import { openBus } from '../runtime/nats/bus/connect.js'
 import { openControllerKeys, type NodeIdentity } from '../runtime/contract/keys.js'
 import { inboxPrefix } from '../runtime/contract/subjects.js'
 import { createLoop } from '../runtime/loop.js'
+import { collectAtRest } from '../runtime/rest.js'
 import { createApi } from './api/server.js'
 import { openTokens, tokenLifetimeMs } from './api/tokens.js'
 import { Applications, InvalidApplicationError, TakenError } from './applications.js'
@@ -47,6 +48,7 @@ export async function main(env: Readonly<Record<string, string | undefined>>): P
     redact: ['req.headers.authorization', 'req.headers.cookie'],
   })
   const controller = await startController(config, log)
+  collectAtRest()
   for (const name of ['SIGTERM', 'SIGINT'] as const)
     process.once(name, () => {
       setTimeout(() => process.exit(0), 10_000).unref()
@@ -314,7 +316,11 @@ export async function startController(
     cluster: () => nodes,
     nodes: () => cluster.nodes(),
     wake: name => follow(name),
-    wakeRepository: (url, ref) => poller.wake(url, ref),
+    wakeRepository: (url, ref) => {
+      const woken = poller.wake(url, ref)
+      if (woken > 0) pool.warm()
+      return woken
+    },
     async look({ app, ledger }) {
       await poller.look(app.source.repoURL, app.source.targetRevision)
       return sources.candidate(app, ledger, signal)

@@ -30,6 +30,7 @@ import { type Host, hostPathRefusal, policyProblems } from './policy.js'
 import { createPreflights, type PreflightWorld } from './preflight.js'
 import { purge } from './purge.js'
 import { createReconciler, type Reconciler, sentence } from './reconcile.js'
+import { collectAtRest } from './rest.js'
 import { openState } from './state.js'
 import { createVolumes, type Volumes } from './volumes/volumes.js'
 import { readOnce } from './workloads/node.js'
@@ -445,6 +446,7 @@ export async function main(args: readonly string[], env: Readonly<Record<string,
     // Two on one state directory would start everything twice.
     const waiting = () => log.warn({ stateDir: config.stateDir }, 'another runtime has this state directory; waiting for its end')
     await alone(`runtime ${realPath(config.stateDir)}`, waiting, ending.signal)
+    collectAtRest()
     await run(config, await readNodeKeys(config.stateDir), log, ending.signal)
     log.info({}, 'runtime ended; containers and connections are left as they are')
     return 0

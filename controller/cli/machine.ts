@@ -17,6 +17,7 @@ import { findHaproxy, type FoundProgram } from '../../runtime/network/find-hapro
 import { firewallWarnings, readFirewall } from '../../runtime/network/firewall.js'
 import { defaultNames } from '../../runtime/network/types.js'
 import { defaultNodeName, defaultPort, defaultStateDir } from '../config.js'
+import { type Program, programOf } from './programs.js'
 import { end, keep, lastLines, type Layout, layoutOf, logFile, pidOf } from './processes.js'
 
 const pullMs = 60_000
@@ -177,18 +178,28 @@ export async function startProcesses(
     HOME: env.HOME ?? '/',
     SLIPWAY_HOME: layout.state,
     SLIPWAY_NODE: machine.node,
+    // One arena for all threads: memory that is freed goes back sooner.
+    MALLOC_ARENA_MAX: '1',
   }
   const own = Object.fromEntries(
     Object.entries(env).flatMap(([name, value]) => (name.startsWith('SLIPWAY_') && value !== undefined ? [[name, value]] : [])),
   )
   const natsURL = `nats://127.0.0.1:${machine.natsPort}`
-  const lean = ['--max-semi-space-size=2', '--enable-source-maps']
+  const node = (name: Program, heapMB: number) => ({
+    command: process.execPath,
+    args: [
+      '--max-semi-space-size=1',
+      '--optimize-for-size',
+      '--expose-gc',
+      `--max-old-space-size=${heapMB}`,
+      programOf(program(''), name),
+    ],
+  })
   const started = [
-    { name: 'nats', command: nats, args: natsArgs, env: { PATH: base.PATH } },
+    { name: 'nats', command: nats, args: natsArgs, env: { PATH: base.PATH, GOGC: '50' } },
     {
       name: 'runtime',
-      command: process.execPath,
-      args: [...lean, '--max-old-space-size=192', program('runtime/main.js')],
+      ...node('runtime', 192),
       env: {
         ...own,
         ...base,
@@ -200,8 +211,7 @@ export async function startProcesses(
     },
     {
       name: 'controller',
-      command: process.execPath,
-      args: [...lean, '--max-old-space-size=512', program('controller/main.js')],
+      ...node('controller', 512),
       env: { ...own, ...base, SLIPWAY_NATS_URL: natsURL, SLIPWAY_PORT: String(machine.port) },
     },
   ].filter(kept => keep(layout, keeper, kept) === 'started')

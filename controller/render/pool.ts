@@ -5,8 +5,10 @@ import { fileURLToPath } from 'node:url'
 import type { Rendered, RenderOptions } from '../../renderer/index.js'
 
 export interface PoolOptions {
-  /** Children kept warm; each has 50 to 60 MB resident, half of it shared with other Node processes. */
+  /** Children at the same time, kept warm after a render; each costs about 45 MB. */
   readonly children: number
+  /** Without work for this long a child is ended, ms. */
+  readonly idleMs: number
   /** Wall clock of one render, ms. */
   readonly timeoutMs: number
   /** JavaScript heap of a child, MB. */
@@ -15,7 +17,7 @@ export interface PoolOptions {
   readonly residentMB: number
 }
 
-export const poolDefaults: PoolOptions = { children: 1, timeoutMs: 10_000, heapMB: 192, residentMB: 384 }
+export const poolDefaults: PoolOptions = { children: 1, idleMs: 60_000, timeoutMs: 10_000, heapMB: 192, residentMB: 384 }
 
 export interface RenderJob {
   readonly files: readonly (readonly [path: string, bytes: Uint8Array])[]
@@ -38,6 +40,7 @@ export class RenderPool {
   readonly #idle: Child[] = []
   readonly #busy = new Set<Child>()
   #closed = false
+  #resting: NodeJS.Timeout | null = null
   /** Node's permission model is on in the children. Turned off where they cannot start with it (a preload that needs more). */
   #confined = true
 
@@ -45,9 +48,17 @@ export class RenderPool {
     this.#options = { ...poolDefaults, ...options }
   }
 
-  /** Starts the children before they are needed. */
+  /** Starts the children before they are needed; those that nobody needs end by themselves. */
   warm(): void {
     while (this.#idle.length + this.#busy.size < this.#options.children) this.#idle.push(this.#start())
+    this.#restLater()
+  }
+
+  #restLater(): void {
+    if (this.#resting !== null) clearTimeout(this.#resting)
+    this.#resting = setTimeout(() => {
+      for (const child of this.#idle.splice(0)) child.kill('nothing to render')
+    }, this.#options.idleMs).unref()
   }
 
   /** Process ids of the children, for measuring. */
@@ -106,6 +117,7 @@ export class RenderPool {
     this.#busy.delete(child)
     if (child.alive) this.#idle.push(child)
     else if (!this.#closed) this.warm()
+    this.#restLater()
     if (signal.aborted && 'killed' in result) fail(signal.reason)
     else if (this.#closed && 'killed' in result) fail(new Error('the render pool is closed'))
     else if (!unstarted) settle(result)
