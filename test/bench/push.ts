@@ -119,7 +119,7 @@ async function story(stage: Stage): Promise<Measured> {
   await served.stop()
   options.say('an idle minute')
   await healthy(stage)
-  await delay(15_000, undefined, { signal })
+  await delay(75_000, undefined, { signal })
   const cpu = await processorPercent(instance.home, idleMs, signal)
   return told(stage, { bare, pushed, polled, crash, neverReady, traffic, times: served.times, cpu })
 }
@@ -269,6 +269,8 @@ async function told({ instance, options }: Stage, found: Found): Promise<Measure
       `${applications} applications in a repository each, ${applications * replicas} pods with readiness and liveness probes every 10 s; load of ${load.rate} requests a second on the one that is pushed to, half of the clients keep their connection`,
       'good pushes follow each other once the release is healthy as a whole: each supersedes the one that bakes; bad ones begin from a release that has baked',
       'the steps count from the webhook; readyMs is the first new pod; pollToServingMs counts from the end of the push, at a random moment of the poll',
+      'the idle minute is measured when nothing was pushed for more than a minute: the render child has ended by then (about 48 MB while it is there); it is started again by a webhook, beside the fetch',
+      'rssMB counts the pages that processes share (most of the Node binary) for each of them; pssMB counts them once',
       `${unseen} of the answered requests were not found in the servers' logs`,
       ...traffic.failures.slice(0, 5).map(failure => `failed: ${failure}`),
     ],
