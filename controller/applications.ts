@@ -1,17 +1,18 @@
 // Every declared application with its ledger and what the last pass saw of it: in memory, written through to the store.
 // The one writer of status: what a pass found and did is recorded here, and nowhere else.
-import { refKey } from '../runtime/contract/manifest.js'
-import type { Manifest, ObjectRef } from '../runtime/contract/manifest.js'
+
 import { contentHash } from '../runtime/contract/hash.js'
+import type { Manifest, ObjectRef } from '../runtime/contract/manifest.js'
+import { refKey } from '../runtime/contract/manifest.js'
 import { type Application, type Declared, parseApplication } from './application.js'
+import { eventsBetween, illnessEvent } from './events.js'
 import type { Fault } from './fields.js'
+import { awaitedOf, illnessOf } from './illness.js'
 import { type Actor, type Attempt, type Ledger, namedReleases, newLedger } from './ledger.js'
 import type { Pass, Prepared } from './reconcile.js'
 import type { Release, ReleaseId } from './release.js'
 import type { Store, StoredApplication } from './store/store.js'
 import type { ApplicationView, EventView } from './view.js'
-import { eventsBetween, illnessEvent } from './events.js'
-import { awaitedOf, illnessOf } from './illness.js'
 import { applicationView, type Facts, waitingClause } from './views.js'
 
 export interface Entry {

@@ -82,9 +82,11 @@ export function fieldsOf(input: unknown, path: string, faults: Fault[], known: r
     record: name => read<Readonly<Record<string, unknown>>>(name, {}, 'a map', value => (isRecord(value) ? value : null)),
     texts: name => read<Readonly<Record<string, string>>>(name, {}, 'a map of strings', textsOf),
     textList: name =>
-      list(name).flatMap((value, index) =>
-        typeof value === 'string' ? [value] : (fault(`${name}[${index}]`, 'want a string'), []),
-      ),
+      list(name).flatMap((value, index) => {
+        if (typeof value === 'string') return [value]
+        fault(`${name}[${index}]`, 'want a string')
+        return []
+      }),
     inner: (name, inside) => fieldsOf(given(name), at(name), faults, inside),
   }
 }

@@ -6,11 +6,11 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import { readYaml } from '../renderer/index.js'
-import { openBus } from '../runtime/nats/bus/connect.js'
-import { openControllerKeys, type NodeIdentity } from '../runtime/contract/keys.js'
+import { type NodeIdentity, openControllerKeys } from '../runtime/contract/keys.js'
 import { inboxPrefix } from '../runtime/contract/subjects.js'
 import { createLoop } from '../runtime/loop.js'
 import { collectAtRest } from '../runtime/rest.js'
+import { openBus } from '../runtime/nats/bus/connect.js'
 import { createApi } from './api/server.js'
 import { openTokens, tokenLifetimeMs } from './api/tokens.js'
 import { Applications, InvalidApplicationError, TakenError } from './applications.js'
@@ -159,12 +159,14 @@ export async function startController(
     const entry = applications.get(name)
     const before = following.get(name)
     const key = entry === null ? '' : `${entry.app.source.repoURL}\n${entry.app.source.targetRevision}`
-    if (before?.key === key) return loop.wake(name)
-    before?.stop()
-    following.delete(name)
-    if (entry === null) return loop.forget(name)
-    following.set(name, { key, stop: poller.follow(entry.app.source.repoURL, entry.app.source.targetRevision) })
-    loop.wake(name)
+    if (before?.key !== key) {
+      before?.stop()
+      following.delete(name)
+      if (entry !== null)
+        following.set(name, { key, stop: poller.follow(entry.app.source.repoURL, entry.app.source.targetRevision) })
+    }
+    if (entry === null) loop.forget(name)
+    else loop.wake(name)
   }
   function wakeFollowers(url: string, ref: string): void {
     for (const { app } of applications.all())

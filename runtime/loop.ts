@@ -99,8 +99,8 @@ export function createLoop<Key extends string>(options: LoopOptions<Key>): Loop<
   }
 
   function slotOf(key: Key): Slot {
-    let slot = slots.get(key)
-    if (slot === undefined) slots.set(key, (slot = { state: 'idle', again: false, failures: 0, timer: null }))
+    const slot = slots.get(key) ?? { state: 'idle', again: false, failures: 0, timer: null }
+    slots.set(key, slot)
     return slot
   }
 

@@ -23,11 +23,20 @@ function recorder(behave: (count: number) => Promise<{ wakeAt: number | null }>)
 }
 
 t.test('wakes during a pass lead to exactly one more pass, never two at once', async t => {
-  const { loop, starts, most } = recorder(async () => ({ wakeAt: null }))
+  let release = () => {}
+  const held = new Promise<void>(resolve => {
+    release = resolve
+  })
+  const { loop, starts, most } = recorder(async count => {
+    if (count === 1) await held
+    return { wakeAt: null }
+  })
 
   for (let i = 0; i < 10; i++) loop.wake('shop')
-  await delay(2)
+  while (starts.length === 0) await delay(1)
   for (let i = 0; i < 10; i++) loop.wake('shop')
+  release()
+  while (starts.length < 2) await delay(1)
   await delay(60)
   await loop.stop('end of test')
 
