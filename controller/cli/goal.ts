@@ -35,7 +35,12 @@ export function endOf(view: ApplicationView, goal: Goal, quietForMs: number): En
 
 /** A rollback by hand that ended well: it runs what a person asked for, and waits there for another change. */
 function isWherePinned({ state, pinned, health, release }: ApplicationView): boolean {
-  return state === 'OutOfSync' && pinned !== null && release?.number === pinned.to && health.status === 'Healthy'
+  return (
+    (state === 'OutOfSync' || state === 'RolledBack') &&
+    pinned !== null &&
+    release?.number === pinned.to &&
+    health.status === 'Healthy'
+  )
 }
 
 function seen(view: ApplicationView, commit: string): boolean {

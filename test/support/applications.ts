@@ -15,6 +15,8 @@ export interface ApplicationOptions {
   readonly annotations?: Readonly<Record<string, string>>
   /** Where Git is read from, when that is not where the working copy pushes to. */
   readonly repoURL?: string
+  /** Where the working copy pushes to, when not to a new repository of that name. */
+  readonly pushURL?: string
   /** Uses the repository of that one. */
   readonly of?: TestApplication
 }
@@ -45,7 +47,7 @@ const patienceMs = 60_000
 
 /** Not declared yet: `declare` does that, usually after the first push. */
 export async function application(slipway: Slipway, name: string, options: ApplicationOptions = {}): Promise<TestApplication> {
-  const pushURL = options.of?.repoURL ?? (await slipway.git.create(name))
+  const pushURL = options.of?.repoURL ?? options.pushURL ?? (await slipway.git.create(name))
   const copy = options.of?.copy ?? (await workingCopy(join(slipway.work, 'copies', name), pushURL))
   const repoURL = options.repoURL ?? pushURL
   const file = join(slipway.work, `${name}.json`)

@@ -1,0 +1,106 @@
+// An application whose manifests are Applications; and rollbacks written to Git.
+import t from 'tap'
+import { application } from '../support/applications.js'
+import { waitUntil } from '../support/machine.js'
+import { lives, startSlipway } from '../support/slipway.js'
+import { documents, loadWebImage, removeImages, web, type WebOptions } from '../support/web.js'
+
+t.setTimeout(180_000)
+const slipway = await startSlipway(t, {
+  accounts: [
+    { username: 'ann', password: 'may-push', mayPush: true },
+    { username: 'bob', password: 'may-read', mayPush: false },
+  ],
+})
+const as = (url: string, account: string) => url.replace('://', `://${account}@`)
+const { image } = await loadWebImage(slipway)
+const files = (options: Partial<WebOptions> = {}) => ({ 'web.yaml': web({ image, replicas: 1, ...options }) })
+
+/** The working copy pushes as Ann, whoever Slipway reads as. */
+async function given(name: string, account: string, rollout: Readonly<Record<string, unknown>> = {}) {
+  const url = await slipway.git.create(name)
+  const app = await application(slipway, name, { rollout, repoURL: as(url, account), pushURL: as(url, 'ann:may-push') })
+  return app
+}
+
+const revertEvents = async (name: string) =>
+  (await slipway.client.events(name)).filter(event => event.what === 'revert-commit').map(event => event.message)
+
+await t.test('an application of applications declares, changes and withdraws its children', async t => {
+  const child = await given('child', 'ann:may-push')
+  await child.push(files())
+  const parent = await given('parent', 'ann:may-push')
+  const declaration = (bakeTime: string) => ({
+    apiVersion: 'slipway.dev/v1alpha1',
+    kind: 'Application',
+    metadata: { name: 'child' },
+    spec: {
+      source: { repoURL: child.repoURL, path: '.', targetRevision: 'main' },
+      destination: { name: slipway.node, namespace: 'child' },
+      rollout: { bakeTime, healthTimeout: '20s' },
+    },
+  })
+  const one = await parent.push({ 'child.yaml': documents([declaration('1s')]) })
+  await parent.declare()
+  await parent.settled(one, 'Healthy')
+  const born = await child.until('healthy', view => view.state === 'Healthy')
+  const two = await parent.push({ 'child.yaml': documents([declaration('2s')]) })
+  await parent.settled(two, 'Healthy')
+  const changed = await child.until('changed', view => view.policy.bakeTimeSeconds === 2)
+  const three = await parent.push({
+    'child.yaml': null,
+    'README.md': 'Empty on purpose.\n',
+    'config.yaml': documents([{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'left' } }]),
+  })
+  await parent.settled(three, 'Healthy')
+  await waitUntil('the child is gone', 60_000, async () => (await slipway.client.application('child')) === null)
+
+  t.equal(born.policy.bakeTimeSeconds, 1)
+  t.equal(changed.uid, born.uid)
+  t.same(await slipway.containers('child', true), [])
+})
+
+await t.test('a rollback is written to Git as a revert, which deploys as already running', async t => {
+  const app = await given('written', 'ann:may-push', { writeBack: 'revertCommit' })
+  const good = await app.push(files({ message: 'good' }))
+  await app.declare()
+  await app.settled(good, 'Healthy')
+  const bad = await app.push(files({ message: 'bad', behaviour: 'crash' }), 'Use the new cache')
+  const view = await app.until(
+    'the revert is the newest and healthy',
+    seen => seen.state === 'Healthy' && seen.candidate?.commit !== bad && seen.candidate?.commit !== good,
+  )
+  const running = await lives(slipway, 'written')
+  await app.copy.git('fetch', '--quiet', 'origin')
+  const message = await app.copy.git('log', '-1', '--format=%B', 'origin/main')
+  const difference = await app.copy.git('diff', good, 'origin/main')
+
+  t.equal(await app.copy.git('rev-parse', 'origin/main'), view.candidate?.commit)
+  t.match(message, /^Revert "Use the new cache"/)
+  t.match(message, new RegExp(`This reverts commit ${bad}`))
+  t.match(message, /exited/)
+  t.equal(difference, '', 'the path is as it was')
+  t.equal(view.release?.number, 'r1')
+  t.same(await lives(slipway, 'written'), running)
+})
+
+await t.test('a push that is refused is told, and changes nothing', async t => {
+  const app = await given('refused', 'bob:may-read', { writeBack: 'revertCommit' })
+  const good = await app.push(files({ message: 'good' }))
+  await app.declare()
+  await app.settled(good, 'Healthy')
+  const bad = await app.push(files({ message: 'bad', behaviour: 'crash' }))
+  const view = await app.settled(bad, 'RolledBack')
+  await waitUntil('the refusal is told', 30_000, async () => (await revertEvents('refused')).length > 0)
+  await app.copy.git('fetch', '--quiet', 'origin')
+
+  t.match((await revertEvents('refused'))[0], /could not be written to Git/)
+  t.notMatch((await revertEvents('refused')).join(), /may-read/)
+  t.equal(await app.copy.git('rev-parse', 'origin/main'), bad)
+  t.equal(view.release?.commit, good)
+})
+
+await t.test('slipway down --purge leaves nothing behind', async t => {
+  t.same(await slipway.end(), [])
+  await removeImages(slipway, '1')
+})

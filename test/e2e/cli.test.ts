@@ -1,0 +1,102 @@
+// The command line on the real thing: exit codes that scripts rely on, and what programs read with -o json.
+import t from 'tap'
+import { application } from '../support/applications.js'
+import { startSlipway } from '../support/slipway.js'
+import { loadWebImage, removeImages, web, type WebOptions } from '../support/web.js'
+
+t.setTimeout(180_000)
+const slipway = await startSlipway(t)
+const { image } = await loadWebImage(slipway)
+const files = (options: Partial<WebOptions> = {}) => ({ 'web.yaml': web({ image, replicas: 1, ...options }) })
+const shop = await application(slipway, 'shop')
+const first = await shop.push(files())
+
+/** What a program reads: one document, nothing else on standard output. */
+async function json<T>(...args: readonly string[]): Promise<T> {
+  const { out } = await slipway.cli(...args, '-o', 'json')
+  return JSON.parse(out) as T
+}
+
+const code = async (...args: readonly string[]) => (await slipway.cli(...args)).code
+
+await t.test('apply says what it did; wait ends with 0 once the application is healthy', async t => {
+  await shop.declare()
+
+  t.equal(await code('wait', 'shop', '--timeout', '60s'), 0)
+  t.equal((await shop.view()).release?.commit, first)
+})
+
+await t.test('apps, status, history, events, nodes and why tell programs as JSON what they tell people', async t => {
+  const apps = await json<{ items: { name: string; state: string }[] }>('apps')
+  const status = await json<{ name: string; state: string }>('status', 'shop')
+  const history = await json<{ items: { outcome: string }[] }>('history', 'shop')
+  const why = await json<{ headline: string }>('why', 'shop')
+  const nodes = await json<{ items: { name: string; ready: boolean }[] }>('nodes')
+
+  t.match(apps.items, [{ name: 'shop', state: 'Healthy' }])
+  t.match(status, { name: 'shop', state: 'Healthy' })
+  t.match(history.items, [{ outcome: 'Healthy' }])
+  t.match(why.headline, /shop is healthy/)
+  t.match(nodes.items, [{ name: slipway.node, ready: true }])
+  for (const verb of ['apps', 'nodes'] as const) t.match((await slipway.cli(verb)).out, verb === 'apps' ? /shop/ : slipway.node)
+})
+
+await t.test('diff is 0 where nothing differs, and 1 where something does', async t => {
+  t.equal(await code('diff', 'shop'), 0)
+
+  await shop.declare({ syncPolicy: { automated: { enabled: false } } })
+  const second = await shop.push(files({ message: 'second' }))
+  await shop.settled(second, 'OutOfSync')
+  const { code: differs, out } = await slipway.cli('diff', 'shop')
+
+  t.equal(differs, 1)
+  t.match(out, /second/)
+  t.equal((await shop.view()).release?.commit, first, 'nothing was released by looking')
+})
+
+await t.test('sync --wait releases what waits, and ends with 0', async t => {
+  t.equal(await code('sync', 'shop', '--wait', '--timeout', '60s'), 0)
+  t.equal((await shop.view()).state, 'Healthy')
+  t.equal(await code('diff', 'shop'), 0)
+})
+
+await t.test('wait and sync --wait end with 1 when it was rolled back, and with 3 when time is over', async t => {
+  const bad = await shop.push(files({ behaviour: 'never-ready' }))
+  await shop.settled(bad, 'OutOfSync')
+
+  t.equal(await code('sync', 'shop', '--wait', '--timeout', '1s'), 3)
+  t.equal(await code('wait', 'shop', '--timeout', '90s'), 1)
+  t.match((await slipway.cli('why', 'shop')).out, /rolled back/)
+})
+
+await t.test('rollback goes back and waits; logs show what the container says', async t => {
+  t.equal(await code('rollback', 'shop', 'r1', '--wait', '--timeout', '60s'), 0)
+  t.equal((await shop.view()).release?.commit, first)
+  t.match((await slipway.cli('logs', 'shop')).out, /web starts/)
+})
+
+await t.test('what does not exist, is written wrongly, or needs a token has its own code', async t => {
+  t.equal(await code('status', 'nosuch'), 2)
+  t.equal(await code('nosuchverb'), 2)
+  t.equal(await code('wait', 'shop', '--timeout', 'soon'), 2)
+  t.equal(await code('apps', '--token', 'wrong'), 5)
+  t.match((await slipway.cli('status', 'nosuch')).err, /nosuch/)
+})
+
+await t.test('slipway up again changes nothing that runs', async t => {
+  const before = (['nats', 'runtime', 'controller'] as const).map(name => slipway.pid(name))
+
+  const up = await slipway.cli('up')
+
+  t.equal(up.code, 0)
+  t.match(up.out, /run already/)
+  t.same(
+    (['nats', 'runtime', 'controller'] as const).map(name => slipway.pid(name)),
+    before,
+  )
+})
+
+await t.test('slipway down --purge leaves nothing behind', async t => {
+  t.same(await slipway.end(), [])
+  await removeImages(slipway, '1')
+})
