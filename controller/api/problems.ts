@@ -27,10 +27,20 @@ const fastifyCodes: Readonly<Record<string, readonly [number, string]>> = {
   FST_ERR_HANDLER_TIMEOUT: [503, 'timeout'],
 }
 
+/** Names of errors of a write that did not come about: NATS is away, its store is being made, or the lease is another's. */
+const notStored = new Set(['BusDownError', 'BucketMissingError', 'NotTheWriterError'])
+
 /** Our own refusals keep their words; fastify's are translated; everything else is 500 and tells nothing of its inside. */
 export function problemOf(error: unknown, requestId: string): Problem {
   if (error instanceof RefusedError) return problem(error.status, error.code, error.message, requestId, error.errors)
   const given = error as Partial<FastifyError>
+  if (notStored.has(given.name ?? ''))
+    return problem(
+      503,
+      'notStored',
+      `Nothing was changed: ${given.message ?? ''}. Ask again; /readyz?verbose says how it stands.`,
+      requestId,
+    )
   const known = fastifyCodes[given.code ?? '']
   if (known !== undefined) return problem(known[0], known[1], wordsOf(given), requestId, pointersOf(given))
   if (given.statusCode !== undefined && given.statusCode >= 400 && given.statusCode < 500) {
