@@ -32,8 +32,18 @@ export function allocatedBy(pods: readonly PodView[]): Capacity {
 
 /** IPv4 addresses by which others reach the machine; bridges of engines and our own are left out. */
 export function machineAddresses(): readonly string[] {
+  const age = performance.now() - asked.at
+  if (age > askAgainAfterMs) asked = { at: performance.now(), addresses: addressesNow() }
+  return asked.addresses
+}
+
+/** Every report of every Service asks, and the system's answer takes milliseconds where there are many pods. */
+const askAgainAfterMs = 10_000
+let asked: { readonly at: number; readonly addresses: readonly string[] } = { at: Number.NEGATIVE_INFINITY, addresses: [] }
+
+function addressesNow(): readonly string[] {
   return Object.entries(networkInterfaces())
-    .filter(([name]) => !/^(lo|docker|br-|veth|slipway|podman|cni)/.test(name))
+    .filter(([name]) => !/^(lo|docker|br-|veth|slipway|slw[ps]|podman|cni)/.test(name))
     .flatMap(([, addresses]) => addresses ?? [])
     .filter(address => address.family === 'IPv4' && !address.internal)
     .map(address => address.address)

@@ -61,7 +61,7 @@ function openBook(path: string, first: Pages) {
   function given(what: 'pods' | 'services' | 'nodePorts', key: string, avoid?: (number: number) => boolean): number {
     const taken = take(pages[what], key, avoid)
     if (taken === null) throw new Error(`${key}: all ${pages[what].size} ${NAMED[what]} are given out`)
-    turn({ ...pages, [what]: taken.pool })
+    if (taken.pool !== pages[what]) turn({ ...pages, [what]: taken.pool })
     return taken.number
   }
 
