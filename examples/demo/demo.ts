@@ -228,12 +228,13 @@ async function revert(client: Client, load: Load): Promise<void> {
   await slipway('history', 'shop')
 }
 
+/** Those that serve: what was hauled back may still be ending. */
 function podNames(object: {
-  readonly pod: { readonly name: string } | null
+  readonly pod: { readonly name: string; readonly ready: boolean } | null
   readonly children: readonly unknown[]
 }): readonly string[] {
   const below = (object.children as readonly (typeof object)[]).flatMap(podNames)
-  return object.pod === null ? below : [object.pod.name, ...below]
+  return object.pod?.ready === true ? [object.pod.name, ...below] : below
 }
 
 async function cleanUp(): Promise<void> {
