@@ -30,6 +30,7 @@ export function attemptView(ledger: Ledger | null, attempt: Attempt): AttemptVie
     verdict: attempt.verdict === null ? null : verdictView(attempt.verdict),
     moves: attempt.moves.map(move => ({ ...move, at: time(move.at) })),
     counts: attempt.counts,
+    wentBackTo: ledger === null || attempt.rollback === null ? '' : numberOf(ledger, attempt.rollback.to),
   }
 }
 

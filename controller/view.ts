@@ -107,6 +107,8 @@ export interface AttemptView {
   readonly verdict: VerdictView | null
   readonly moves: readonly { readonly at: string; readonly step: string; readonly message: string }[]
   readonly counts: { readonly objects: number; readonly changed: number; readonly pruned: number }
+  /** `r2`, where it was rolled back, or is on the way; '' otherwise. */
+  readonly wentBackTo: string
 }
 
 export interface VerdictView {

@@ -87,6 +87,7 @@ const named: Record<SchemaName, TSchema> = {
     verdict: orNull(refer('Verdict')),
     moves: list(closed({ at: text(), step: text(), message: text() })),
     counts: closed({ objects: Type.Integer(), changed: Type.Integer(), pruned: Type.Integer() }),
+    wentBackTo: text(),
   }),
   Application: closed({
     version: Type.Optional(Type.Literal('v1')),

@@ -80,7 +80,10 @@ function stuckKind(input: DecideInput, ledger: Ledger): 'bad' | 'surroundings' {
 function stuckSign(input: DecideInput, attempt: Attempt): Sign {
   const limit = minutes(input.app.rollout.healthTimeoutMs)
   const stuck = input.health.objects.find(object => !object.settled || !object.there) ?? null
-  const pod = input.observed.pods.find(one => !one.ready && !one.terminating && one.attempt === attempt.number)
+  const unready = input.observed.pods.filter(
+    one => !one.ready && !one.terminating && one.phase !== 'Succeeded' && one.attempt === attempt.number,
+  )
+  const pod = unready.find(one => stuck !== null && isOf(one, stuck.ref)) ?? unready[0]
   const log = pod?.containers.find(container => !container.ready)
   const what = input.health.fresh ? (stuck?.message ?? '') : 'the newest order has not been obeyed'
   return {
@@ -101,6 +104,11 @@ function stuckSign(input: DecideInput, attempt: Attempt): Sign {
     log: log?.lastLog.slice(-20) ?? [],
     limit: `health timeout ${limit}`,
   }
+}
+
+function isOf(pod: ObservedPod, ref: ObjectRef): boolean {
+  const workload = workloadOf(pod)
+  return workload !== null && refKey(workload) === refKey(ref)
 }
 
 function verdictOf({ sign, kind }: Due, now: number): Verdict {

@@ -49,7 +49,7 @@ export function Detail({ app, tab }: { app: string; tab: Tab }) {
         </button>
       </div>
       <p class="sentence">{view.message}</p>
-      {view.stale !== null && (
+      {view.stale !== null && !view.message.includes(view.stale.message) && (
         <p class="problem">
           Git was last read {age(view.stale.since, now.value)} ago: {view.stale.message}
         </p>

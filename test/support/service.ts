@@ -46,6 +46,7 @@ export function attempt(over: Partial<AttemptView> = {}): AttemptView {
     verdict: null,
     moves: [],
     counts: { objects: 5, changed: 2, pruned: 0 },
+    wentBackTo: '',
     ...over,
   }
 }

@@ -54,7 +54,11 @@ function Line({ attempt }: { attempt: AttemptView }) {
         )}
         {release !== null && (
           <>
-            <code>{release.number}</code> <code>{commitOf(release.commit)}</code> <span class="subject">{release.subject}</span>
+            <code>
+              {release.number}
+              {attempt.wentBackTo === '' ? '' : ` ↩ ${attempt.wentBackTo}`}
+            </code>{' '}
+            <code>{commitOf(release.commit)}</code> <span class="subject">{release.subject}</span>
           </>
         )}
         <span class="dim end">

@@ -40,7 +40,7 @@ export function Logs({ view }: { view: ApplicationView }) {
           {failed}
         </p>
       )}
-      <pre class="code log">
+      <pre class="code log" hidden={failed !== '' && seen.length === 0}>
         {fitting.length === 0 ? (
           <span class="dim">No lines{words === '' ? ' yet' : ' hold this'}.</span>
         ) : (
