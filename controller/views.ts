@@ -296,12 +296,17 @@ function whyOf(facts: Facts, state: StateWord): WhyView {
         ? `, ${ago(now - since)}`
         : `, for ${span(wholeSeconds(now - since))}`
   return {
-    headline: `${app.name} ${headlines[state]}${when}. ${prose(runningClause(facts))}`,
+    headline: `${app.name} ${headlines[state]}${when}. ${prose(standingClause(facts, state))}`,
     attempt: attempt === null ? null : judgedView(facts, attempt),
     likely: likelyOf(facts, state, attempt),
     next: whatNext(facts, state).filter(text => text !== ''),
     commands: commandsOf(facts, state),
   }
+}
+
+/** While the newest is tried, it is the one before that serves. */
+function standingClause(facts: Facts, state: StateWord): string {
+  return (state === 'Releasing' && servingClause(facts)) || runningClause(facts)
 }
 
 function likelyOf(facts: Facts, state: StateWord, attempt: Attempt | null): string {

@@ -95,7 +95,7 @@ function Facts({ view }: { view: ApplicationView }) {
   return (
     <dl class="facts">
       <div>
-        <dt>runs</dt>
+        <dt>{view.state === 'Releasing' && release?.id === candidate?.id ? 'trying' : 'runs'}</dt>
         <dd>
           {release === null ? (
             'nothing yet'
