@@ -1,6 +1,6 @@
 // What one can do with an application: each act shows the line for the terminal and for curl before it is done.
 import { signal } from '@preact/signals'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { ApplicationView, AttemptView } from '../view.js'
 import { at, type Listed, post } from './api.js'
 import { useAsked } from './asking.js'
@@ -82,7 +82,7 @@ function Form({ act, view }: { act: Act; view: ApplicationView }) {
   const body = filled(act === 'rollback' ? { to, message: why } : act === 'pause' ? { reason: why } : {})
   const form = useRef<HTMLFormElement>(null)
   // Whoever opened it goes on from here, and is back at its button when it closes.
-  useEffect(() => {
+  useLayoutEffect(() => {
     form.current?.querySelector<HTMLElement>('select, input, button[type=submit]')?.focus()
     return () => document.getElementById(`act-${act}`)?.focus()
   }, [act])

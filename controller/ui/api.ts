@@ -61,12 +61,23 @@ export async function* lines(
 }
 
 async function open(path: string, init: RequestInit): Promise<Response> {
-  const answer = await fetch(path, { credentials: 'same-origin', ...init })
+  const answer = await asked(path, { credentials: 'same-origin', ...init })
   const date = Date.parse(answer.headers.get('date') ?? '')
   if (!Number.isNaN(date)) clockAheadMs = Math.ceil((date - Date.now()) / 1000) * 1000
   if (answer.ok) return answer
   const problem = (await answer.json().catch(() => ({}))) as { detail?: string }
   throw new ApiError(answer.status, problem.detail ?? `The controller answered ${answer.status}.`)
+}
+
+/** Browsers cut requests when a network of the machine comes or goes: what only reads is asked once more. */
+async function asked(path: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(path, init)
+  } catch (error) {
+    if ((init.method ?? 'GET') !== 'GET' || init.signal?.aborted) throw error
+    await new Promise(resolve => setTimeout(resolve, 500))
+    return fetch(path, init)
+  }
 }
 
 /** `api/v1/applications/<name>/<what>`. */
