@@ -139,7 +139,7 @@ await t.test('each tab shows the real thing', async t => {
     for (const part of parts) await page.locator('.panel', { hasText: part }).waitFor()
     t.same(await unfit(page, ['dark']), [], key)
   }
-  await shows('h', 'Use the new cache', 'judged bad after', 'Greet in Portuguese', 'Open the shop')
+  await shows('h', 'Use the new cache', 'r3 ↩ r2', 'judged bad after', 'Greet in Portuguese', 'Open the shop')
   await page.locator('.panel summary').first().click()
   await page.locator('.panel .evidence', { hasText: 'ENOTFOUND cache' }).first().waitFor()
   await shows('o', 'Deployment', 'ReplicaSet', '2 of 2 ready', 'Pod', 'running', 'web.yaml:1')

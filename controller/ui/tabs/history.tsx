@@ -56,7 +56,7 @@ function Line({ attempt }: { attempt: AttemptView }) {
           <>
             <code>
               {release.number}
-              {attempt.wentBackTo === '' ? '' : ` ↩ ${attempt.wentBackTo}`}
+              {attempt.wentBackTo ? ` ↩ ${attempt.wentBackTo}` : ''}
             </code>{' '}
             <code>{commitOf(release.commit)}</code> <span class="subject">{release.subject}</span>
           </>
