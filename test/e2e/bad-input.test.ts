@@ -7,7 +7,7 @@ import { freeNodePort } from '../support/machine.js'
 import { lives, startSlipway } from '../support/slipway.js'
 import { deployment, documents, loadWebImage, removeImages, service, web } from '../support/web.js'
 
-t.setTimeout(180_000)
+t.setTimeout(300_000)
 const slipway = await startSlipway(t)
 const { image } = await loadWebImage(slipway)
 const good = { 'web.yaml': web({ image }) }

@@ -5,7 +5,7 @@ import { waitUntil } from '../support/machine.js'
 import { lives, startSlipway } from '../support/slipway.js'
 import { documents, loadWebImage, removeImages, web, type WebOptions } from '../support/web.js'
 
-t.setTimeout(180_000)
+t.setTimeout(300_000)
 const slipway = await startSlipway(t, {
   accounts: [
     { username: 'ann', password: 'may-push', mayPush: true },

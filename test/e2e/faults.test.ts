@@ -6,7 +6,7 @@ import { freeNodePort, } from '../support/machine.js'
 import { lives, startSlipway } from '../support/slipway.js'
 import { loadWebImage, removeImages, web, type WebOptions } from '../support/web.js'
 
-t.setTimeout(240_000)
+t.setTimeout(300_000)
 const slipway = await startSlipway(t)
 const { image } = await loadWebImage(slipway)
 const nodePort = await freeNodePort()

@@ -8,7 +8,7 @@ import { startGitServer, workingCopy } from '../support/git-server.js'
 import { lives, startSlipway } from '../support/slipway.js'
 import { loadWebImage, removeImages, web } from '../support/web.js'
 
-t.setTimeout(180_000)
+t.setTimeout(300_000)
 const directory = mkdtempSync(join(tmpdir(), 'slipway-e2e-git-'))
 const accounts = [{ username: 'ann', password: 'right-password', mayPush: true }]
 const closed = await startGitServer({ root: join(directory, 'git'), path: process.env.PATH ?? '', accounts })

@@ -6,7 +6,7 @@ import { waitUntil } from '../support/machine.js'
 import { lives, startSlipway } from '../support/slipway.js'
 import { deployment, documents, job, loadWebImage, removeImages, service, web, type WebOptions } from '../support/web.js'
 
-t.setTimeout(180_000)
+t.setTimeout(300_000)
 const slipway = await startSlipway(t)
 const { image } = await loadWebImage(slipway)
 const files = (options: Partial<WebOptions> = {}) => ({ 'web.yaml': web({ image, replicas: 1, ...options }) })

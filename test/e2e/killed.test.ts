@@ -9,7 +9,7 @@ import { freeNodePort, waitUntil } from '../support/machine.js'
 import { lives, type ProcessName, startSlipway } from '../support/slipway.js'
 import { documents, job, loadWebImage, removeImages, web, type WebOptions } from '../support/web.js'
 
-t.setTimeout(240_000)
+t.setTimeout(300_000)
 const slipway = await startSlipway(t)
 const { image } = await loadWebImage(slipway)
 const nodePort = await freeNodePort()

@@ -8,7 +8,7 @@ import { freeNodePort } from '../support/machine.js'
 import { startSlipway } from '../support/slipway.js'
 import { loadWebImage, removeImages, web } from '../support/web.js'
 
-t.setTimeout(180_000)
+t.setTimeout(300_000)
 const slipway = await startSlipway(t)
 const { image } = await loadWebImage(slipway)
 
