@@ -1,8 +1,7 @@
-
 import t, { type Test } from 'tap'
 import { get, startLoad } from '../../examples/demo/load.js'
-import { application, } from '../support/applications.js'
-import { freeNodePort, } from '../support/machine.js'
+import { application } from '../support/applications.js'
+import { freeNodePort } from '../support/machine.js'
 import { lives, startSlipway } from '../support/slipway.js'
 import { loadWebImage, removeImages, web, type WebOptions } from '../support/web.js'
 
