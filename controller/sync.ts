@@ -333,11 +333,16 @@ function pruned(ledger: Ledger, refs: readonly ObjectRef[], stopFirst: boolean, 
       hookRuns: current.hookRuns.filter(run => !gone.has(refKey(run.ref)) || run.attempt === attempt.number),
       pruning: [...current.pruning, ...refs],
     },
-    attempt: {
-      ...attempt,
-      moves: [...attempt.moves, { at: now, step: attempt.step.name, message }],
-      counts: { ...attempt.counts, pruned: attempt.counts.pruned + refs.length },
-    },
+    attempt: attempt.outcome === null ? withPruned(attempt, refs.length, message, now) : attempt,
+  }
+}
+
+/** Of one that is over nothing more is told: what is tidied later (its hooks) is no move of it. */
+function withPruned(attempt: Attempt, count: number, message: string, now: number): Attempt {
+  return {
+    ...attempt,
+    moves: [...attempt.moves, { at: now, step: attempt.step.name, message }],
+    counts: { ...attempt.counts, pruned: attempt.counts.pruned + count },
   }
 }
 

@@ -73,6 +73,7 @@ function openBook(path: string, first: Pages) {
     keepPodAddress: (uid: string, ip: string) =>
       turn({ ...pages, pods: hold(pages.pods, uid, parseIp(ip) - podRange.first - FIRST_POD) }),
     releasePod: (uid: string) => turn({ ...pages, pods: giveBack(pages.pods, uid) }),
+    keepOnlyPods: (uids: ReadonlySet<string>) => turn({ ...pages, pods: only(pages.pods, uids) }),
     serviceAddress: (key: string) => formatIp(serviceRange.first + FIRST_SERVICE + given('services', key)),
     /**
      * `wanted`: fixed by the user; whoever had it gives it up, as two cannot (conflicts tells beforehand).

@@ -156,6 +156,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     conflicts,
     podAddress: uid => started().book.podAddress(uid),
     releaseAddress: uid => started().book.releasePod(uid),
+    keepOnlyAddresses: uids => started().book.keepOnlyPods(uids),
     keepAddress: (uid, ip) => started().book.keepPodAddress(uid, ip),
     dns: namespace => ({
       servers: [started().book.namesAddress],

@@ -58,6 +58,8 @@ export interface DataPlane {
   /** A free pod address of the runtime's own network, recycled late; the same again for the same uid. */
   podAddress(uid: string): string
   releaseAddress(uid: string): void
+  /** Takes back what was given for pods that never came to be: the runtime was killed in between. */
+  keepOnlyAddresses(uids: ReadonlySet<string>): void
   /** For a container that was found running: this address is its own, whatever the book says. */
   keepAddress(uid: string, ip: string): void
   /** For HostConfig: the responder's address and the search list of a namespace. */

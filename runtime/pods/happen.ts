@@ -4,6 +4,7 @@ import { sandboxName } from './body.js'
 import { crashesAfter, restarts } from './decide.js'
 import type { EndOfRun } from './end.js'
 import { allContainers, type ContainerLife, type PodLife, stateOf } from './life.js'
+import { maskOf } from './mask.js'
 import type { RunOutcome } from './run.js'
 import type { ContainerSpec } from './types.js'
 import { isReady } from './view.js'
@@ -36,7 +37,9 @@ export function afterRun(life: PodLife, spec: ContainerSpec, outcome: RunOutcome
       // It is looked at next, and what it left is read then.
       return withContainer(life, spec.name, newRun(before, spec, outcome, now))
     case 'cannotRun': {
-      const end = { exitCode: 128, reason: 'ContainerCannotRun', message: outcome.message, startedAt: now, finishedAt: now }
+      // The engine quotes commands and arguments, and those may have been made with Secret values.
+      const message = maskOf(life.record)(outcome.message)
+      const end = { exitCode: 128, reason: 'ContainerCannotRun', message, startedAt: now, finishedAt: now }
       const run = newRun(before, spec, outcome, now)
       return withContainer(life, spec.name, { ...run, phase: 'ended', end, crashes: before.crashes + 1 })
     }
@@ -77,7 +80,8 @@ function newRun(
   }
 }
 
-function waits(life: PodLife, spec: ContainerSpec, reason: string, message: string, retryAt: number, tries: number): PodLife {
+function waits(life: PodLife, spec: ContainerSpec, reason: string, said: string, retryAt: number, tries: number): PodLife {
+  const message = maskOf(life.record)(said)
   return withContainer(life, spec.name, { waiting: { reason, message, retryAt, tries } })
 }
 

@@ -7,6 +7,7 @@ import { afterReady, afterRun, afterUnhealthy, withContainer, withReadiness } fr
 import { type Keeper, makeKeeper } from './keep.js'
 import { allContainers, type ContainerLife, type PodLife, stateOf, type Terminating } from './life.js'
 import { inspectOrNull, lookAt } from './look.js'
+import { maskOf } from './mask.js'
 import { type Bell, makeBell, rest } from './rest.js'
 import { addressOf, runContainer, runSandbox } from './run.js'
 import { runHook, stopAll, stopContainer } from './stop.js'
@@ -139,7 +140,7 @@ export class LivingPod {
         if (this.#closing.signal.aborted) return
         // A step was cut short, because the pod is to be ended: that is next.
         if (!ending && this.#life.terminating !== null) continue
-        this.#world.log.warn({ ...this.#who, error: String(error) }, 'pod step failed; trying again')
+        this.#world.log.warn({ ...this.#who, error: this.#masked(String(error)) }, 'pod step failed; trying again')
         if (this.#fresh && !ending) this.#keepAgain()
         await rest(Math.min(50 * 2 ** failures++, 5_000), null, this.#closing.signal)
       }
@@ -203,6 +204,11 @@ export class LivingPod {
     return stateOf(this.#life, spec.name)
   }
 
+  /** What programs and the engine say may quote the pod's Secrets. */
+  #masked(text: string): string {
+    return maskOf(this.#life.record)(text)
+  }
+
   #steps(): AbortSignal {
     return AbortSignal.any([this.#living.signal, this.#closing.signal])
   }
@@ -256,14 +262,15 @@ export class LivingPod {
     return watchContainers(this.#world, this.#ip, {
       onReady: (container, id, ready, message) => {
         if (!this.#isOn(container, id)) return
-        if (!ready) this.#world.log.info({ ...this.#who, container, message }, 'container is not ready')
+        if (!ready) this.#world.log.info({ ...this.#who, container, message: this.#masked(message) }, 'container is not ready')
         this.#change(afterReady(this.#life, container, ready, this.#world.now()))
       },
       onStarted: (container, id) => {
         if (this.#isOn(container, id)) this.#changeContainer(container, { started: true })
       },
-      onUnhealthy: (container, id, message, graceSeconds) => {
+      onUnhealthy: (container, id, said, graceSeconds) => {
         if (!this.#isOn(container, id) || this.#life.terminating !== null) return
+        const message = this.#masked(said)
         this.#world.log.info({ ...this.#who, container, message }, 'container is unhealthy')
         this.#change(afterUnhealthy(this.#life, container, message, graceSeconds, this.#world.now()))
       },
@@ -308,7 +315,7 @@ export class LivingPod {
       if (signal.aborted) throw error
       // Of a container that ended meanwhile its own end is told as well.
       this.#dirty.add(id)
-      const message = `postStart hook failed: ${(error as Error).message}`
+      const message = this.#masked(`postStart hook failed: ${(error as Error).message}`)
       if (this.#isOn(spec.name, id))
         this.#changeContainer(spec.name, { unhealthy: { message, graceSeconds: null, begun: false } })
     }

@@ -5,6 +5,7 @@ import { followEvents } from '../docker/events.js'
 import type { ContainerListed } from '../docker/shapes.js'
 import { join } from './happen.js'
 import { afterBoot, newLife } from './life.js'
+import { maskOf } from './mask.js'
 import { LivingPod, type PodStart } from './pod.js'
 import type { LogLine, LogOptions, PodRecord, Pods } from './types.js'
 import { concurrentStarts, type PodWorld, takeTurns } from './world.js'
@@ -97,6 +98,9 @@ export function createPods(world: PodWorld): RuntimePods {
         begin({ ...joined, fresh: false })
       }
       for (const [uid, listed] of byPod) if (!living.has(uid) && !untouchable.has(uid)) await removeStrays(world, listed)
+      const kept = new Set([...living.keys(), ...untouchable])
+      world.addresses.keepOnlyAddresses(kept)
+      await world.volumes.keepOnly(kept)
       world.log.info({ pods: lives.length, unreadable: unreadable.length }, 'pods adopted')
       listen()
     },
@@ -163,7 +167,9 @@ async function* readLogs(
   if (wanted === undefined)
     throw new Error(`pod ${pod}: container ${container} has no ${options.previous ? 'previous ' : ''}run to read the log of`)
   const spec = [...record.spec.containers, ...record.spec.initContainers].find(each => each.name === container)
-  yield* world.docker.containers.logs(wanted.Id, { ...options, tty: spec?.tty ?? false }, signal)
+  const mask = maskOf(record)
+  for await (const line of world.docker.containers.logs(wanted.Id, { ...options, tty: spec?.tty ?? false }, signal))
+    yield { ...line, text: mask(line.text) }
 }
 
 function runOf(each: ContainerListed): number {

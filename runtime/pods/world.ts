@@ -15,7 +15,11 @@ export interface PodWorld {
   readonly node: string
   /** The engine's network of the pods; it has a subnet that `podAddress` gives from. */
   readonly network: string
-  readonly addresses: { readonly podAddress: (uid: string) => string; readonly releaseAddress: (uid: string) => void }
+  readonly addresses: {
+    readonly podAddress: (uid: string) => string
+    readonly releaseAddress: (uid: string) => void
+    readonly keepOnlyAddresses: (uids: ReadonlySet<string>) => void
+  }
   readonly dns: (namespace: string) => {
     readonly servers: readonly string[]
     readonly search: readonly string[]

@@ -1,6 +1,6 @@
 // A pod's volumes on this machine: made before its containers, there again after a reboot, gone with the pod. Data of claims
 // stays. Secrets lie in memory only.
-import { chmod, chown, lstat, mkdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, chown, lstat, mkdir, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { ConfigError } from '../pods/config-error.js'
 import type { PodSurroundings } from '../pods/downward.js'
@@ -46,6 +46,8 @@ export interface Volumes {
   /** An empty file for a run's last words (terminationMessagePath), made where it is missing; gives its path. */
   terminationFile(uid: string, container: string, run: number): Promise<string>
   remove(uid: string): Promise<void>
+  /** Removes what was made for pods that never came to be, or that were half removed. */
+  keepOnly(uids: ReadonlySet<string>): Promise<void>
 }
 
 export function createVolumes(places: VolumePlaces): Volumes {
@@ -67,6 +69,12 @@ export function createVolumes(places: VolumePlaces): Volumes {
     remove: async uid => {
       for (const dir of [places.diskDir, places.memoryDir])
         await written('runtime.volume.removed', () => rm(podDir(dir, uid), { recursive: true, force: true }))
+    },
+    keepOnly: async uids => {
+      for (const dir of [places.diskDir, places.memoryDir]) {
+        const names = await readdir(dir).catch(() => [])
+        for (const name of names.filter(uid => !uids.has(uid))) await rm(podDir(dir, name), { recursive: true, force: true })
+      }
     },
   }
 }

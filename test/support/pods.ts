@@ -101,7 +101,7 @@ export function roomWorld(docker: Docker, parts: RoomParts): PodWorld {
     store: openPodStore(join(parts.dir, 'pods'), Buffer.from(parts.key, 'hex')),
     node: parts.mark,
     network: parts.mark,
-    addresses: { podAddress: parts.podAddress, releaseAddress: parts.releaseAddress },
+    addresses: { podAddress: parts.podAddress, releaseAddress: parts.releaseAddress, keepOnlyAddresses: () => undefined },
     dns: () => ({ servers: [], search: ['shop.svc.cluster.local'], options: ['ndots:5'] }),
     machine: { hostIP: '10.0.0.1', cpuMillis: 2000, memoryBytes: 4 * 1024 ** 3 },
     bootId: 'boot-1',
