@@ -1,0 +1,200 @@
+// The controller and the runtime are killed at every write of a release, a rollback and a deletion, one after the other: each time
+// the end is the one that it has undisturbed. A sample, another one each day (its seed is printed); `npm run soak` walks them all.
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { startLoad } from '../../examples/demo/load.js'
+import { application, lines, type TestApplication } from '../support/applications.js'
+import { withFailpoints } from '../support/failing.js'
+import { freeNodePort, read, waitUntil } from '../support/machine.js'
+import { messagesIn } from '../support/nats-look.js'
+import { lives, startSlipway } from '../support/slipway.js'
+import { deployment, documents, job, loadWebImage, removeImages, service } from '../support/web.js'
+
+const every = process.env.SLIPWAY_FAILPOINTS === 'all' ? 1 : Number(process.env.SLIPWAY_FAILPOINTS_EVERY ?? 10)
+const seed = Number(process.env.SLIPWAY_FAILPOINTS_SEED ?? Math.floor(Date.now() / 86_400_000))
+/** `deletion:controller.ledger`: only what begins so. */
+const only = process.env.SLIPWAY_FAILPOINTS_ONLY ?? ''
+
+t.setTimeout(every === 1 ? 3_600_000 : 400_000)
+t.comment(`every ${every}. failpoint, seed ${seed} (SLIPWAY_FAILPOINTS_SEED)`)
+const slipway = await startSlipway(t, { config: { pollInterval: '1s' } })
+const failpoints = await withFailpoints(slipway)
+const { image } = await loadWebImage(slipway)
+const nodePort = await freeNodePort()
+const rollout = { bakeTime: '200ms', healthTimeout: '30s', restartsAllowed: 1 }
+const written = (name: string) => lines(join(slipway.shared, name)).filter(line => line !== '')
+
+/** Workload with configuration and a hook before the sync; each says what ran, once a run. */
+function files(name: string, message: string, more: { behaviour?: string; replicas?: number; nodePort?: number } = {}) {
+  const start = `echo "${message} $HOSTNAME" >>/served/starts; exec /bin/sh /app/server.sh`
+  const web = deployment({
+    image,
+    name,
+    message,
+    behaviour: more.behaviour ?? 'serve',
+    replicas: more.replicas ?? 2,
+    served: slipway.shared,
+    container: { command: ['/bin/sh', '-c', start], envFrom: [{ configMapRef: { name } }, { secretRef: { name } }] },
+  })
+  const hook = job(`${name}-hook`, image, `echo ${name} ${message} >>/served/hooks`, { hook: 'PreSync', served: slipway.shared })
+  const config = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { GREETING: message } }
+  const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name }, stringData: { PASSWORD: message } }
+  const port = more.nodePort === undefined ? {} : { nodePort: more.nodePort }
+  return { 'web.yaml': documents([web, service({ name, ...port }), config, secret, hook]) }
+}
+
+/** What one try came to: everything of it that must not differ, whoever was killed. */
+async function ending(app: TestApplication, commit: string, message: string) {
+  const history = await app.history()
+  const tries = history.filter(attempt => attempt.release?.commit === commit)
+  const events = (await slipway.client.events(app.name)).filter(event => event.commit === commit)
+  const containers = await slipway.containers(app.name)
+  const starts = written('starts').filter(line => line.startsWith(`${message} `))
+  return {
+    outcomes: tries.map(attempt => attempt.outcome),
+    numbers: new Set(history.map(attempt => attempt.number)).size === history.length ? 'each once' : 'repeated',
+    told: events
+      .map(event => event.what)
+      .filter(what => ['healthy', 'rolled-back', 'failed', 'superseded', 'held'].includes(what)),
+    repeated: events.length - new Set(events.map(event => event.id)).size,
+    hooks: written('hooks').filter(line => line.endsWith(` ${message}`)),
+    pods: new Set(starts).size,
+    containers: containers.filter(({ container }) => container === 'web').length,
+    twice: containers.length - new Set(containers.map(({ pod, container }) => `${pod} ${container}`)).size,
+  }
+}
+
+type Ending = Awaited<ReturnType<typeof ending>> & { readonly [fact: string]: unknown }
+
+/** Old pods end after the outcome is known. */
+async function settledContainers(name: string, wanted: number): Promise<void> {
+  const running = async () => (await slipway.containers(name)).filter(({ container }) => container === 'web').length
+  await waitUntil(`${name} has ${wanted} containers`, 60_000, async () => (await running()) === wanted)
+}
+
+// -- the stories --
+
+const shop = await application(slipway, 'shop', { rollout })
+let count = 0
+
+async function release(arm: () => void): Promise<Ending> {
+  arm()
+  const message = `good-${++count}`
+  const commit = await shop.push(files('shop', message, { nodePort }), message)
+  await shop.settled(commit, 'Healthy')
+  await settledContainers('shop', 2)
+  const starts = written('starts').filter(line => line.startsWith(`${message} `)).length
+  const { hooks, ...end } = await ending(shop, commit, message)
+  return { ...end, hooks: hooks.map(line => line.replace(message, 'it')), starts }
+}
+
+async function rollback(arm: () => void): Promise<Ending> {
+  arm()
+  const message = `bad-${++count}`
+  const before = await lives(slipway, 'shop')
+  const commit = await shop.push(files('shop', message, { nodePort, behaviour: 'crash' }), message)
+  await shop.settled(commit, 'RolledBack')
+  await settledContainers('shop', 2)
+  const { hooks, ...end } = await ending(shop, commit, message)
+  const after = await lives(slipway, 'shop')
+  return {
+    ...end,
+    hooks: hooks.map(line => line.replace(message, 'it')),
+    untouched: after.filter(life => before.includes(life)).length,
+  }
+}
+
+let gone = 0
+
+async function deletion(arm: () => void): Promise<Ending> {
+  const name = `gone-${++gone}`
+  const app = await application(slipway, name, { rollout })
+  const commit = await app.push(files(name, name, { replicas: 1 }), name)
+  await app.declare()
+  await app.settled(commit, 'Healthy')
+  const end = await ending(app, commit, name)
+  arm()
+  // The controller may be killed before it answers: what a person does then is ask again.
+  const deleted = () => slipway.client.call('DELETE', `/api/v1/applications/${name}?cascade=true`).catch((error: Error) => error)
+  await waitUntil('the deletion is asked for', 20_000, async () => {
+    const answer = await deleted()
+    return !(answer instanceof Error) || answer.message.includes(': 404 ')
+  })
+  await waitUntil(`${name} is deleted`, 60_000, async () =>
+    slipway.client.applications().then(
+      all => !all.some(one => one.name === name),
+      () => false,
+    ),
+  )
+  const left = async () => ({
+    containers: (await slipway.containers(name, true)).length,
+    kept: [
+      ...new Set(
+        (await messagesIn(slipway.state))
+          .filter(({ subject }) => subject.startsWith('$KV.') && subject.includes(name))
+          .map(({ subject }) => subject),
+      ),
+    ],
+  })
+  await waitUntil(`nothing is left of ${name}`, 30_000, async () => {
+    const { containers, kept } = await left()
+    return containers === 0 && kept.length === 0
+  }).catch(() => undefined)
+  return {
+    ...end,
+    hooks: written('hooks')
+      .filter(line => line.startsWith(`${name} `))
+      .map(line => line.replaceAll(name, 'it')),
+    left: await left(),
+  }
+}
+
+/** Pod files and volumes belong to pods that there are. */
+function strayFiles(): readonly string[] {
+  const runtime = join(slipway.state, 'runtime')
+  const pods = readdirSync(join(runtime, 'pods')).map(name => name.replace(/\.pod(\.new)?$/, ''))
+  const volumes = existsSync(join(runtime, 'volumes')) ? readdirSync(join(runtime, 'volumes')) : []
+  const addresses = JSON.parse(read(join(runtime, 'network', 'addresses.json'))) as { pods: { held: Record<string, number> } }
+  return [...volumes, ...Object.keys(addresses.pods.held)].filter(uid => !pods.includes(uid))
+}
+
+// -- the walk --
+
+await shop.push(files('shop', 'good-0', { nodePort }), 'first')
+await shop.declare()
+await shop.until('healthy', view => view.state === 'Healthy')
+
+const stories: Readonly<Record<string, (arm: () => void) => Promise<Ending>>> = {
+  release,
+  rollback,
+  deletion,
+}
+
+for (const [name, tell] of Object.entries(stories)) {
+  if (!`${name}:`.startsWith(only.slice(0, name.length + 1))) continue
+  await t.test(`a ${name} has the same end, whoever is killed at whatever write`, async t => {
+    const undisturbed = await tell(failpoints.forget)
+    const points = [...new Set(failpoints.passed())].sort()
+    const walked = points.filter(
+      (point, index) => `${name}:${point}`.startsWith(only) && (only !== '' || (index + seed) % every === 0),
+    )
+    t.comment(`${points.length} failpoints, ${walked.length} walked; undisturbed: ${JSON.stringify(undisturbed)}`)
+    t.ok(points.some(point => point.startsWith('controller.')) && points.some(point => point.startsWith('runtime.')))
+
+    for (const point of walked) {
+      const load = startLoad(`http://127.0.0.1:${nodePort}/`, { clients: 2, rate: 20 })
+      const began = Date.now()
+      const end = await tell(() => failpoints.arm(point)).catch((error: Error) => error.message)
+      const killed = failpoints.killed()
+      failpoints.disarm()
+      await load.stop()
+      t.same(end, undisturbed, `${point}: the same end (${Date.now() - began} ms)`)
+      t.ok(killed, `${point}: somebody was killed`)
+      t.same(load.failures(), [], `${point}: served all the while`)
+    }
+    t.same(strayFiles(), [], 'no file or address of a pod that is gone')
+  })
+}
+
+await removeImages(slipway, '1')
