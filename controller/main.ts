@@ -206,7 +206,7 @@ export async function startController(
       const pass = await applications.inTurn(name, entry => reconcile(entry.app, world, abort))
       if (pass === null) return { wakeAt: null }
       logPass(log, pass)
-      if (pass.step.kind === 'forget') await forgotten(pass)
+      if (pass.step.kind === 'forget') forgotten(pass)
       else writeBack(pass, abort)
       return { wakeAt: pass.step.kind === 'none' ? pass.decision.wakeAt : now() }
     },
@@ -215,10 +215,9 @@ export async function startController(
       log.warn({ application: name, failures, retryInMs, error: (error as Error).message }, 'pass failed')
     },
   })
-  async function forgotten({ app }: Pass): Promise<void> {
+  function forgotten({ app }: Pass): void {
     follow(app.name)
     sources.forget(app.name)
-    await cluster.forget(app.destination.name, app.name)
     if (app.parent !== null) loop.wake(app.parent)
   }
   const wakeAll = () => {
@@ -231,9 +230,12 @@ export async function startController(
   })
 
   // -- The store: read back when the lease is gained; put again when NATS lost it --
+  let isRead = false
   async function readBack(gained: number): Promise<void> {
     for (const problem of [...(await store.load()), ...applications.load()]) log.warn({ problem }, 'store')
+    await store.sweep()
     await adoptKept()
+    isRead = true
     log.info({ epoch: gained, applications: applications.names().length }, 'leading')
     wakeAll()
   }
@@ -346,6 +348,7 @@ export async function startController(
     ],
     diff: (older, newer) => diffObjects(older, newer, diffKey),
     keyFiles: () => filesUnder(keyDir),
+    isRead: () => isRead,
     now,
     randomHex,
   })

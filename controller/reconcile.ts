@@ -86,7 +86,10 @@ async function take(
 ): Promise<readonly Applied[]> {
   switch (step.kind) {
     case 'none':
+      return []
+    // Before the store forgets it: ended in between, the store still knows what is to be forgotten.
     case 'forget':
+      await cluster.forget(app, signal)
       return []
     case 'remember':
       await cluster.remember(app, order, signal)

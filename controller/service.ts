@@ -6,6 +6,7 @@ import { type Applications, type Entry, InvalidApplicationError, TakenError } fr
 import type { Application } from './application.js'
 import type { Cluster } from './cluster/cluster.js'
 import type { NodeState } from './cluster/node/cluster.js'
+import { hidden, stillHides, withoutSecrets, withSecretsOf } from './inline.js'
 import { type Actor, goodRelease, resumed, withDeletion, withPause, withRequest, type Ledger } from './ledger.js'
 import type { Candidate, CommitSha, Release, ReleaseId } from './release.js'
 import type { Store } from './store/store.js'
@@ -24,6 +25,8 @@ export interface ServiceOptions {
   readonly look: (entry: Entry) => Promise<Candidate | null>
   readonly wakeRepository: (url: string, ref: string | null) => number
   readonly readiness: Service['readiness']
+  /** What applications there are is known: the store was read. */
+  readonly isRead: () => boolean
   readonly diff: (older: readonly Manifest[], newer: readonly Manifest[]) => DiffView['objects']
   /** Files that a backup holds beside the store, by name: keys and tokens. */
   readonly keyFiles: () => Readonly<Record<string, string>>
@@ -34,11 +37,41 @@ export interface ServiceOptions {
 export function createService(options: ServiceOptions): Service {
   const { applications, store, now, randomHex, wake } = options
 
+  /** Right after a start nothing is known: that is no answer to what there is. */
+  const read = (): Applications => {
+    if (options.isRead()) return applications
+    throw new RefusedError(
+      503,
+      'starting',
+      'The controller is reading its store; ask again in a moment. /readyz?verbose says what it waits for.',
+    )
+  }
   const entryOf = (name: string): Entry => {
-    const entry = applications.get(name)
+    const entry = read().get(name)
     if (entry === null)
       throw new RefusedError(404, 'notFound', `There is no application ${name}; \`slipway apps\` lists those there are.`)
     return entry
+  }
+
+  /** What the newest content, or else what runs, consists of; null while neither is known. */
+  const rendered = ({ app, ledger, pass }: Entry): readonly Manifest[] | null => {
+    if (pass?.candidate?.kind === 'release') return pass.candidate.release.objects
+    return ledger.current === null ? null : (applications.release(app, ledger.current.release)?.objects ?? null)
+  }
+
+  /** What `get` left out may come back with `apply`: values of Secrets, the password of a URL. */
+  function asMeant(manifest: unknown): unknown {
+    const { metadata, spec } = (manifest ?? {}) as { readonly metadata?: { readonly name?: string }; readonly spec?: unknown }
+    const former = applications.get(metadata?.name ?? '')
+    const meant =
+      former === null ? spec : withSecretsOf(spec, former.stored.manifest.spec, declarationOf(former, rendered(former)).spec)
+    if (stillHides(meant)) {
+      const message = `holds ${hidden} where a value was left out; give the value itself`
+      throw new RefusedError(422, 'invalidApplication', 'The Application is not valid.', [
+        { pointer: 'spec.source.helm', message },
+      ])
+    }
+    return meant === spec ? manifest : { ...(manifest as object), spec: meant }
   }
 
   async function audited(name: string, by: Actor, action: string, message: string): Promise<void> {
@@ -76,15 +109,18 @@ export function createService(options: ServiceOptions): Service {
   }
 
   return {
-    applications: () => applications.names().flatMap(name => applications.view(name) ?? []),
-    application: name => applications.view(name),
+    applications: () =>
+      read()
+        .names()
+        .flatMap(name => applications.view(name) ?? []),
+    application: name => read().view(name),
     declaration: name => {
-      const entry = applications.get(name)
-      return entry === null ? null : declarationOf(entry)
+      const entry = read().get(name)
+      return entry === null ? null : declarationOf(entry, rendered(entry))
     },
     async declare(manifest, by, { dryRun }) {
       try {
-        const { app, result } = await applications.declare(withoutOurs(manifest), by, null, dryRun)
+        const { app, result } = await read().declare(asMeant(withoutOurs(manifest)), by, null, dryRun)
         if (!dryRun && result !== 'unchanged') await audited(app.name, by, 'declare', `${result} application ${app.name}`)
         wake(app.name)
         return { view: applications.view(app.name), created: result === 'created', changed: result !== 'unchanged' }
@@ -203,10 +239,10 @@ function notNewest({ name, source }: Application, revision: string, candidate: C
 }
 
 /** The declaration with what we added to it, as `get` shows it. */
-function declarationOf({ stored, app }: Entry): Manifest {
+function declarationOf({ stored, app }: Entry, objects: readonly Manifest[] | null): Manifest {
   const { manifest, uid, generation, createdAt } = stored
   const password = /^([a-z+]+:\/\/)[^/@]*@/i
-  const spec = manifest.spec as { readonly source?: { readonly repoURL?: string } } | undefined
+  const spec = withoutSecrets(manifest.spec, objects) as { readonly source?: { readonly repoURL?: string } } | undefined
   const shown =
     spec?.source?.repoURL === undefined
       ? spec

@@ -2,7 +2,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { ApplicationView, AttemptView } from '../view.js'
 import type { Api, World } from './api.js'
-import type { StreamChange } from './service.js'
+import { RefusedError, type StreamChange } from './service.js'
 
 type Info = Readonly<Record<string, string | number>>
 
@@ -26,7 +26,7 @@ export function metrics(
   const registers = [registry]
   levels(registers, service, clock, options)
   const count = counters(registers)
-  const seen = new Map(service.applications().map(view => [view.name, endOf(view.attempt)]))
+  const seen = new Map(known(service).map(view => [view.name, endOf(view.attempt)]))
   const unsubscribe = service.subscribe(change => tally(change, seen, count))
   app.addHook('onClose', async () => unsubscribe())
 
@@ -47,6 +47,16 @@ export function metrics(
     },
   )
   return { countWebhook: (provider, result) => count.webhooks.inc({ provider, result }) }
+}
+
+/** None while the store is being read: a figure that is missing says less than one that is wrong. */
+function known(service: World['service']): ReturnType<World['service']['applications']> {
+  try {
+    return service.applications()
+  } catch (error) {
+    if (error instanceof RefusedError) return []
+    throw error
+  }
 }
 
 /** Read from memory whenever somebody asks. */
@@ -75,11 +85,11 @@ function levels(registers: Registry[], service: World['service'], clock: World['
     'operation',
   ]
   level('argocd_app_info', 'One line an application.', infoLabels, set => {
-    for (const view of service.applications()) set(infoOf(view), 1)
+    for (const view of known(service)) set(infoOf(view), 1)
   })
   level('slipway_applications', 'Applications by state.', ['state'], set => {
     const states = new Map<string, number>()
-    for (const { state } of service.applications()) states.set(state, (states.get(state) ?? 0) + 1)
+    for (const { state } of known(service)) states.set(state, (states.get(state) ?? 0) + 1)
     for (const [state, count] of states) set({ state }, count)
   })
   level('slipway_node_last_seen_age_seconds', 'Since a node was last heard.', ['node'], set => {

@@ -64,6 +64,8 @@ export interface Store {
   putApplication(application: StoredApplication): Promise<void>
   /** With its ledgers, releases and history. */
   removeApplication(name: string): Promise<void>
+  /** Removes what a removal that was cut short left behind. */
+  sweep(): Promise<void>
   ledger(application: string, place: string): Ledger | null
   ledgers(application: string): readonly Ledger[]
   /** A ledger of a lower version than the one that is there is refused. */
@@ -110,6 +112,11 @@ export interface StoreOptions {
   epoch(): number | null
   now(): number
 }
+
+type Keys = readonly string[]
+
+/** What belongs to an application: its ledgers last. */
+const belonging = ['attempt', 'release', 'ledger'] as const
 
 /** Attempts that are kept of one application. */
 export const historyLimit = 200
@@ -168,9 +175,16 @@ export function openStore(options: StoreOptions): Store {
     application: name => one(keyOf('application', name)),
     putApplication: application => cabinet.put(keyOf('application', application.name), application),
     removeApplication: async name => {
-      const belongs = ['attempt', 'release', 'ledger'].flatMap(kind => cabinet.keys(keyOf(kind, name, '')))
-      for (const key of [...belongs, keyOf('application', name)]) if (cabinet.get(key) !== undefined) await cabinet.remove(key)
+      // The ledger last: it says that the application is to be deleted. Without it, an application that is still there would be a new one.
+      const [attempts, releases, ledgers] = belonging.map(kind => cabinet.keys(keyOf(kind, name, ''))) as [Keys, Keys, Keys]
+      for (const key of [...attempts, ...releases, keyOf('application', name), ...ledgers])
+        if (cabinet.get(key) !== undefined) await cabinet.remove(key)
       histories.delete(name)
+    },
+    sweep: async () => {
+      const there = new Set(valuesOf<StoredApplication>(keyOf('application', '')).map(({ name }) => encodeToken(name)))
+      const keys = belonging.flatMap(kind => cabinet.keys(keyOf(kind, '')))
+      for (const key of keys) if (!there.has(key.split('.')[1] ?? '')) await cabinet.remove(key)
     },
     ledger: (application, place) => one(keyOf('ledger', application, place)),
     ledgers: application => valuesOf(keyOf('ledger', application, '')),

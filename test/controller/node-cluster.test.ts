@@ -505,7 +505,7 @@ test('an application that is made again under the name of a deleted one is obeye
   for (const name of ['a', 'b', 'c']) await soon(() => cluster.apply(application(), [configMap(name)], order(), never))
   await cluster.remove(application(), order(), never)
   await until('it is gone', async () => (await cluster.observe(application(), never)).gone)
-  await cluster.forget('n1', 'shop')
+  await cluster.forget(application(), never)
 
   const again = application({ uid: 'uid-2' })
   await soon(() => cluster.apply(again, [configMap('new')], order(), never))
@@ -529,7 +529,7 @@ test('what was deleted, or let go, is not taken back from a node that still know
     never,
   )
   await until('the node knows', () => node.disk.get('shop')?.deleted === true && node.disk.get('left') !== undefined)
-  for (const app of [gone, left]) await cluster.forget('n1', app.name)
+  for (const app of [gone, left]) await cluster.forget(app, never)
 
   const next = startCluster(field, { epoch: () => 200 })
   await ready(next)

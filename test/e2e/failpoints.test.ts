@@ -67,9 +67,9 @@ async function ending(app: TestApplication, commit: string, message: string) {
 
 type Ending = Awaited<ReturnType<typeof ending>> & { readonly [fact: string]: unknown }
 
-/** Old pods end after the outcome is known. */
+/** Old pods end after the outcome is known; the container of one that crashed may start once more before it ends. */
 async function settledContainers(name: string, wanted: number): Promise<void> {
-  const running = async () => (await slipway.containers(name)).filter(({ container }) => container === 'web').length
+  const running = async () => (await slipway.containers(name, true)).filter(({ container }) => container === 'web').length
   await waitUntil(`${name} has ${wanted} containers`, 60_000, async () => (await running()) === wanted)
 }
 
@@ -129,13 +129,7 @@ async function deletion(arm: () => void): Promise<Ending> {
   )
   const left = async () => ({
     containers: (await slipway.containers(name, true)).length,
-    kept: [
-      ...new Set(
-        (await messagesIn(slipway.state))
-          .filter(({ subject }) => subject.startsWith('$KV.') && subject.includes(name))
-          .map(({ subject }) => subject),
-      ),
-    ],
+    kept: await keysOf(name),
   })
   await waitUntil(`nothing is left of ${name}`, 30_000, async () => {
     const { containers, kept } = await left()
@@ -148,6 +142,13 @@ async function deletion(arm: () => void): Promise<Ending> {
       .map(line => line.replaceAll(name, 'it')),
     left: await left(),
   }
+}
+
+/** What the controller keeps of it. The node's reports are apart: it gives back what it last obeyed when its key is gone. */
+async function keysOf(name: string): Promise<readonly string[]> {
+  const messages = await messagesIn(slipway.state)
+  const subjects = messages.map(({ subject }) => subject).filter(subject => /^\$KV\.slipway-(store|desired)\./.test(subject))
+  return [...new Set(subjects.filter(subject => subject.includes(`.${name}.`) || subject.endsWith(`.${name}`)))].sort()
 }
 
 /** Pod files and volumes belong to pods that there are. */

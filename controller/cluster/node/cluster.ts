@@ -61,8 +61,6 @@ export interface NodeCluster extends Cluster {
   seenEpoch(): number
   /** What lies with the nodes for a store that was lost: ledger, declaration and releases of each application, newest orders first. */
   kept(): readonly (Kept & { readonly node: string; readonly epoch: number })[]
-  /** After a deletion is done: removes its keys. */
-  forget(node: string, application: string): Promise<void>
   readonly running: Promise<void>
 }
 
@@ -242,7 +240,8 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
           return kept === null || kept.ledger.deletion?.cascade === false ? [] : [{ ...kept, node, epoch: document!.epoch }]
         })
         .sort((a, b) => b.epoch - a.epoch || lastMove(b.ledger) - lastMove(a.ledger)),
-    forget: async (node, application) => {
+    forget: async app => {
+      const [node, application] = [app.destination.name, app.name]
       await withBus(bus, application, async connection => {
         await written('controller.place.forgotten', () =>
           eraseValue(connection, buckets.desired, documentKey(node, application, 'head')),
