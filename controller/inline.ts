@@ -55,12 +55,12 @@ function plainValues(secret: Manifest): readonly string[] {
 
 /** Of a text of YAML its words: a value is one of them, or several. */
 function textsOf(helm: Fields): readonly string[] {
-  const leaves = [helm.valuesObject, ...(Array.isArray(helm.parameters) ? helm.parameters.map(valueOf) : [])].flatMap(leavesOf)
+  const leaves = [helm.valuesObject, ...(Array.isArray(helm.parameters) ? helm.parameters.map(valueIn) : [])].flatMap(leavesOf)
   const words = String(helm.values ?? '').split(/[\s'"[\]{},]+|:(?=\s)/)
   return [...leaves, ...words].filter(text => text.length >= shortest)
 }
 
-function valueOf(parameter: unknown): unknown {
+function valueIn(parameter: unknown): unknown {
   return isFields(parameter) ? parameter.value : null
 }
 

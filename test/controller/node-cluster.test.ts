@@ -257,7 +257,7 @@ test('a node that is silent is told so, and is not written to before it has spok
 
   const observed = await cluster.observe(application(), never)
   t.match(observed.silent?.message ?? '', /n1 has not been heard of/)
-  await t.rejects(cluster.apply(application(), [configMap('a')], order(), never), { message: /node n1 is silent/ })
+  await t.rejects(cluster.apply(application(), [configMap('a')], order(), never), { message: /node n1 has said nothing/ })
   const stranger = application({ destination: { place: 'node/n9', kind: 'node', name: 'n9', namespace: '' } })
   await t.rejects(cluster.apply(stranger, [], order(), never), NotReadBackError)
 })
