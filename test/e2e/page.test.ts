@@ -20,7 +20,6 @@ if (chromium === null) {
 t.setTimeout(180_000)
 const slipway = await startSlipway(t)
 const { image } = await loadWebImage(slipway)
-t.teardown(() => removeImages(slipway, '1'))
 const browser = await openBrowser(chromium)
 t.teardown(() => browser.close())
 
@@ -237,4 +236,5 @@ await t.test('without the controller the page says how old it is, and catches up
   t.match(await page.locator('.stale-note').textContent(), /as of .*, \d+ s old|Connecting again/)
   await page.waitForSelector('.live-live')
   t.equal(await page.locator('main.stale').count(), 0)
+  await removeImages(slipway, '1')
 })
