@@ -1,5 +1,5 @@
 // The controller's configuration: one YAML file, overridden by SLIPWAY_* variables; the only reader of either. Says every fault at once.
-import { hostname, homedir } from 'node:os'
+import { homedir, hostname } from 'node:os'
 import { join } from 'node:path'
 import { type Fault, type Fields, fieldsOf } from './fields.js'
 

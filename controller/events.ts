@@ -1,8 +1,8 @@
 // What happened, as events that others subscribe to (`slipway.events.<application>.<what>`): made from two ledgers. Pure.
 import type { Attempt, Ledger } from './ledger.js'
 import type { Pass } from './reconcile.js'
-import type { EventView } from './view.js'
 import { time } from './records.js'
+import type { EventView } from './view.js'
 import { capital } from './words.js'
 
 const eventNames: Readonly<Record<string, string>> = {

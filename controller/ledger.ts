@@ -1,7 +1,8 @@
 // All that is remembered of one application at one place (release.md). Immutable: a decision returns the next one.
 // Times are ms since 1970. Kept by the controller's store and, sealed, with the place.
-import type { CommitSha, ReleaseId, Revision } from './release.js'
+
 import type { ObjectRef } from '../runtime/contract/manifest.js'
+import type { CommitSha, ReleaseId, Revision } from './release.js'
 
 export interface Ledger {
   /** Counts up with every change: of two copies the higher is the truth. */

@@ -1,10 +1,11 @@
 // One pass over one application, top to bottom: observe, assess, decide, one step, record. The product's sentence.
-import { assess, type Health } from './health/assess.js'
+
 import type { Application } from './application.js'
 import type { Applied, Cluster, Observed, Order } from './cluster/cluster.js'
+import { assess, type Health } from './health/assess.js'
 import { type Ledger, newerLedger } from './ledger.js'
 import type { Candidate, Release, ReleaseId } from './release.js'
-import { decide, type Decision } from './rollout.js'
+import { type Decision, decide } from './rollout.js'
 import { afterApplied, afterStep, nextStep, type SyncStep } from './sync.js'
 
 export interface World {

@@ -2,18 +2,18 @@
 import type { Manifest } from '../runtime/contract/manifest.js'
 import { masked } from './api/masks.js'
 import { RefusedError, type Service, type StreamChange } from './api/service.js'
-import { type Applications, type Entry, InvalidApplicationError, TakenError } from './applications.js'
 import type { Application } from './application.js'
+import { type Applications, type Entry, InvalidApplicationError, TakenError } from './applications.js'
+import { packBackup, unpackBackup } from './backup.js'
 import type { Cluster } from './cluster/cluster.js'
 import type { NodeState } from './cluster/node/cluster.js'
 import { hidden, stillHides, withoutSecrets, withSecretsOf } from './inline.js'
-import { type Actor, goodRelease, resumed, withDeletion, withPause, withRequest, type Ledger } from './ledger.js'
+import { type Actor, goodRelease, type Ledger, resumed, withDeletion, withPause, withRequest } from './ledger.js'
+import { attemptView } from './records.js'
 import type { Candidate, CommitSha, Release, ReleaseId } from './release.js'
 import type { Store } from './store/store.js'
-import { packBackup, unpackBackup } from './backup.js'
 import { objectTree } from './tree.js'
 import type { DiffView, EventView, NodeView } from './view.js'
-import { attemptView } from './records.js'
 
 export interface ServiceOptions {
   readonly applications: Applications

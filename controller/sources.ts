@@ -1,7 +1,7 @@
 // From an application to its candidate: the tip that the poll knows, its tree, its render; and what speaks against it among the
 // other applications. Git and renderer come in as arguments; a pass never waits for the network.
 import { refKey, refOf, refText } from '../runtime/contract/manifest.js'
-import { type Application, isApplication, parseApplication, type Declared } from './application.js'
+import { type Application, type Declared, isApplication, parseApplication } from './application.js'
 import type { Ledger } from './ledger.js'
 import type { Candidate, CommitSha, GitTree, Rejection, Release, Revision, Stale } from './release.js'
 

@@ -16,7 +16,7 @@ import {
 } from './ledger.js'
 import type { Hook } from './release/hooks.js'
 import type { Release, ReleaseId } from './release.js'
-import { hooksOf, type Mode, planOf, planState, type PlanState } from './sync/plan.js'
+import { hooksOf, type Mode, type PlanState, planOf, planState } from './sync/plan.js'
 import { inTheWay, type Surplus } from './sync/surplus.js'
 
 /** What rollout.ts decided, as far as a step needs it. */

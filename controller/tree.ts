@@ -4,8 +4,8 @@ import { type ObjectRef, refKey, refOf } from '../runtime/contract/manifest.js'
 import type { Observed } from './cluster/cluster.js'
 import type { Health } from './health/assess.js'
 import type { HookRun } from './ledger.js'
-import type { Release } from './release.js'
 import { hookPhases, isHook, waveOf } from './release/hooks.js'
+import type { Release } from './release.js'
 import type { ObjectView, PodView } from './view.js'
 
 export function objectTree(

@@ -1,7 +1,7 @@
 // The host policy: what containers may ask of this machine. It lies on the node, not in Git, and denies unless it says otherwise.
 import type { Problem } from './contract/documents.js'
 import type { ContainerSpec, PodSpec, VolumeSpec } from './pods/types.js'
-import { Fields, isObject, type Issue } from './workloads/fields.js'
+import { Fields, type Issue, isObject } from './workloads/fields.js'
 import { templateOf } from './workloads/node.js'
 import type { NodeObject } from './workloads/objects.js'
 

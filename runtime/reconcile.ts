@@ -6,11 +6,11 @@ import { createLoop } from './loop.js'
 import type { DataPlane } from './network/types.js'
 import type { PodRecord, Pods, PodView } from './pods/types.js'
 import type { Preflights } from './preflight.js'
-import { reportOf, saysTheSame, type ServiceAddresses } from './report.js'
+import { reportOf, type ServiceAddresses, saysTheSame } from './report.js'
 import type { NodeState } from './state.js'
 import { type NodeMemory, type NodePlan, planNode, trafficOf } from './workloads/node.js'
 import type { NodeObject } from './workloads/objects.js'
-import { earliest, type Ending } from './workloads/plan.js'
+import { type Ending, earliest } from './workloads/plan.js'
 import type { Surroundings } from './workloads/template.js'
 
 export interface World {

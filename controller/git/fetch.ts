@@ -6,10 +6,10 @@ import * as fs from 'node:fs'
 import { open, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import git, { type HttpClient } from 'isomorphic-git'
+import { written } from '../../runtime/failpoint.js'
 import { SourceError } from './errors.js'
 import { type PackedObject, wholePack } from './pack.js'
 import type { RemoteRef } from './transport.js'
-import { written } from '../../runtime/failpoint.js'
 
 export interface ShallowWant {
   readonly oid: string

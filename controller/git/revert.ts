@@ -2,12 +2,12 @@
 // what came meanwhile, never forces, and a refusal is an answer, not an error. When it is asked for is release.md's.
 import * as fs from 'node:fs'
 import git from 'isomorphic-git'
+import { written } from '../../runtime/failpoint.js'
 import type { CommitSha, TreeId } from '../release.js'
 import { SourceError } from './errors.js'
 import type { Repository } from './repository.js'
 import type { GitStore } from './store.js'
 import { entryAt, pathNames, type TreeEntry } from './tree.js'
-import { written } from '../../runtime/failpoint.js'
 
 export interface RevertOrder {
   readonly repoURL: string

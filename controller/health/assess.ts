@@ -1,6 +1,7 @@
 // What runs of current, and how it does: per object, per pod, with the signs that speak against it. Pure; judging is rollout's.
+
+import { isNewer, type ObservedContainer } from '../../runtime/contract/documents.js'
 import { manifestHash } from '../../runtime/contract/hash.js'
-import { type ObservedContainer, isNewer } from '../../runtime/contract/documents.js'
 import { type Manifest, type ObjectRef, refKey, refOf, refText } from '../../runtime/contract/manifest.js'
 import type { Application } from '../application.js'
 import type { Observed } from '../cluster/cluster.js'

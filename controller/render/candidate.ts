@@ -5,8 +5,8 @@ import {
   isCore,
   isManifest,
   manifestPaths,
-  type RenderOptions,
   RenderFault,
+  type RenderOptions,
   valueFilePath,
 } from '../../renderer/index.js'
 import { contentHash } from '../../runtime/contract/hash.js'
@@ -17,8 +17,8 @@ import {
   imagesOf,
   type Rejection,
   type Release,
-  releaseIdOf,
   type Revision,
+  releaseIdOf,
   type TreeEntry,
 } from '../release.js'
 import { completeObjects } from './objects.js'

@@ -1,8 +1,8 @@
 // Old code on new data: where none of the good release's pods is left, and a hook that it did not have has succeeded since it was last
 // applied, going back needs a person's word.
 import { refKey, refOf } from '../../runtime/contract/manifest.js'
-import type { GoodRelease, HookRecord, Ledger } from '../ledger.js'
 import { hasTemplateOf, workloadOf } from '../health/own.js'
+import type { GoodRelease, HookRecord, Ledger } from '../ledger.js'
 import { ordinaryObjects } from '../release/sent.js'
 import { hooksOf } from '../sync/plan.js'
 import type { DecideInput } from './state.js'

@@ -1,13 +1,14 @@
 // Judging current by its attempt: rows J1 to J10 of release.md, first that applies.
-import type { Manifest } from '../../runtime/contract/manifest.js'
+
 import { manifestHash } from '../../runtime/contract/hash.js'
+import type { Manifest } from '../../runtime/contract/manifest.js'
 import { refKey, refOf } from '../../runtime/contract/manifest.js'
 import { type Attempt, type GoodRelease, goodRelease, isRollingBack, isUnderWay, type Ledger, type Verdict } from '../ledger.js'
-import type { Release, ReleaseId } from '../release.js'
 import { staysForward } from '../release/sent.js'
-import { currentPlan, modeOf } from '../sync.js'
+import type { Release, ReleaseId } from '../release.js'
 import type { PlanState } from '../sync/plan.js'
 import { type Surplus, surplusOf } from '../sync/surplus.js'
+import { currentPlan, modeOf } from '../sync.js'
 import { markOf, newProgress } from './attempt.js'
 import { type DecideInput, type JudgeRow, moved, type State, settled, verdictText, withAttempt, withLedger } from './state.js'
 import { judgement, least } from './verdict.js'

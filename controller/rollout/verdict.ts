@@ -1,8 +1,8 @@
 // Which sign is judged, when, and as what: release.md, "When is a release judged?" with its two rules against false verdicts.
 import type { ObservedPod } from '../../runtime/contract/documents.js'
 import { type ObjectRef, refKey } from '../../runtime/contract/manifest.js'
-import { workloadOf } from '../health/own.js'
 import { heardUntil, minutes } from '../health/assess.js'
+import { workloadOf } from '../health/own.js'
 import type { Sign } from '../health/signs.js'
 import { type Attempt, goodRelease, type Ledger, type Verdict } from '../ledger.js'
 import { hooksOf } from '../sync/plan.js'

@@ -1,6 +1,5 @@
 // A store's archive as bytes, sealed with a passphrase where one is given. What is sealed cannot be told from noise.
-import { scryptSync } from 'node:crypto'
-import { randomBytes } from 'node:crypto'
+import { randomBytes, scryptSync } from 'node:crypto'
 import { compress, decompress } from '../../runtime/contract/frame.js'
 import { openWith, SealError, sealWith } from '../../runtime/contract/seal.js'
 

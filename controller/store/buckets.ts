@@ -1,9 +1,10 @@
 // Makes the buckets and streams that everything lies in, at the start and again after the store of NATS was wiped.
-import { DiscardPolicy, NatsError, StorageType } from 'nats'
+
 import type { NatsConnection } from 'nats'
+import { DiscardPolicy, NatsError, StorageType } from 'nats'
 import { buckets, eventStream } from '../../runtime/contract/subjects.js'
-import { pause } from '../../runtime/nats/bus/connect.js'
 import type { Bus } from '../../runtime/nats/bus/connect.js'
+import { pause } from '../../runtime/nats/bus/connect.js'
 
 export const auditStream = 'SLIPWAY_AUDIT'
 export const controllerLeaseTtlMs = 15_000

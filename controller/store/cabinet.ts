@@ -3,8 +3,9 @@ import type { KV } from 'nats'
 import { compress, decompress } from '../../runtime/contract/frame.js'
 import { openWith, sealWith } from '../../runtime/contract/seal.js'
 import { buckets } from '../../runtime/contract/subjects.js'
-import { BusDownError } from '../../runtime/nats/bus/connect.js'
+import { written } from '../../runtime/failpoint.js'
 import type { Bus } from '../../runtime/nats/bus/connect.js'
+import { BusDownError } from '../../runtime/nats/bus/connect.js'
 import {
   BucketMissingError,
   bindBucket,
@@ -16,7 +17,6 @@ import {
   withBus,
   writeValue,
 } from '../../runtime/nats/bus/values.js'
-import { written } from '../../runtime/failpoint.js'
 
 export interface CabinetOptions {
   readonly bus: Bus

@@ -1,9 +1,10 @@
 // Streams of events and audit lines: published for everyone who may subscribe, the newest kept in memory for the API.
-import { consumerOpts } from 'nats'
+
 import type { NatsConnection } from 'nats'
+import { consumerOpts } from 'nats'
+import { written } from '../../runtime/failpoint.js'
 import type { Bus } from '../../runtime/nats/bus/connect.js'
 import { withBus } from '../../runtime/nats/bus/values.js'
-import { written } from '../../runtime/failpoint.js'
 
 export interface Journal<Line> {
   /** Reads the newest lines back. */

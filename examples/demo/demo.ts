@@ -8,9 +8,9 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { ApplicationView } from '../../controller/view.js'
 import { type Client, clientFromContext } from './client.js'
+import { loadImage } from './engine.js'
 import { busyboxFiles, imageArchive, nodeFiles, staticBusybox } from './images.js'
 import { get, type Load, startLoad } from './load.js'
-import { loadImage } from './engine.js'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const root = join(here, '../../..')

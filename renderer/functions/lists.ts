@@ -1,5 +1,5 @@
 // Lists and maps. All pure: nothing that was given is changed, so the order of templates never matters.
-import { type Dict, isDict, isEqual, isList, isTrue, sortedKeys, compareText, textOf, type Value } from '../value.js'
+import { compareText, type Dict, isDict, isEqual, isList, isTrue, sortedKeys, textOf, type Value } from '../value.js'
 import { deepCopy } from '../values/merge.js'
 import { argument, type Call, countArg, define, dictArg, type Family, listArg, textArg, wants } from './function.js'
 

@@ -1,5 +1,5 @@
 // The `--set` grammar (Helm's `pkg/strvals`): `a.b[2].c=v,x={a,b}`, with `\` before a character that is meant as itself.
-import { isDict, isList, type Dict, type Value } from '../value.js'
+import { type Dict, isDict, isList, type Value } from '../value.js'
 
 const maxIndex = 65_536
 const maxNesting = 30

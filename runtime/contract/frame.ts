@@ -1,9 +1,9 @@
 // Documents <-> bytes. A desired document is signed by the controller and sealed to its node; a report is sealed to the controller.
 // In clear lies a header only (who, which, what order). What comes in is `unknown` until it is parsed here.
-import { createHash, randomBytes, sign, verify } from 'node:crypto'
+
 import type { KeyObject } from 'node:crypto'
+import { createHash, randomBytes, sign, verify } from 'node:crypto'
 import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib'
-import { contractVersion } from './documents.js'
 import type {
   DesiredDocument,
   ObservedObject,
@@ -13,6 +13,7 @@ import type {
   ReportDocument,
   Sequence,
 } from './documents.js'
+import { contractVersion } from './documents.js'
 import type { Manifest } from './manifest.js'
 import { openSealed, openWith, SealError, sealTo, sealWith } from './seal.js'
 

@@ -1,7 +1,8 @@
 // The key files of a controller and of a node: made at the first start, 0600 in a directory of their own, shown by fingerprint.
 // A file that is there is never written over; one that others can read is refused.
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto'
+
 import type { KeyObject } from 'node:crypto'
+import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { chmod, link, mkdir, readFile, stat, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { deriveKey, publicKeyFromRaw, rawPublicKey } from './seal.js'

@@ -1,5 +1,7 @@
 // Makes bytes readable for one key only: X25519 to a public key, and a symmetric form for what the controller keeps for itself.
 // Knows nothing of documents; `context` binds a sealed text to its place, so that it cannot be moved to another.
+
+import type { KeyObject } from 'node:crypto'
 import {
   createCipheriv,
   createDecipheriv,
@@ -9,7 +11,6 @@ import {
   hkdfSync,
   randomBytes,
 } from 'node:crypto'
-import type { KeyObject } from 'node:crypto'
 
 const version = 1
 const keyLength = 32

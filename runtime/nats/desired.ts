@@ -7,8 +7,8 @@ import { FrameError, parseDesired } from '../contract/frame.js'
 import { buckets, encodeToken, parseDocumentKey } from '../contract/subjects.js'
 import type { Bus } from './bus/connect.js'
 import { joinValue } from './bus/values.js'
-import { watchKeys } from './bus/watch.js'
 import type { Level, Listing } from './bus/watch.js'
+import { watchKeys } from './bus/watch.js'
 
 export interface DesiredOptions {
   readonly bus: Bus

@@ -1,8 +1,8 @@
 // Says every ten seconds that the node lives, and how it is. The key's age is what tells a silent node.
 import type { NodeLease } from '../contract/documents.js'
 import { buckets, leaseKey } from '../contract/subjects.js'
-import { pause } from './bus/connect.js'
 import type { Bus } from './bus/connect.js'
+import { pause } from './bus/connect.js'
 import { bindBucket } from './bus/values.js'
 
 export const leaseEveryMs = 10_000

@@ -1,8 +1,9 @@
 // A node's whole link to its controller in one place: follows documents, writes reports and the lease, gives back what a store lost.
-import { contractVersion } from '../contract/documents.js'
+
 import type { DesiredDocument, NodeLease, ReportDocument } from '../contract/documents.js'
-import { decodePublicKey, encodePublicKey } from '../contract/keys.js'
+import { contractVersion } from '../contract/documents.js'
 import type { ControllerIdentity, NodeKeys } from '../contract/keys.js'
+import { decodePublicKey, encodePublicKey } from '../contract/keys.js'
 import type { LogLine, LogRequest } from '../contract/logs.js'
 import type { Bus } from './bus/connect.js'
 import { followDesired } from './desired.js'

@@ -1,8 +1,8 @@
 // Answers the controller's requests for logs: opens what `read` gives and streams it in batches until its end, a stop, or silence.
 import type { KeyObject } from 'node:crypto'
 import type { NatsConnection, Subscription } from 'nats'
-import { encodeLogBatch, keepEveryMs, parseLogCommand } from '../contract/logs.js'
 import type { LogBatch, LogLine, LogRequest } from '../contract/logs.js'
+import { encodeLogBatch, keepEveryMs, parseLogCommand } from '../contract/logs.js'
 import { logRequestSubject, logStreamSubject } from '../contract/subjects.js'
 import type { Bus } from './bus/connect.js'
 

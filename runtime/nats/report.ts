@@ -4,10 +4,10 @@ import type { NatsConnection } from 'nats'
 import type { DesiredDocument, ReportDocument } from '../contract/documents.js'
 import { encodeReport, encodeReturned } from '../contract/frame.js'
 import { buckets, documentKey } from '../contract/subjects.js'
-import { pause } from './bus/connect.js'
-import type { Bus } from './bus/connect.js'
-import { bindBucket, bucketCreated, writeValue } from './bus/values.js'
 import { written } from '../failpoint.js'
+import type { Bus } from './bus/connect.js'
+import { pause } from './bus/connect.js'
+import { bindBucket, bucketCreated, writeValue } from './bus/values.js'
 
 export interface ReporterOptions {
   readonly bus: Bus

@@ -1,9 +1,9 @@
 // Leads the running load balancer from the listeners and slots that it has to the wanted ones: by steering, or by a reload.
 import { contentHash } from '../contract/hash.js'
-import { backendsOf, configText, type Places, serverName, shapeText } from './haproxy/text.js'
 import type { Haproxy } from './haproxy/process.js'
+import { backendsOf, configText, type Places, serverName, shapeText } from './haproxy/text.js'
 import type { Listener, Target } from './listeners.js'
-import { layOut, planSteps, type Slot, slotCount, type SlotStep, stepped } from './slots.js'
+import { layOut, planSteps, type Slot, type SlotStep, slotCount, stepped } from './slots.js'
 
 export type Balancer = ReturnType<typeof createBalancer>
 

@@ -1,8 +1,8 @@
 // The addresses and node ports given out, kept on disk before anybody is told: what was given stays given over every restart.
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import { failpoint } from '../failpoint.js'
 import { formatIp, formatRange, parseIp, parseRange, type Range, rangeSize } from './addresses.js'
 import { emptyPool, giveBack, hold, type Pool, take } from './pool.js'
-import { failpoint } from '../failpoint.js'
 
 interface Pages {
   readonly version: 1

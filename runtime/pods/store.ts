@@ -2,8 +2,8 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { PodLife } from './life.js'
 import { written } from '../failpoint.js'
+import type { PodLife } from './life.js'
 
 export interface PodStore {
   /** Unreadable ones (another key, a torn file) are named, never touched. */

@@ -1,5 +1,5 @@
 // An HTTP probe as the kubelet makes it (pkg/probe/http): 200-399 is success, TLS is not verified, no connection is kept.
-import { type IncomingMessage, type RequestOptions, request as httpRequest } from 'node:http'
+import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import type { HandlerSpec } from '../pods/types.js'
 import type { ProbeAnswer } from './threshold.js'

@@ -2,11 +2,11 @@
 // stays. Secrets lie in memory only.
 import { chmod, chown, lstat, mkdir, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
+import { written } from '../failpoint.js'
 import { ConfigError } from '../pods/config-error.js'
 import type { PodSurroundings } from '../pods/downward.js'
 import type { ContainerSpec, PodRecord, VolumeMount, VolumeSpec } from '../pods/types.js'
 import { checkPath, filesOf, type VolumeFile } from './files.js'
-import { written } from '../failpoint.js'
 
 export interface VolumePlaces {
   /** emptyDir, ConfigMaps, downward API: `<dir>/<uid>/<volume>`. */

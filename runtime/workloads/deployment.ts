@@ -6,8 +6,8 @@ import { exclusiveBecause } from './exclusive.js'
 import type { NodeObject } from './objects.js'
 import {
   type Condition,
-  earliest,
   type Ending,
+  earliest,
   isAlive,
   isAvailable,
   isFinished,
@@ -16,7 +16,7 @@ import {
   setCondition,
   victimsFirst,
 } from './plan.js'
-import { type Bounds, recreateStep, resolveBounds, type Revision, rollingStep, scaleStep, type Sizes } from './rolling.js'
+import { type Bounds, type Revision, recreateStep, resolveBounds, rollingStep, type Sizes, scaleStep } from './rolling.js'
 import { newPod, type Surroundings, templateHash } from './template.js'
 
 /** A ReplicaSet, as the Deployment remembers it: which template, how many pods it should have. */

@@ -3,7 +3,7 @@ import { contentHash } from '../contract/hash.js'
 import type { PodRecord, PodView } from '../pods/types.js'
 import { podName } from './deployment.js'
 import type { JobSpec, NodeObject } from './objects.js'
-import { type Condition, earliest, type Ending, isFinished, type Plan, restarts, rfc3339, setCondition } from './plan.js'
+import { type Condition, type Ending, earliest, isFinished, type Plan, restarts, rfc3339, setCondition } from './plan.js'
 import { newPod, type Surroundings, templateHash } from './template.js'
 
 const firstDelayMs = 10_000

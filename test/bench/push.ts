@@ -7,15 +7,15 @@ import type { AttemptView, ObjectView } from '../../controller/view.js'
 import { startGitServer } from '../../examples/demo/git-server.js'
 import { findNats } from '../../runtime/nats/server.js'
 import { findHaproxy } from '../../runtime/network/find-haproxy.js'
-import { atMost, below, type Bench, type Measured, median, type Options, percentile, rounded } from './bench.js'
+import { atMost, type Bench, below, type Measured, median, type Options, percentile, rounded } from './bench.js'
 import {
   attemptAt,
   type Behaviour,
   declare,
   openRepository,
   type Pushed,
-  replicas,
   type Repository,
+  replicas,
 } from './push/applications.js'
 import { bareStart } from './push/bare.js'
 import { busyboxVersion, image, loadServer, removeServer } from './push/image.js'

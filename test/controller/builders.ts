@@ -1,10 +1,10 @@
 // Builders with defaults for the decision tests: a case shows only what matters to it.
 import { resolve } from 'node:path'
-import { contentHash } from '../../runtime/contract/hash.js'
-import type { Manifest } from '../../runtime/contract/manifest.js'
 import { type Application, rolloutDefaults } from '../../controller/application.js'
 import type { Actor } from '../../controller/ledger.js'
 import type { Candidate, CommitSha, Release, ReleaseId, Revision, TreeId } from '../../controller/release.js'
+import { contentHash } from '../../runtime/contract/hash.js'
+import type { Manifest } from '../../runtime/contract/manifest.js'
 
 export const ana: Actor = { kind: 'user', name: 'ana' }
 export const secondMs = 1000

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { withChildren } from '../../controller/cluster/children.js'
 import type { Applied, Cluster } from '../../controller/cluster/cluster.js'
-import { refOf, type Manifest } from '../../runtime/contract/manifest.js'
+import { type Manifest, refOf } from '../../runtime/contract/manifest.js'
 import { application, configMap } from './builders.js'
 
 const app = application()

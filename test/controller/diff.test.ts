@@ -1,6 +1,7 @@
 // Differences between two lists of objects, for programs and for people; Secret values never show.
-import t from 'tap'
+
 import patches from 'fast-json-patch'
+import t from 'tap'
 import { diffObjects, maskSecret } from '../../controller/diff.js'
 import type { Manifest } from '../../runtime/contract/manifest.js'
 import { configMap, deployment } from './builders.js'

@@ -1,6 +1,6 @@
-import { inspect } from 'node:util'
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { inspect } from 'node:util'
 import t, { type Test } from 'tap'
 import { type RevertOrder, revertAuthor, revertMessage, writeRevert } from '../../controller/git/revert.js'
 import { GitStore } from '../../controller/git/store.js'

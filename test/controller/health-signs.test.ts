@@ -1,12 +1,12 @@
 // Each sign of release.md's table, and the two rules against false verdicts: what a report shows -> what is judged, and when.
 import t from 'tap'
-import type { ObservedContainer, ObservedObject, ObservedPod } from '../../runtime/contract/documents.js'
 import type { Observed } from '../../controller/cluster/cluster.js'
 import { assess } from '../../controller/health/assess.js'
 import { readyLimit } from '../../controller/health/habit.js'
 import type { Ledger, Verdict } from '../../controller/ledger.js'
 import type { Release } from '../../controller/release.js'
 import { decide } from '../../controller/rollout.js'
+import type { ObservedContainer, ObservedObject, ObservedPod } from '../../runtime/contract/documents.js'
 import { deployment, release } from './builders.js'
 import { World } from './world.js'
 

@@ -1,4 +1,7 @@
 // A toy node without I/O: obeys documents on a virtual clock and reports as a real one does. What a pod does is its image's name.
+
+import type { Ledger } from '../../controller/ledger.js'
+import type { Release } from '../../controller/release.js'
 import type {
   ObservedContainer,
   ObservedObject,
@@ -9,8 +12,6 @@ import type {
 import { isNewer } from '../../runtime/contract/documents.js'
 import { contentHash, manifestHash } from '../../runtime/contract/hash.js'
 import { type Manifest, type ObjectRef, refKey, refOf } from '../../runtime/contract/manifest.js'
-import type { Ledger } from '../../controller/ledger.js'
-import type { Release } from '../../controller/release.js'
 
 export interface Document extends Sequence {
   readonly attempt: number

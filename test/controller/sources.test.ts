@@ -1,11 +1,11 @@
 // The tip that a poll knows -> the candidate, and what speaks against it.
 import t from 'tap'
-import { SourceError } from '../../controller/git/errors.js'
-import type { Manifest } from '../../runtime/contract/manifest.js'
 import type { Application } from '../../controller/application.js'
+import { SourceError } from '../../controller/git/errors.js'
 import { newLedger } from '../../controller/ledger.js'
 import type { Candidate, CommitSha, GitTree } from '../../controller/release.js'
 import { createSources, type SourcesOptions, type Tip } from '../../controller/sources.js'
+import type { Manifest } from '../../runtime/contract/manifest.js'
 import { application, candidate, configMap, rejection, release, revision } from './builders.js'
 
 const app = application()
@@ -56,7 +56,11 @@ t.test('a render that failed for a passing reason is tried again', async t => {
 t.test('a repository that was never read says why', async t => {
   const { of } = sources({ tip: () => ({ ...tipAt('c1'), tip: null, staleSince: 5, error: unreachable }) })
 
-  t.match(await of(), { kind: 'rejection', revision: null, rejection: { reason: 'RepositoryUnreachable', message: unreachable.message } })
+  t.match(await of(), {
+    kind: 'rejection',
+    revision: null,
+    rejection: { reason: 'RepositoryUnreachable', message: unreachable.message },
+  })
 })
 
 t.test('a repository that went away leaves the last candidate, marked as stale', async t => {

@@ -3,9 +3,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import t from 'tap'
+import type { Phase } from '../../controller/ledger.js'
 import { deletePolicies, hookPhases, hookTypes, isHook, isSkipped, waveOf } from '../../controller/release/hooks.js'
 import { inOrder, kindOrder } from '../../controller/sync/order.js'
-import type { Phase } from '../../controller/ledger.js'
 import type { Manifest } from '../../runtime/contract/manifest.js'
 import { conformance } from './builders.js'
 

@@ -1,9 +1,9 @@
 // Facts -> the word, the column's clause and the sentence that people read.
 import t from 'tap'
-import { type Attempt, type Ledger, newLedger, type Verdict } from '../../controller/ledger.js'
-import type { Candidate, ReleaseId } from '../../controller/release.js'
 import { eventsBetween } from '../../controller/events.js'
+import { type Attempt, type Ledger, newLedger, type Verdict } from '../../controller/ledger.js'
 import { attemptView } from '../../controller/records.js'
+import type { Candidate, ReleaseId } from '../../controller/release.js'
 import { applicationView, type Facts } from '../../controller/views.js'
 import { ana, application, revision } from './builders.js'
 

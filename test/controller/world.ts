@@ -1,7 +1,6 @@
 // The toy world of the sequences and the random walk: Git, a controller that can be killed at any write, a store that can be wiped,
 // and a toy node, all on one virtual clock. Passes are the product's own: observe, assess, decide, step, place, store.
 import { isDeepStrictEqual } from 'node:util'
-import { type Manifest, type ObjectRef, refKey, refOf } from '../../runtime/contract/manifest.js'
 import type { Application } from '../../controller/application.js'
 import type { Observed } from '../../controller/cluster/cluster.js'
 import { assess, type Health } from '../../controller/health/assess.js'
@@ -20,6 +19,7 @@ import {
 import type { Candidate, CommitSha, Release, ReleaseId } from '../../controller/release.js'
 import { type Decision, decide } from '../../controller/rollout.js'
 import { afterStep, nextStep, type SyncStep } from '../../controller/sync.js'
+import { type Manifest, type ObjectRef, refKey, refOf } from '../../runtime/contract/manifest.js'
 import { ana, application, candidate, rejection } from './builders.js'
 import { type Document, Place, type Weather } from './place.js'
 

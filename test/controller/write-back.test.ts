@@ -1,6 +1,6 @@
 // When is a rollback written to Git? release.md, "Writing a rollback to Git".
 import t from 'tap'
-import { newLedger, type Ledger } from '../../controller/ledger.js'
+import { type Ledger, newLedger } from '../../controller/ledger.js'
 import type { Candidate } from '../../controller/release.js'
 import { revertDue } from '../../controller/write-back.js'
 import { application, candidate, configMap, rejection, release, revision } from './builders.js'

@@ -3,7 +3,7 @@ import t from 'tap'
 import { application } from '../support/applications.js'
 import { waitUntil } from '../support/machine.js'
 import { lives, startSlipway } from '../support/slipway.js'
-import { documents, loadWebImage, removeImages, web, type WebOptions } from '../support/web.js'
+import { documents, loadWebImage, removeImages, type WebOptions, web } from '../support/web.js'
 
 t.setTimeout(300_000)
 const slipway = await startSlipway(t, {

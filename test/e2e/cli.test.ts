@@ -2,7 +2,7 @@
 import t from 'tap'
 import { application } from '../support/applications.js'
 import { startSlipway } from '../support/slipway.js'
-import { loadWebImage, removeImages, web, type WebOptions } from '../support/web.js'
+import { loadWebImage, removeImages, type WebOptions, web } from '../support/web.js'
 
 t.setTimeout(300_000)
 const slipway = await startSlipway(t)

@@ -3,7 +3,7 @@ import { get, startLoad } from '../../examples/demo/load.js'
 import { application } from '../support/applications.js'
 import { freeNodePort } from '../support/machine.js'
 import { lives, startSlipway } from '../support/slipway.js'
-import { loadWebImage, removeImages, web, type WebOptions } from '../support/web.js'
+import { loadWebImage, removeImages, type WebOptions, web } from '../support/web.js'
 
 t.setTimeout(300_000)
 const slipway = await startSlipway(t)

@@ -4,7 +4,7 @@ import t from 'tap'
 import { application, lines } from '../support/applications.js'
 import { waitUntil } from '../support/machine.js'
 import { lives, startSlipway } from '../support/slipway.js'
-import { deployment, documents, job, loadWebImage, removeImages, service, web, type WebOptions } from '../support/web.js'
+import { deployment, documents, job, loadWebImage, removeImages, service, type WebOptions, web } from '../support/web.js'
 
 t.setTimeout(300_000)
 const slipway = await startSlipway(t)

@@ -7,7 +7,7 @@ import { get, startLoad } from '../../examples/demo/load.js'
 import { application, lines } from '../support/applications.js'
 import { freeNodePort, waitUntil } from '../support/machine.js'
 import { lives, type ProcessName, startSlipway } from '../support/slipway.js'
-import { documents, job, loadWebImage, removeImages, web, type WebOptions } from '../support/web.js'
+import { documents, job, loadWebImage, removeImages, type WebOptions, web } from '../support/web.js'
 
 t.setTimeout(300_000)
 const slipway = await startSlipway(t)

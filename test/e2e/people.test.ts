@@ -4,7 +4,7 @@ import { get } from '../../examples/demo/load.js'
 import { application } from '../support/applications.js'
 import { freeNodePort, waitUntil } from '../support/machine.js'
 import { lives, startSlipway } from '../support/slipway.js'
-import { deployment, documents, loadWebImage, removeImages, service, web, type WebOptions } from '../support/web.js'
+import { deployment, documents, loadWebImage, removeImages, service, type WebOptions, web } from '../support/web.js'
 
 t.setTimeout(300_000)
 const slipway = await startSlipway(t)

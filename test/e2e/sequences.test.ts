@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { application } from '../support/applications.js'
 import { lives, startSlipway } from '../support/slipway.js'
-import { deployment, documents, loadWebImage, removeImages, web, type WebOptions } from '../support/web.js'
+import { deployment, documents, loadWebImage, removeImages, type WebOptions, web } from '../support/web.js'
 
 t.setTimeout(300_000)
 const slipway = await startSlipway(t)

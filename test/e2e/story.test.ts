@@ -1,8 +1,8 @@
 // The product's one sentence, on the real thing: pushed, released, broken, hauled back, reverted, told; under load all the while.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import t from 'tap'
 import { fileURLToPath } from 'node:url'
+import t from 'tap'
 import type { ApplicationView } from '../../controller/view.js'
 import { get, startLoad } from '../../examples/demo/load.js'
 import { application, lines } from '../support/applications.js'

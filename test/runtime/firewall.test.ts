@@ -1,6 +1,6 @@
 import t from 'tap'
-import { firewallWarnings } from '../../runtime/network/firewall.js'
 import { engineNotes } from '../../runtime/docker/engine.js'
+import { firewallWarnings } from '../../runtime/network/firewall.js'
 
 const pods = { bridge: 'slipway1', range: '10.211.0.0/16', isPodman: false }
 const open = '-P INPUT ACCEPT\n-P FORWARD DROP\n-N DOCKER\n-A FORWARD -o slipway1 -j DOCKER'

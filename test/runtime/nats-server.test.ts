@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
 import { connect } from 'nats'
 import t from 'tap'
 import {

@@ -1,9 +1,14 @@
-import { test } from 'tap'
 import type { NatsConnection } from 'nats'
+import { test } from 'tap'
+import { ensureBuckets } from '../../controller/store/buckets.js'
+import type { DesiredDocument } from '../../runtime/contract/documents.js'
+import { encodeDesired } from '../../runtime/contract/frame.js'
+import { createNatsKey } from '../../runtime/contract/keys.js'
+import { buckets, documentKey, inboxPrefix, leaseKey, logRequestSubject } from '../../runtime/contract/subjects.js'
 import { openBus } from '../../runtime/nats/bus/connect.js'
 import {
-  bindBucket,
   BucketMissingError,
+  bindBucket,
   bucketCreated,
   ConflictError,
   eraseValue,
@@ -11,12 +16,7 @@ import {
   writeValue,
 } from '../../runtime/nats/bus/values.js'
 import { watchKeys } from '../../runtime/nats/bus/watch.js'
-import type { DesiredDocument } from '../../runtime/contract/documents.js'
-import { encodeDesired } from '../../runtime/contract/frame.js'
-import { createNatsKey } from '../../runtime/contract/keys.js'
-import { buckets, documentKey, inboxPrefix, leaseKey, logRequestSubject } from '../../runtime/contract/subjects.js'
 import { followDesired } from '../../runtime/nats/desired.js'
-import { ensureBuckets } from '../../controller/store/buckets.js'
 import { startField, until } from '../support/controller.js'
 import { natsServers } from '../support/nats.js'
 

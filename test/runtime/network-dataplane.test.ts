@@ -1,5 +1,5 @@
-import { type Agent, get } from 'node:http'
 import { once } from 'node:events'
+import { type Agent, get } from 'node:http'
 import { connect, createServer } from 'node:net'
 import t from 'tap'
 import { findProcesses } from '../../runtime/network/detached.js'

@@ -5,8 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import type { HandlerSpec, ProbeSpec } from '../../runtime/pods/types.js'
 import { check, type RunInContainer } from '../../runtime/probe/check.js'
-import { runProbe } from '../../runtime/probe/worker.js'
 import { afterAnswer, initialState, nextTry, type ProbeState } from '../../runtime/probe/threshold.js'
+import { runProbe } from '../../runtime/probe/worker.js'
 
 function spec(over: Partial<ProbeSpec> = {}): ProbeSpec {
   const handler: HandlerSpec = { kind: 'tcpSocket', port: 80 }

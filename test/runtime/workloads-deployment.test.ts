@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { Manifest } from '../../runtime/contract/manifest.js'
 import type { PodView } from '../../runtime/pods/types.js'
-import { resolveBounds, type Revision, rollingStep, scaleStep } from '../../runtime/workloads/rolling.js'
+import { type Revision, resolveBounds, rollingStep, scaleStep } from '../../runtime/workloads/rolling.js'
 import { container, deployment, document, object, observedContainer, toy } from '../support/node.js'
 
 const second = 1000

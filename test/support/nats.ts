@@ -1,6 +1,7 @@
 // A real nats-server for tests: found on PATH, in ~/.cache/slipway/bin or as $NATS_SERVER; on a free port, with our authorization.
-import { execFileSync, spawn } from 'node:child_process'
+
 import type { ChildProcess } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect as connectTcp, createServer } from 'node:net'

@@ -2,9 +2,9 @@
 // bridge are nobody else's. Arguments: the engine's directory.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { connectDocker } from '../../runtime/docker/client.js'
 import { endPrivateEngine, findEngine, startPrivateEngine } from '../../runtime/docker/engine.js'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { busyboxArchive } from './archive.js'
 
 const directory = process.argv[2]!

@@ -1,17 +1,20 @@
 // Nodes as a `Cluster`: each write is the next generation of one document, put with compare-and-set; each read is from memory.
-import { isNewer } from '../../../runtime/contract/documents.js'
-import type { DesiredDocument, NodeLease, Sequence } from '../../../runtime/contract/documents.js'
+
 import { cut } from '../../../runtime/contract/chunks.js'
+import type { DesiredDocument, NodeLease, Sequence } from '../../../runtime/contract/documents.js'
+import { isNewer } from '../../../runtime/contract/documents.js'
 import { encodeDesired } from '../../../runtime/contract/frame.js'
-import { decodePublicKey } from '../../../runtime/contract/keys.js'
 import type { ControllerKeys, NodeIdentity } from '../../../runtime/contract/keys.js'
+import { decodePublicKey } from '../../../runtime/contract/keys.js'
 import { buckets, documentKey } from '../../../runtime/contract/subjects.js'
+import { written } from '../../../runtime/failpoint.js'
 import type { Bus } from '../../../runtime/nats/bus/connect.js'
 import { bindBucket, ConflictError, eraseOldChunks, eraseValue, withBus, writeValue } from '../../../runtime/nats/bus/values.js'
 import type { Application } from '../../application.js'
 import type { Ledger } from '../../ledger.js'
 import type { Release } from '../../release.js'
 import type { Applied, Cluster, Observed, Order } from '../cluster.js'
+import type { Content } from './document.js'
 import {
   documentOf,
   emptyContent,
@@ -22,13 +25,11 @@ import {
   withoutObjects,
   withPreflight,
 } from './document.js'
-import type { Content } from './document.js'
-import { createPacker } from './ledger.js'
 import type { Kept } from './ledger.js'
+import { createPacker } from './ledger.js'
 import { followLogs } from './logs.js'
-import { isSilent, watchPlaces } from './places.js'
 import type { KnownNode, Place, Places } from './places.js'
-import { written } from '../../../runtime/failpoint.js'
+import { isSilent, watchPlaces } from './places.js'
 
 export interface NodeClusterOptions {
   readonly bus: Bus

@@ -1,9 +1,10 @@
 // The next desired document of an application on a node, from the one before and what is asked. Pure.
-import { contractVersion, isNewer } from '../../../runtime/contract/documents.js'
+
 import type { DesiredDocument, Preflight, Sequence } from '../../../runtime/contract/documents.js'
+import { contractVersion, isNewer } from '../../../runtime/contract/documents.js'
 import { manifestHash } from '../../../runtime/contract/hash.js'
-import { refKey, refOf } from '../../../runtime/contract/manifest.js'
 import type { Manifest, ObjectRef } from '../../../runtime/contract/manifest.js'
+import { refKey, refOf } from '../../../runtime/contract/manifest.js'
 import type { Release } from '../../release.js'
 import type { Applied, Order } from '../cluster.js'
 

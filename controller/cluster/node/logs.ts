@@ -1,8 +1,8 @@
 // Asks a node for a pod's logs and gives its lines out as they come.
 import { randomUUID } from 'node:crypto'
 import type { ControllerKeys } from '../../../runtime/contract/keys.js'
-import { keepEveryMs, parseLogBatch } from '../../../runtime/contract/logs.js'
 import type { LogLine } from '../../../runtime/contract/logs.js'
+import { keepEveryMs, parseLogBatch } from '../../../runtime/contract/logs.js'
 import { logRequestSubject, logStreamSubject } from '../../../runtime/contract/subjects.js'
 import type { Bus } from '../../../runtime/nats/bus/connect.js'
 

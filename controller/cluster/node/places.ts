@@ -1,13 +1,13 @@
 // What is known of every node, in memory, from what lies in NATS: leases, reports, our own documents. It reads; `cluster.ts` writes.
 import type { KeyObject } from 'node:crypto'
-import { isNewer } from '../../../runtime/contract/documents.js'
 import type { DesiredDocument, NodeLease, ReportDocument, Sequence } from '../../../runtime/contract/documents.js'
+import { isNewer } from '../../../runtime/contract/documents.js'
 import { FrameError, parseDesired, parseReport, parseReturned } from '../../../runtime/contract/frame.js'
 import { buckets, documentKey, leaseKey, parseDocumentKey } from '../../../runtime/contract/subjects.js'
 import type { Bus } from '../../../runtime/nats/bus/connect.js'
 import { joinValue } from '../../../runtime/nats/bus/values.js'
-import { watchKeys } from '../../../runtime/nats/bus/watch.js'
 import type { Level, Listing } from '../../../runtime/nats/bus/watch.js'
+import { watchKeys } from '../../../runtime/nats/bus/watch.js'
 
 /** A node that has not renewed its lease for this long is silent: four renewals. */
 export const silentAfterMs = 40_000

@@ -1,6 +1,7 @@
 // One connection to NATS for the life of a process: it never gives up, and says how it stands. Starts without a server.
-import { connect, Events, nkeyAuthenticator } from 'nats'
+
 import type { NatsConnection } from 'nats'
+import { connect, Events, nkeyAuthenticator } from 'nats'
 
 export interface BusOptions {
   readonly servers: readonly string[]

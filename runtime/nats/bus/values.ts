@@ -1,10 +1,11 @@
 // Reads and writes values of a bucket, large ones in chunks, and says what went wrong in words of ours.
-import { NatsError } from 'nats'
+
 import type { KV, NatsConnection } from 'nats'
+import { NatsError } from 'nats'
 import { cut, join, pointerOf } from '../../contract/chunks.js'
-import { BusDownError } from './connect.js'
-import type { Bus } from './connect.js'
 import { written } from '../../failpoint.js'
+import type { Bus } from './connect.js'
+import { BusDownError } from './connect.js'
 
 /** Somebody else wrote the key since we read it: read again, then decide again. */
 export class ConflictError extends Error {

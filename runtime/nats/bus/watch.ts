@@ -1,9 +1,9 @@
 // Follows keys of a bucket as levels: lists them all, then each change, and lists afresh on a timer, after a reconnect and whenever a
 // watch ends. A watch of NATS may go silent or end (a restarted server, a wiped store), so nothing here relies on one.
 import type { KV, KvEntry } from 'nats'
-import { pause } from './connect.js'
 import type { Bus } from './connect.js'
-import { bindBucket, BucketMissingError, bucketCreated } from './values.js'
+import { pause } from './connect.js'
+import { BucketMissingError, bindBucket, bucketCreated } from './values.js'
 
 export interface Level {
   readonly key: string

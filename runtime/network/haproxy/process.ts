@@ -2,20 +2,20 @@
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { failpoint, written } from '../../failpoint.js'
 import { commandLine, findProcesses, sendSignal, stillRuns } from '../detached.js'
 import type { HaproxyRunner } from '../types.js'
 import {
   type Processes,
-  type Session,
   readInfo,
   readLoads,
   readProcesses,
   readSessions,
   readSlots,
+  type Session,
   type WorkerInfo,
 } from './answers.js'
 import { ask } from './socket.js'
-import { failpoint, written } from '../../failpoint.js'
 
 export interface HaproxyPlaces {
   readonly runner: HaproxyRunner

@@ -3,10 +3,10 @@ import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { failpoint } from '../../failpoint.js'
 import { commandLine, findProcesses, logTail, sendSignal, startDetached } from '../detached.js'
 import { listeningSockets, socketsOf } from '../host.js'
 import type { Zone } from './zone.js'
-import { failpoint } from '../../failpoint.js'
 
 const READY_LIMIT_MS = 15_000
 

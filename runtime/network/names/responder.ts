@@ -1,6 +1,6 @@
 // Names over UDP and TCP: answers from the zone, asks the machine's own resolvers for the rest. Knows no files.
 import { createSocket, type Socket } from 'node:dgram'
-import { connect, createServer, type Server, type Socket as Connection } from 'node:net'
+import { type Socket as Connection, connect, createServer, type Server } from 'node:net'
 import packet from 'dns-packet'
 import { reply, type Zone } from './zone.js'
 

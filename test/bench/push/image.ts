@@ -1,7 +1,7 @@
 // The server that is measured: a static busybox and two scripts. It says which version it is, and writes down the id of each request.
 import { readFileSync } from 'node:fs'
-import { connectDocker, type Docker } from '../../../runtime/docker/client.js'
 import { busyboxFiles, imageArchive, staticBusybox } from '../../../examples/demo/images.js'
+import { connectDocker, type Docker } from '../../../runtime/docker/client.js'
 
 export const image = 'slipway-bench/web:1'
 export const port = 8080
