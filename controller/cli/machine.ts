@@ -43,6 +43,8 @@ export interface Machine {
 export interface Places {
   readonly layout: Layout
   readonly program: (path: string) => string
+  /** The file that controller or runtime is started from. */
+  readonly started: (name: Program) => string
   /** The shell script that starts a process again. */
   readonly keeper: string
   readonly isRoot: boolean
@@ -52,7 +54,8 @@ export function placesOf(env: Environment): Places {
   const isRoot = process.getuid?.() === 0
   const build = fileURLToPath(new URL('../..', import.meta.url))
   const keeper = join(build, '../runtime/keep.sh')
-  return { layout: layoutOf(defaultStateDir(env, isRoot)), program: path => join(build, path), keeper, isRoot }
+  const [program, started] = [(path: string) => join(build, path), (name: Program) => programOf(build, name)]
+  return { layout: layoutOf(defaultStateDir(env, isRoot)), program, started, keeper, isRoot }
 }
 
 /** Everything that a machine needs, or an error that says what is missing and how to get it. */
@@ -168,7 +171,7 @@ export async function startProcesses(
   parts: Parts,
   env: Environment,
 ): Promise<readonly string[]> {
-  const { layout, program, keeper } = places
+  const { layout, keeper } = places
   const { authorization } = await joinMachine(layout, machine)
   const natsChanged = await writeNatsConfiguration(parts.nats, { directory: layout.nats, port: machine.natsPort, authorization })
   if (natsChanged && pidOf(layout, 'nats') > 0) process.kill(pidOf(layout, 'nats'), 'SIGHUP')
@@ -194,7 +197,7 @@ export async function startProcesses(
       '--optimize-for-size',
       '--expose-gc',
       `--max-old-space-size=${heapMB}`,
-      programOf(program(''), name),
+      places.started(name),
     ],
   })
   const started = [

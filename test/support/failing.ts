@@ -19,11 +19,6 @@ export interface Failpoints {
 }
 
 const here = dirname(fileURLToPath(import.meta.url))
-const programs: Readonly<Record<string, string>> = {
-  'controller/main.js': join(here, 'failing-controller.js'),
-  'runtime/main.js': join(here, 'failing-runtime.js'),
-}
-
 /** The same state directory, ports and keeper as `slipway up` chose; only what runs can fail, and the keeper does not wait. */
 export async function withFailpoints(slipway: Slipway): Promise<Failpoints> {
   const directory = join(slipway.work, 'failpoints')
@@ -39,9 +34,9 @@ export async function withFailpoints(slipway: Slipway): Promise<Failpoints> {
   const machine = readMachine(places.layout)
   if (machine === null) throw new Error(`${slipway.state}: slipway up has not been there`)
   for (const name of ['controller', 'runtime']) await end(places.layout, name, 12_000)
-  const program = (path: string) => programs[path] ?? places.program(path)
+  const started = (name: string) => join(here, `failing-${name}.js`)
   const keeper = hastyKeeper(places.keeper, directory)
-  await startProcesses({ ...places, program, keeper }, machine, await findParts(env, () => {}), env)
+  await startProcesses({ ...places, started, keeper }, machine, await findParts(env, () => {}), env)
   await untilReady(places.layout, slipway.client.server, 60_000, AbortSignal.timeout(60_000))
   return failpointsIn(directory)
 }
