@@ -15,7 +15,7 @@ interface Rule {
   readonly node?: RegExp
 }
 
-const decisions = 'controller/(rollout|sync|health|diff|release|application|ledger|fields|words)'
+const decisions = 'controller/(rollout|sync|health|diff|release|application|ledger|fields|words|steps)'
 const edges = ['git', 'render', 'cluster', 'store', 'api']
 
 const rules: readonly Rule[] = [
@@ -44,7 +44,7 @@ const rules: readonly Rule[] = [
       `^(${decisions}|controller/${room}|controller/view|runtime/contract|runtime/failpoint${room === 'render' ? '|renderer/index' : ''}${room === 'cluster' || room === 'store' ? '|runtime/nats' : ''})`,
     ),
   })),
-  { files: /^controller\/ui\//, ours: /^controller\/ui\// },
+  { files: /^controller\/ui\//, ours: /^controller\/(ui\/|steps\.js)/ },
 ]
 
 interface Import {

@@ -1,5 +1,5 @@
-// The way of an attempt as the page draws it: its moves, those of one step drawn together, and which of them went wrong. Pure.
-import type { AttemptView } from '../view.js'
+// The way of an attempt as terminal and page draw it: its moves, those of one step together, and which of them went wrong. Pure.
+import type { AttemptView } from './view.js'
 
 export interface StepLine {
   /** `preflight`, `wave 1 of 3`, `rolling back`. */
@@ -19,7 +19,7 @@ export function stepsOf(attempt: AttemptView): readonly StepLine[] {
     if (step === 'Ended') continue
     const label = labelOf(step, message)
     const before = lines.at(-1)
-    const said = message.startsWith(label) ? message.slice(label.length).replace(/^[,:]\s*/, '') : message
+    const said = withoutLabel(message, label)
     if (before?.label === label) lines[lines.length - 1] = { ...before, message: said || before.message }
     else lines.push({ label, at, until: '', message: said, broke: false })
   }
@@ -40,6 +40,11 @@ function brokenStep({ verdict, outcome }: AttemptView, lines: readonly StepLine[
 function labelOf(step: string, message: string): string {
   const wave = step === 'Syncing' ? /wave \d+ of \d+/.exec(message)?.[0] : undefined
   return wave ?? words(step)
+}
+
+/** `wave 1 of 3, PreSync: Job migrate` under the label `wave 1 of 3` -> `PreSync: Job migrate`. */
+function withoutLabel(message: string, label: string): string {
+  return message.startsWith(label) ? message.slice(label.length).replace(/^[,:]\s*/, '') : message
 }
 
 export function words(step: string): string {
