@@ -38,7 +38,7 @@ await t.test(
     const view = await app.settled(second, 'Healthy')
 
     t.equal(stale.state, 'Healthy')
-    t.match(stale.message, /Git was last read/)
+    t.match(stale.message, /Git has not been read/)
     t.same(during, before)
     t.equal(view.stale, null)
   },
