@@ -274,6 +274,8 @@ t.test('configuration, secrets and what a pod knows of itself, as environment an
   const lines = [
     'echo $COLOUR $P_COLOUR $URL $POD $POD_IP $LABEL $CPU "$0"',
     'cat /conf/nested/app.ini; echo',
+    '[ "$(cat /secret/password)" = correct-horse ] && echo as given',
+    // What a log would show of it is masked.
     'cat /secret/password; echo',
     'stat -c %a /secret/password',
     'cat /info/name; echo',
@@ -350,14 +352,15 @@ t.test('configuration, secrets and what a pod knows of itself, as environment an
   const expected = [
     `blue blue http://config:$(NONE) config ${ip} config 250 config/$(POD)/$(NONE)`,
     'x=1',
-    'correct-horse',
+    'as given',
+    '***',
     '400',
     'config',
     'all',
     'x=1',
     'read-only',
   ]
-  t.strictSame(await logOf(record.uid, 8), expected)
+  t.strictSame(await logOf(record.uid, expected.length), expected)
   await endNow(record.uid)
 })
 
