@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { Cli, type Define, type SharedOptions } from './cli.js'
+import { exitCodes } from './failure.js'
 import { endProcesses, type Machine, type Places, placesOf, purgeMachine } from './machine.js'
 
 interface Options extends SharedOptions {
@@ -19,10 +20,11 @@ export const define: Define = (command, around) => {
       const ended = await endProcesses(places.layout)
       const lines = [ended.length === 0 ? 'nothing was running' : `ended ${ended.join(', ')}`]
       if (options.purge === true) {
-        const { lines: purged } = await purgeMachine(places, around.env, options.volumes === true, machine =>
+        const { lines: purged, failed } = await purgeMachine(places, around.env, options.volumes === true, machine =>
           purgeNode(places, machine, around.env, options.volumes === true),
         )
         lines.push(...purged)
+        if (failed) around.exit(exitCodes.usage)
       } else if (ended.length > 0) lines.push('containers and connections are as they were; slipway up goes on with them')
       await cli.show({ version: 'v1', ended, lines }, () => lines.join('\n'))
     })
@@ -42,6 +44,6 @@ async function purgeNode(
     })
     return stdout.trim().split('\n')
   } catch (error) {
-    return [`what runs could not be taken away: ${(error as { stderr?: string }).stderr?.trim() || (error as Error).message}`]
+    throw new Error((error as { stderr?: string }).stderr?.trim() || (error as Error).message)
   }
 }

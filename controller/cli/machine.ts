@@ -256,9 +256,14 @@ export async function endProcesses(layout: Layout): Promise<readonly string[]> {
 
 export interface Purged {
   readonly lines: readonly string[]
+  /** What runs could not be taken away: everything that knows of it was kept, so that it can be tried again. */
+  readonly failed: boolean
 }
 
-/** Containers, data plane, addresses, a private engine and the state directory. Volumes only when `volumes`. */
+/**
+ * Containers, data plane, addresses, a private engine that nobody else uses, and the state directory. Volumes only when `volumes`.
+ * `purgeNode` throws where what runs could not be taken away.
+ */
 export async function purgeMachine(
   places: Places,
   env: Environment,
@@ -268,18 +273,26 @@ export async function purgeMachine(
   const { layout } = places
   const machine = readMachine(layout)
   const lines: string[] = []
-  if (machine !== null) lines.push(...(await purgeNode(machine)))
-  if (machine?.engineIsPrivate) {
-    const kept = await endPrivateEngine(engineDirectory(env), { volumes })
-    lines.push(
-      kept.length === 0
-        ? 'private engine ended and removed'
-        : `private engine ended; volumes kept: ${kept.join(', ')} (--volumes removes them)`,
-    )
+  try {
+    if (machine !== null && existsSync(join(layout.runtime, 'node.json'))) lines.push(...(await purgeNode(machine)))
+  } catch (error) {
+    const told = `what runs could not be taken away, so ${layout.state} was kept: ${(error as Error).message}`
+    return { lines: [told, 'see to it that the engine answers, then: slipway down --purge'], failed: true }
   }
+  if (machine?.engineIsPrivate) lines.push(await purgeEngine(machine.engine, engineDirectory(env), volumes))
   rmSync(layout.state, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 })
-  lines.push(`${layout.state} removed`)
-  return { lines }
+  return { lines: [...lines, `${layout.state} removed`], failed: false }
+}
+
+/** Another instance on this machine may run on the same private engine. */
+async function purgeEngine(host: string, directory: string, volumes: boolean): Promise<string> {
+  const docker = connectDocker(host)
+  const others = await docker.containers.list(['slipway.node'], AbortSignal.timeout(10_000)).catch(() => [])
+  await docker.close()
+  if (others.length > 0) return `private engine kept: ${others.length} containers of another instance are on it`
+  const kept = await endPrivateEngine(directory, { volumes })
+  if (kept.length === 0) return 'private engine ended and removed'
+  return `private engine ended; volumes kept: ${kept.join(', ')} (--volumes removes them)`
 }
 
 /** A port that is free now, on loopback. */
