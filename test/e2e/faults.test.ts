@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { get, startLoad } from '../../examples/demo/load.js'
 import { application } from '../support/applications.js'
-import { freeNodePort } from '../support/machine.js'
+import { freeNodePort, waitUntil } from '../support/machine.js'
 import { lives, startSlipway } from '../support/slipway.js'
 import { loadWebImage, removeImages, type WebOptions, web } from '../support/web.js'
 
@@ -64,6 +64,7 @@ await t.test('through all of it no request failed', async t => {
 })
 
 await t.test('down and up again leave every container as it is', async t => {
+  await waitUntil('the pods of the bad release are gone', 60_000, async () => (await lives(slipway, 'shop')).length === 2)
   const before = await lives(slipway, 'shop')
 
   const down = await slipway.cli('down')

@@ -102,7 +102,7 @@ export function watchPlaces(options: PlacesOptions, handlers: PlacesHandlers, si
     const target = place(where.node, where.application)
     try {
       if (where.kind === 'head') takeHead(target, await joinValue(kv, level.key, level.value), level, options)
-      if (where.kind === 'report') takeReport(target, await joinValue(kv, level.key, level.value), options)
+      if (where.kind === 'report') takeReport(target, await joinValue(kv, level.key, level.value), level, options)
       if (where.kind === 'returned')
         target.returned = parseReturned(await joinValue(kv, level.key, level.value), options.sealing, where)
     } catch (error) {
@@ -209,9 +209,10 @@ function isSame(a: Sequence, b: Sequence): boolean {
   return a.epoch === b.epoch && a.generation === b.generation
 }
 
-function takeReport(place: Place, bytes: Uint8Array, options: PlacesOptions): void {
+/** Heard of when it was written: a listing tells of old reports again, and a node that says nothing new is silent all the same. */
+function takeReport(place: Place, bytes: Uint8Array, level: Level, options: PlacesOptions): void {
   place.report = parseReport(bytes, options.sealing, place)
-  place.reportAt = options.now()
+  place.reportAt = Math.max(place.reportAt, Math.min(options.now(), level.writtenAt))
 }
 
 function parseLease(level: Level): NodeLease | null {
