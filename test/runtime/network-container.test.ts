@@ -54,7 +54,10 @@ t.test(
     t.not((await docker.containers.inspect(basename(stateDir))).State.Pid, State.Pid, 'started again')
 
     await plane.purge()
-    t.same(await docker.containers.list([`slipway.haproxy=${basename(stateDir)}`]), [])
+    const left = () => docker.containers.list([`slipway.haproxy=${basename(stateDir)}`])
+    for (const deadline = Date.now() + 20_000; Date.now() < deadline && (await left()).length > 0; )
+      await new Promise(resolve => setTimeout(resolve, 100))
+    t.same(await left(), [])
   },
 )
 

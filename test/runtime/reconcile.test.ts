@@ -150,11 +150,11 @@ t.test('one node, from its first document to its deletion', async t => {
     })
     const { generation } = await field.write({ objects: [service, web('four'), taken] })
     await field.told('four serves', done(generation))
-    foreign.close()
     const lease = await until('the node says what is wrong', async () => {
       const lease = await field.lease()
       return lease?.conditions.some(condition => condition.message.includes(String(port))) ? lease : null
     })
+    foreign.close()
 
     t.match(lease.conditions, [{ type: 'NotReconciling', status: 'True' }])
     const back = await field.write({ objects: [service, web('two')] })
