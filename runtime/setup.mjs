@@ -86,6 +86,14 @@ const testPrograms = [
     elsewhere: 'Chromium',
     optional: true,
   },
+  {
+    name: 'image registry',
+    why: 'serves images with a password in tests of pulling',
+    isThere: async () => ['docker-registry', 'skopeo'].every(onPath),
+    packages: ['docker-registry', 'skopeo'],
+    elsewhere: 'docker-registry (the distribution registry) and skopeo',
+    optional: true,
+  },
 ]
 
 async function main() {
@@ -256,7 +264,14 @@ async function withoutServices(work) {
   }
 }
 
-const ourServices = ['docker.service', 'docker.socket', 'containerd.service', 'haproxy.service', 'nats-server.service']
+const ourServices = [
+  'docker.service',
+  'docker.socket',
+  'containerd.service',
+  'haproxy.service',
+  'nats-server.service',
+  'docker-registry.service',
+]
 
 /** Services of these packages that systemd knows already: somebody's own, left as they are. */
 function services() {
@@ -375,7 +390,7 @@ async function natsIsThere() {
   return (await natsVersions()).some(([major]) => major >= 2)
 }
 
-const buildFailed = false
+let buildFailed = false
 
 /** Debian's 2.9 does not sync each write: with Go at hand a newer one is worth its 35 s. */
 async function canBuildBetterNats() {
@@ -393,6 +408,7 @@ async function buildNats() {
       stdio: ['ignore', 'ignore', 'pipe'],
     })
   } catch (error) {
+    buildFailed = true
     console.log(
       `setup: Go could not build it: ${String(error.stderr ?? error.message)
         .trim()
