@@ -16,9 +16,15 @@ export type Value = null | boolean | number | string | Int | Bytes | Dict | List
 /** The name of the Go type of a map or list, where it is not the usual one: `map[string]string`, `[]string`, `chartutil.Values`. */
 export const goType: unique symbol = Symbol('goType')
 
-export type Dict = Map<string, Value> & { [goType]?: string }
+/**
+ * Marks a slice or map that is nil in Go (`rest list`, `concat`, `fromJson "null"`, a regexFindAll without a match): empty
+ * wherever it is read, but `null` in JSON and YAML, and unlike an empty one for reflect.DeepEqual.
+ */
+export const goNil: unique symbol = Symbol('goNil')
+
+export type Dict = Map<string, Value> & { [goType]?: string; [goNil]?: true }
 /** Never changed in place once a template can see it: Go's slices are shared, and Sprig's functions copy. */
-export type List = Value[] & { [goType]?: string }
+export type List = Value[] & { [goType]?: string; [goNil]?: true }
 
 export type IntType =
   | 'int'
@@ -81,6 +87,7 @@ export type ParamType =
   | 'bool'
   | 'int'
   | 'int64'
+  | 'uint32'
   | 'float64'
   | 'map'
   | 'maps'
@@ -127,6 +134,25 @@ export function isList(value: Value | undefined): value is List {
 export function typed<T extends Dict | List>(value: T, type: string): T {
   value[goType] = type
   return value
+}
+
+/** A nil slice, `[]interface {}` unless said. */
+export function nilList(type?: string): List {
+  const list: List = []
+  list[goNil] = true
+  return type === undefined ? list : typed(list, type)
+}
+
+/** A nil `map[string]interface {}`. */
+export function nilDict(): Dict {
+  const dict: Dict = new Map()
+  dict[goNil] = true
+  return dict
+}
+
+/** nil in Go: the nil interface, or a nil slice or map. */
+export function isNil(value: Value): boolean {
+  return value === null || ((isList(value) || isDict(value)) && value[goNil] === true)
 }
 
 /** As `%T` prints it. */
