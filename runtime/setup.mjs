@@ -31,6 +31,11 @@ const programs = [
     isThere: async () => (await engineAnswers()) || (onPath('dockerd') && isRoot()),
     packages: ['docker.io', 'iptables'],
     elsewhere: 'Docker 20.10 or newer, or Podman with its socket',
+    /** The package's own service was kept from starting, and only root may start an engine of ours. */
+    stillMissing: () =>
+      onPath('dockerd') &&
+      'dockerd is installed, but only root may start it. Either run this as root, or let its own service run and join its group: ' +
+        'sudo systemctl enable --now docker && sudo usermod -aG docker "$USER", then log in again',
   },
   {
     name: 'iptables',
@@ -221,8 +226,10 @@ async function isAgreed(packages, builds) {
 async function verdict(wanted) {
   const missing = await missingOf(wanted)
   if (missing.length === 0) say('setup: everything is there')
-  for (const { name, elsewhere, optional } of missing)
-    console.log(`setup: still missing: ${name}: ${elsewhere}${optional ? ' (optional: its tests will say so)' : ''}`)
+  for (const { name, elsewhere, stillMissing, optional } of missing)
+    console.log(
+      `setup: still missing: ${name}: ${stillMissing?.() || elsewhere}${optional ? ' (optional: its tests will say so)' : ''}`,
+    )
   return missing.every(({ optional }) => optional) ? 0 : 1
 }
 
