@@ -2,6 +2,8 @@
 import type { Meter } from '../limits.js'
 import type { ParamType, Value } from '../value/value.js'
 
+export { CallError } from '../value/value.js'
+
 /** What a function may use of the render that calls it. Nothing else is in reach: no clock, no network, no disk, no environment. */
 export interface Call {
   readonly meter: Meter
@@ -33,6 +35,3 @@ export interface GoFunction {
   /** Arguments are checked already. Throws `CallError` where Go's function returns an error or panics. */
   readonly run: (args: readonly Value[], call: Call) => Value
 }
-
-/** The error that a function returned; the evaluator words it as Go does: `error calling NAME: MESSAGE`. */
-export class CallError extends Error {}

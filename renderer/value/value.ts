@@ -22,7 +22,10 @@ export const goType: unique symbol = Symbol('goType')
  */
 export const goNil: unique symbol = Symbol('goNil')
 
-export type Dict = Map<string, Value> & { [goType]?: string; [goNil]?: true }
+/** The methods of a named map type: `.Values.AsMap`. */
+export const goMethods: unique symbol = Symbol('goMethods')
+
+export type Dict = Map<string, Value> & { [goType]?: string; [goNil]?: true; [goMethods]?: (name: string) => Method | undefined }
 /** Never changed in place once a template can see it: Go's slices are shared, and Sprig's functions copy. */
 export type List = Value[] & { [goType]?: string; [goNil]?: true }
 
@@ -101,7 +104,18 @@ export abstract class Struct {
   /** As `%T` prints it: `*semver.Version`, `time.Time`, `chart.Metadata`. */
   abstract readonly type: string
   /** As Sprig's `kindOf` prints it. */
-  abstract readonly kind: 'struct' | 'ptr' | 'map' | 'slice' | 'func' | 'chan' | 'string' | 'int' | 'bool'
+  abstract readonly kind:
+    | 'struct'
+    | 'ptr'
+    | 'map'
+    | 'slice'
+    | 'array'
+    | 'func'
+    | 'chan'
+    | 'string'
+    | 'int'
+    | 'bool'
+    | 'complex128'
   /** undefined: there is no such field. */
   field(_name: string): Value | undefined {
     return undefined
@@ -112,6 +126,22 @@ export abstract class Struct {
   }
   /** What `%v` prints. */
   abstract print(): string
+  /** Its fields in order, where it has no String method: other verbs print it field by field. */
+  fields(): readonly (readonly [string, Value])[] | undefined {
+    return undefined
+  }
+  /** What `range` goes through, keys and values in order; undefined: it cannot be ranged over. */
+  items(): Iterable<readonly [Value, Value]> | undefined {
+    return undefined
+  }
+  /** What `index` and, in a map, a field finds. Throws CallError as Go words it; undefined: it cannot be indexed. */
+  at(_key: Value): Value | undefined {
+    return undefined
+  }
+  /** What `len` says; undefined: it has no length. */
+  get length(): number | undefined {
+    return undefined
+  }
   /** text/template's truth; a struct is always true. */
   get isTrue(): boolean {
     return true
@@ -121,6 +151,9 @@ export abstract class Struct {
     return undefined
   }
 }
+
+/** The error that a function returned; the evaluator words it as Go does: `error calling NAME: MESSAGE`. */
+export class CallError extends Error {}
 
 export function isDict(value: Value | undefined): value is Dict {
   return value instanceof Map
