@@ -1,0 +1,237 @@
+// YAML text to the values of Helm: go-yaml v2's decoding, then sigs.k8s.io/yaml's way through JSON, which makes every number a float64 and every key a text.
+import { type Dict, int, isDict, isList, type List, nilDict, nilList, type Value } from '../value/value.js'
+import { type MappingNode, type Node, parseFirst, type ScalarNode } from './nodes.js'
+import { formatG32 } from './number.js'
+import { isSurelyText, type Resolved, resolve } from './resolve.js'
+import { YamlError } from './scanner.js'
+
+export { YamlError } from './scanner.js'
+
+/** What `sigs.k8s.io/yaml` and Helm's loaders return as an error; `message` as they word it. */
+export class DecodeError extends Error {}
+
+export interface DecodeOptions {
+  /** Integers beyond 2^53 stay integers instead of becoming the nearest float64: for what goes to a cluster. */
+  readonly exact?: boolean
+}
+
+/** What is decoded of one text, with aliases expanded; go-yaml's own rule (`allowedAliasRatio`) stands beside it. */
+const mostNodes = 5_000_000
+
+/** `yaml.Unmarshal(text, &any)`. Throws `DecodeError`: `error converting YAML to JSON: yaml: line 3: ...`. */
+export function unmarshal(text: string, options: DecodeOptions = {}): Value {
+  try {
+    const node = parseFirst(text)
+    return node === null ? null : new Decoder(options).value(node)
+  } catch (cause) {
+    if (!(cause instanceof YamlError)) throw cause
+    throw new DecodeError(`error converting YAML to JSON: ${cause.message}`)
+  }
+}
+
+/** Into a `map[string]interface {}`; a nil one where the text is empty or null. Throws `DecodeError`. */
+export function unmarshalMap(text: string): Dict {
+  const value = unmarshal(text)
+  if (value === null) return nilDict()
+  if (!isDict(value)) throw cannotUnmarshal(value, 'Go value of type map[string]interface {}')
+  return value
+}
+
+/** Into a `[]interface {}`; a nil one where the text is empty or null. Throws `DecodeError`. */
+export function unmarshalList(text: string): List {
+  const value = unmarshal(text)
+  if (value === null) return nilList()
+  if (!isList(value)) throw cannotUnmarshal(value, 'Go value of type []interface {}')
+  return value
+}
+
+/** encoding/json's complaint. `target`: `Go value of type T`, or `Go struct field S.f of type T`. */
+export function cannotUnmarshal(value: Value, target: string): DecodeError {
+  return new DecodeError(`error unmarshaling JSON: while decoding JSON: json: cannot unmarshal ${jsonKind(value)} into ${target}`)
+}
+
+function jsonKind(value: Value): string {
+  if (isDict(value)) return 'object'
+  if (isList(value)) return 'array'
+  if (typeof value === 'string') return 'string'
+  return typeof value === 'boolean' ? 'bool' : 'number'
+}
+
+/** The value of a node that `parseAll` or `parseFirst` gave. Throws `YamlError`. */
+export function decodeNode(node: Node, options: DecodeOptions = {}): Value {
+  return new Decoder(options).value(node)
+}
+
+class Decoder {
+  readonly #exact: boolean
+  #count = 0
+  #aliased = 0
+  #depth = 0
+  readonly #open = new Set<Node>()
+
+  constructor(options: DecodeOptions) {
+    this.#exact = options.exact ?? false
+  }
+
+  value(node: Node): Value {
+    this.#counted()
+    switch (node.kind) {
+      case 'scalar':
+        return this.#scalar(node)
+      case 'mapping':
+        return this.#mapping(node, new Map())
+      case 'sequence':
+        return node.items.map(item => this.value(item))
+      case 'alias':
+        return this.#alias(node, target => this.value(target))
+    }
+  }
+
+  #counted(): void {
+    this.#count++
+    if (this.#depth > 0) this.#aliased++
+    if (this.#count > mostNodes || (this.#aliased > 100 && this.#count > 1000 && this.#aliased / this.#count > allowed(this.#count)))
+      throw new YamlError('document contains excessive aliasing')
+  }
+
+  /** Expanded anew each time: values are changed later, and each place has its own. */
+  #alias<T>(node: Node & { readonly kind: 'alias' }, read: (target: Node) => T): T {
+    if (this.#open.has(node)) throw new YamlError(`anchor '${node.name}' value contains itself`)
+    this.#open.add(node)
+    this.#depth++
+    const value = read(node.target)
+    this.#depth--
+    this.#open.delete(node)
+    return value
+  }
+
+  #scalar(node: ScalarNode): Value {
+    if (node.tag === '' && (!node.implicit || isSurelyText(node.value))) return node.value
+    const resolved = resolveScalar(node)
+    if (resolved.tag === 'int') {
+      const value = Number(resolved.value)
+      return this.#exact && !Number.isSafeInteger(value) ? int(resolved.value, 'int64') : value
+    }
+    if (resolved.tag === 'float' && !Number.isFinite(resolved.value))
+      throw new YamlFault(`json: unsupported value: ${formatG32(resolved.value)}`)
+    return resolved.value
+  }
+
+  #mapping(node: MappingNode, into: Dict): Dict {
+    const { items } = node
+    for (let at = 0; at < items.length; at += 2) {
+      const [key, value] = [items[at] as Node, items[at + 1] as Node]
+      if (isMerge(key)) this.#merge(value, into)
+      else {
+        const name = this.#key(key, value)
+        into.set(name, this.value(value))
+      }
+    }
+    return into
+  }
+
+  /** As sigs.k8s.io/yaml makes keys texts: `10` -> '10', `yes` -> 'true', `1.0` -> '1'. */
+  #key(node: Node, value: Node): string {
+    this.#counted()
+    if (node.kind === 'alias') return this.#alias(node, target => this.#key(target, value))
+    if (node.kind !== 'scalar') throw new YamlError(`invalid map key: ${goSyntax(node)}`)
+    if (node.tag === '' && (!node.implicit || isSurelyText(node.value))) return node.value
+    const key = resolveScalar(node)
+    switch (key.tag) {
+      case 'null':
+        throw new YamlFault(`unsupported map key of type: %!s(<nil>), key: <nil>, value: ${goSyntax(value)}`)
+      case 'float':
+        return formatG32(key.value)
+          .replace('+Inf', '.inf')
+          .replace('-Inf', '-.inf')
+          .replace('NaN', '.nan')
+      default:
+        return String(key.value)
+    }
+  }
+
+  /** Where it stands: a key written before `<<` is overwritten, one after it wins. Of a list the first wins. */
+  #merge(node: Node, into: Dict): void {
+    const sources = node.kind === 'sequence' ? node.items.toReversed() : [node]
+    if (sources.some(source => mappingOf(source) === null))
+      throw new YamlError('map merge requires map or sequence of maps as the value')
+    for (const source of sources) {
+      this.#counted()
+      if (source.kind === 'mapping') this.#mapping(source, into)
+      else if (source.kind === 'alias')
+        this.#alias(source, target => {
+          this.#counted()
+          if (target.kind === 'mapping') this.#mapping(target, into)
+        })
+    }
+  }
+}
+
+/** A fault of what comes after go-yaml, worded without its `yaml: `. */
+class YamlFault extends YamlError {
+  constructor(problem: string) {
+    super(problem)
+    this.message = problem
+  }
+}
+
+/** go-yaml's `allowedAliasRatio`: 99 % of a small document may come from aliases, 10 % of a very large one. */
+function allowed(count: number): number {
+  if (count <= 400_000) return 0.99
+  if (count >= 4_000_000) return 0.1
+  return 0.99 - 0.89 * ((count - 400_000) / 3_600_000)
+}
+
+function mappingOf(node: Node): MappingNode | null {
+  if (node.kind === 'mapping') return node
+  return node.kind === 'alias' && node.target.kind === 'mapping' ? node.target : null
+}
+
+function isMerge(node: Node): boolean {
+  return node.kind === 'scalar' && node.value === '<<' && (node.implicit || node.tag === `${core}merge`)
+}
+
+const core = 'tag:yaml.org,2002:'
+const resolvable = new Set(['str', 'bool', 'int', 'float', 'null', 'timestamp'])
+
+function resolveScalar(node: ScalarNode): Resolved {
+  if (node.tag === '') return resolve(node.value)
+  const tag = node.tag.startsWith(core) ? node.tag.slice(core.length) : node.tag
+  if (tag === 'binary') return { tag: 'str', value: fromBase64(node.value) }
+  if (!node.tag.startsWith(core) || !resolvable.has(tag) || tag === 'str') return { tag: 'str', value: node.value }
+  const found = resolve(node.value)
+  if (found.tag === tag) return found
+  if (tag === 'float' && found.tag === 'int') return { tag: 'float', value: Number(found.value) }
+  throw new YamlError(`cannot decode !!${found.tag} \`${node.value}\` as a !!${tag}`)
+}
+
+function fromBase64(text: string): string {
+  const plain = text.replace(/[\r\n]/g, '')
+  if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(plain))
+    throw new YamlError('!!binary value contains invalid base64 data')
+  return Buffer.from(plain, 'base64').toString('utf8')
+}
+
+/** `%#v` of what go-yaml decodes, for the two messages that show it. */
+function goSyntax(node: Node): string {
+  if (node.kind === 'alias') return goSyntax(node.target)
+  if (node.kind === 'sequence') return `[]interface {}{${node.items.map(inner).join(', ')}}`
+  if (node.kind === 'mapping') {
+    const pairs: string[] = []
+    for (let at = 0; at < node.items.length; at += 2)
+      pairs.push(`${goSyntax(node.items[at] as Node)}:${inner(node.items[at + 1] as Node)}`)
+    return `map[interface {}]interface {}{${pairs.join(', ')}}`
+  }
+  const { value } = node.tag === '' && !node.implicit ? node : resolveScalar(node)
+  if (value === null) return '<nil>'
+  return typeof value === 'string' ? quoted(value) : String(value)
+}
+
+function inner(node: Node): string {
+  const text = goSyntax(node)
+  return text === '<nil>' ? 'interface {}(nil)' : text
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text).replaceAll('\ufeff', '\\ufeff')
+}
