@@ -23,9 +23,7 @@ export function isDigit(code: number): boolean {
 
 /** Letters, digits, `_` and `-`. */
 export function isWord(code: number): boolean {
-  return (
-    (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122) || code === 95 || code === 45
-  )
+  return (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122) || code === 95 || code === 45
 }
 
 export function hexOf(code: number): number {

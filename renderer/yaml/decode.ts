@@ -90,7 +90,10 @@ class Decoder {
   #counted(): void {
     this.#count++
     if (this.#depth > 0) this.#aliased++
-    if (this.#count > mostNodes || (this.#aliased > 100 && this.#count > 1000 && this.#aliased / this.#count > allowed(this.#count)))
+    if (
+      this.#count > mostNodes ||
+      (this.#aliased > 100 && this.#count > 1000 && this.#aliased / this.#count > allowed(this.#count))
+    )
       throw new YamlError('document contains excessive aliasing')
   }
 
@@ -141,10 +144,7 @@ class Decoder {
       case 'null':
         throw new YamlFault(`unsupported map key of type: %!s(<nil>), key: <nil>, value: ${goSyntax(value)}`)
       case 'float':
-        return formatG32(key.value)
-          .replace('+Inf', '.inf')
-          .replace('-Inf', '-.inf')
-          .replace('NaN', '.nan')
+        return formatG32(key.value).replace('+Inf', '.inf').replace('-Inf', '-.inf').replace('NaN', '.nan')
       default:
         return String(key.value)
     }

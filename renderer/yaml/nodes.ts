@@ -73,13 +73,7 @@ class Parser {
       this.#scanner.skip()
     }
     this.#anchors = new Map()
-    const ends = this.#is(
-      token.versionDirective,
-      token.tagDirective,
-      token.documentStart,
-      token.documentEnd,
-      token.streamEnd,
-    )
+    const ends = this.#is(token.versionDirective, token.tagDirective, token.documentStart, token.documentEnd, token.streamEnd)
     const node = explicit && ends ? empty(this.#scanner.peek().at) : this.#node(true, false)
     this.#closeDocument()
     return node
@@ -187,8 +181,7 @@ class Parser {
       else this.#flowMapping(items)
       return node
     }
-    if (anchor !== null || tag !== '')
-      return this.#anchored(anchor, { kind: 'scalar', value: '', tag, implicit: tag === '', at })
+    if (anchor !== null || tag !== '') return this.#anchored(anchor, { kind: 'scalar', value: '', tag, implicit: tag === '', at })
     return this.#fault('did not find expected node content', next, first)
   }
 

@@ -132,7 +132,8 @@ export class Scanner {
     this.#queue.splice(this.#head + place, 0, made)
   }
 
-  #fetch(): void {
+  /** One token at least. */
+  #fetch(): unknown {
     this.#toNextToken()
     const column = this.#column
     this.#unroll(column)
@@ -183,7 +184,7 @@ export class Scanner {
       case 9:
         return this.#fault('found character that cannot start any token')
     }
-    this.#fetchPlain()
+    return this.#fetchPlain()
   }
 
   #isDocumentMark(code: number): boolean {
