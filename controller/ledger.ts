@@ -200,6 +200,8 @@ export interface Attempt {
   readonly createdAfter: number
   readonly progress: ProgressMark
   readonly clocks: Clocks
+  /** How often its containers had ended (by pod's uid and name) while pods of the good release suffered too: those ends say nothing later either. */
+  readonly forgiven: Readonly<Record<string, number>>
   /** ms from its wave's apply to being ready, of each workload that this attempt changed, by refKey. */
   readonly readyAfter: Readonly<Record<string, number>>
   readonly moves: readonly { readonly at: number; readonly step: string; readonly message: string }[]

@@ -130,6 +130,11 @@ function verdictClause(facts: Facts): string {
   return verdict == null ? '' : verdict.message
 }
 
+/** Not its own doing: it is no bad one. */
+function isSurroundings(facts: Facts): boolean {
+  return (markOf(facts) ?? newestAttempt(facts)?.verdict)?.kind === 'surroundings'
+}
+
 function markOf({ ledger, candidate }: Facts): Mark | undefined {
   return candidate?.kind === 'release' ? ledger.marks[candidate.release.id] : undefined
 }
@@ -143,7 +148,7 @@ function shortOf(facts: Facts, state: StateWord): string {
     case 'RolledBack':
     case 'Failed':
     case 'RollingBack':
-      return `${bad} is bad: ${verdictClause(facts)}`
+      return `${bad} ${isSurroundings(facts) ? 'could not be released' : 'is bad'}: ${verdictClause(facts)}`
     case 'Held':
       return candidate?.kind === 'rejection' ? candidate.rejection.message : (ledger.trying?.message ?? '')
     case 'Releasing':
@@ -371,6 +376,9 @@ function retryClause({ ledger, now }: Facts): string {
 
 function failedClause(facts: Facts): string {
   const { app, ledger } = facts
+  const { attempt } = ledger
+  if (attempt?.rollback != null)
+    return `the rollback to ${numberOf(ledger, attempt.rollback.to)} did not become healthy, and nothing older is tried by itself`
   if (facts.waiting !== '') return facts.waiting
   if (goodRelease(ledger, ledger.current?.release ?? null) === null) return 'there is no good release to go back to'
   return app.rollout.onFailure === 'Hold' ? 'onFailure is Hold, so it stays' : ''

@@ -11,7 +11,7 @@ import type { Release } from '../release.js'
 import { readyLimit } from './habit.js'
 import { podsOf } from './own.js'
 import { isSettled, objectHealth } from './rules.js'
-import { hookSign, objectSigns, podSigns, refusedSign, type Sign } from './signs.js'
+import { endsKey, endsOf, hookSign, objectSigns, podSigns, refusedSign, type Sign } from './signs.js'
 import { conditionsOf, find, type HealthStatus, intAt, isWorse, textAt } from './status.js'
 
 export interface ObjectHealth {
@@ -36,8 +36,10 @@ export interface Health {
   readonly signs: readonly Sign[]
   /** When a sign that is not there yet would come by time alone (ms since 1970). */
   readonly deadlines: readonly number[]
-  /** Ready pods of the good release ended or lost readiness by themselves since the attempt's first apply. */
+  /** Pods of the good release that were ready ended or lost readiness by themselves since the attempt's first apply, or are not well yet. */
   readonly troubled: { readonly pod: string; readonly at: number } | null
+  /** How often containers of its own pods ended, by pod's uid and name; those that never did are left out. */
+  readonly ends: Readonly<Record<string, number>>
   readonly marks: { readonly updated: number; readonly ready: number; readonly available: number; readonly jobs: number }
   /** Template hash of each workload, by refKey. */
   readonly templates: Readonly<Record<string, string>>
@@ -59,17 +61,20 @@ export function assess(input: AssessInput): Health {
   const objects = sent.map(object => healthOf(object, observed))
   const { own, control } = podsOf(ledger, observed)
   const late = lateSigns(input, sent, objects)
+  const troubled = troubleIn(
+    control.flatMap(pod => pod.containers.map(container => ({ pod: pod.name, container }))),
+    ledger,
+  )
+  const forgiven = troubled === null ? (ledger.attempt?.forgiven ?? {}) : {}
   return {
     ...overall(observed, ledger, objects, fresh),
     objects,
     fresh,
     pods: { ready: own.filter(pod => pod.ready).length, wanted: sent.reduce((sum, object) => sum + wantedPods(object), 0) },
-    signs: fresh && observed.silent === null ? [...signsOf(input, sent, objects), ...late.signs] : [],
+    signs: fresh && observed.silent === null ? [...signsOf(input, sent, objects, forgiven), ...late.signs] : [],
     deadlines: late.deadlines,
-    troubled: troubleIn(
-      control.flatMap(pod => pod.containers.map(container => ({ pod: pod.name, container }))),
-      ledger,
-    ),
+    troubled,
+    ends: endsIn(own),
     marks: marksOf(own, observed, sent),
     templates: Object.fromEntries(
       observed.objects.flatMap(object => (object.templateHash === undefined ? [] : [[refKey(object.ref), object.templateHash]])),
@@ -110,7 +115,9 @@ function overall(
     if (object.status !== null && isWorse(object.status, worst?.status ?? 'Healthy')) worst = object
   }
   if (worst === null) return { status: 'Healthy', message: '' }
-  return { status: worst.status!, message: `${refText(worst.ref)}: ${worst.message}` }
+  // Judged, and nothing is under way any more that could make it well: it is not on its way (J6).
+  const isOver = worst.status === 'Progressing' && ledger.attempt?.outcome === 'Failed'
+  return { status: isOver ? 'Degraded' : worst.status!, message: `${refText(worst.ref)}: ${worst.message}` }
 }
 
 /** A place speaks at least every ten seconds: what it would have said after that is not known, and no deadline runs on it. */
@@ -125,6 +132,7 @@ function signsOf(
   { app, ledger, observed, now }: AssessInput,
   sent: readonly Manifest[],
   objects: readonly ObjectHealth[],
+  forgiven: Readonly<Record<string, number>>,
 ): readonly Sign[] {
   const live = new Map(observed.objects.map(object => [refKey(object.ref), object]))
   const { own } = podsOf(ledger, observed)
@@ -144,7 +152,7 @@ function signsOf(
         ) ?? [],
     ),
     ...there.flatMap(object => objectSigns(object, live.get(refKey(refOf(object)))!.status, observed.pods)),
-    ...own.flatMap(pod => podSigns(pod, app.rollout.restartsAllowed)),
+    ...own.flatMap(pod => podSigns(pod, app.rollout.restartsAllowed, forgiven)),
   ]
 }
 
@@ -189,8 +197,15 @@ function troubleIn(containers: readonly { pod: string; container: ObservedContai
   const troubles = containers.map(({ pod, container }) => ({
     pod,
     at: container.troubledAt === '' ? 0 : Date.parse(container.troubledAt),
+    isIll: !container.ready,
   }))
-  return troubles.filter(one => one.at > since).sort((a, b) => b.at - a.at)[0] ?? null
+  const found = troubles.filter(one => one.at > since || (one.at > 0 && one.isIll)).sort((a, b) => b.at - a.at)[0]
+  return found === undefined ? null : { pod: found.pod, at: found.at }
+}
+
+function endsIn(own: ReturnType<typeof podsOf>['own']): Health['ends'] {
+  const all = own.flatMap(pod => pod.containers.map(container => [endsKey(pod, container), endsOf(container)] as const))
+  return Object.fromEntries(all.filter(([, ends]) => ends > 0))
 }
 
 function marksOf(own: ReturnType<typeof podsOf>['own'], observed: Observed, sent: readonly Manifest[]): Health['marks'] {

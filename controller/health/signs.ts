@@ -35,11 +35,18 @@ const waitReasons = new Set(['Unschedulable', 'EngineError', 'EngineUnavailable'
 
 const blank = { object: null, pod: '', container: '', reason: '', exitCode: null, restarts: 0, log: [], limit: '' }
 
-export function podSigns(pod: ObservedPod, restartsAllowed: number): readonly Sign[] {
+/** `forgiven`: ends of containers that are not counted, by `endsKey`. */
+export function podSigns(
+  pod: ObservedPod,
+  restartsAllowed: number,
+  forgiven: Readonly<Record<string, number>> = {},
+): readonly Sign[] {
   const found = podReason(pod)
   // a Job judges its own pods: it may try again by itself
   const isJobs = workloadOf(pod)?.kind === 'Job'
-  const signs = pod.containers.flatMap(one => containerSign(pod, one, restartsAllowed, isJobs) ?? [])
+  const signs = pod.containers.flatMap(
+    one => containerSign(pod, one, restartsAllowed, forgiven[endsKey(pod, one)] ?? 0, isJobs) ?? [],
+  )
   return found === null ? signs : [found, ...signs]
 }
 
@@ -59,8 +66,16 @@ function podReason(pod: ObservedPod): Sign | null {
   return null
 }
 
-function containerSign(pod: ObservedPod, container: ObservedContainer, allowed: number, isJobs: boolean): Sign | null {
-  return waitingSign(pod, container) ?? (isJobs ? null : (memorySign(pod, container) ?? endsSign(pod, container, allowed)))
+function containerSign(
+  pod: ObservedPod,
+  container: ObservedContainer,
+  allowed: number,
+  forgiven: number,
+  isJobs: boolean,
+): Sign | null {
+  const waits = waitingSign(pod, container)
+  if (waits !== null || isJobs) return waits
+  return memorySign(pod, container) ?? endsSign(pod, container, allowed, forgiven)
 }
 
 function waitingSign(pod: ObservedPod, container: ObservedContainer): Sign | null {
@@ -85,8 +100,8 @@ function memorySign(pod: ObservedPod, container: ObservedContainer): Sign | null
   return { ...at, kind: 'bad', afterMs: 0, hopeless: 'no', message, reason: 'OOMKilled', limit }
 }
 
-function endsSign(pod: ObservedPod, container: ObservedContainer, allowed: number): Sign | null {
-  const ends = endsOf(container)
+function endsSign(pod: ObservedPod, container: ObservedContainer, allowed: number, forgiven: number): Sign | null {
+  const ends = endsOf(container) - forgiven
   if (ends <= allowed) return null
   const last = lastEnd(container)
   const how =
@@ -94,6 +109,10 @@ function endsSign(pod: ObservedPod, container: ObservedContainer, allowed: numbe
   const message = `container ${container.name} ${how} ${times(ends)}, ${container.everReady ? 'although it had been ready' : 'never ready'}`
   const at = evidence(pod, container, container.everReady ? 'CrashAfterReady' : 'CrashLoop')
   return { ...at, kind: 'bad', afterMs: 0, hopeless: 'no', message, limit: `restartsAllowed ${allowed}` }
+}
+
+export function endsKey(pod: ObservedPod, container: ObservedContainer): string {
+  return `${pod.uid}/${container.name}`
 }
 
 /** How often it ended: every restart was an end, and one more while it has not been started again. An init container that exited 0 is done. */

@@ -76,6 +76,7 @@ function newAttempt(ledger: Ledger, trial: Trial, now: number): Attempt {
     createdAfter: 0,
     progress: newProgress(now),
     clocks: newClocks(now),
+    forgiven: {},
     readyAfter: {},
     moves: [{ at: now, step: 'Seen', message: seenText(trial) }],
     counts: { objects: 0, changed: 0, pruned: 0 },
@@ -110,6 +111,7 @@ export function begun(state: State, attempt: Attempt, release: Release, now: num
     times: { ...attempt.times, applied: now },
     progress: newProgress(now),
     clocks: newClocks(now),
+    forgiven: {},
     counts: { objects: release.objects.length, changed: 0, pruned: 0 },
   }
   const freshened = { ...known, fresh: fresh ? attempt.number : known.fresh, lastAttempt: attempt.number }
@@ -161,6 +163,7 @@ export function turnedBack(state: State, to: ReleaseId, message: string, now: nu
       createdAfter: known.lastAttempt,
       progress: newProgress(now),
       clocks: newClocks(now),
+      forgiven: {},
     },
   })
 }

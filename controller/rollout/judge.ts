@@ -1,5 +1,6 @@
 // Judging current by its attempt: rows J1 to J10 of release.md, first that applies.
 
+import { isDeepStrictEqual } from 'node:util'
 import { manifestHash } from '../../runtime/contract/hash.js'
 import type { Manifest } from '../../runtime/contract/manifest.js'
 import { refKey, refOf } from '../../runtime/contract/manifest.js'
@@ -11,7 +12,7 @@ import { type Surplus, surplusOf } from '../sync/surplus.js'
 import { currentPlan, modeOf } from '../sync.js'
 import { markOf, newProgress } from './attempt.js'
 import { type DecideInput, type JudgeRow, moved, type State, settled, verdictText, withAttempt, withLedger } from './state.js'
-import { judgement, least } from './verdict.js'
+import { isTroubled, judgement, least } from './verdict.js'
 
 export interface Judged {
   readonly state: State
@@ -121,7 +122,9 @@ function noteProgress({ input, attempt, isDone, ledger, now }: Case): Attempt {
   const rests = isDone && now - before.at >= 20_000
   const progress = (isHigher && input.health.fresh) || rests ? { ...before, ...best, at: now } : before
   const readyAfter = input.health.fresh ? readyTimes(attempt, ledger, input, now) : attempt.readyAfter
-  return progress === before && readyAfter === attempt.readyAfter ? attempt : { ...attempt, progress, readyAfter }
+  const forgiven = isTroubled(input, ledger) ? input.health.ends : attempt.forgiven
+  const isSame = progress === before && readyAfter === attempt.readyAfter && isDeepStrictEqual(forgiven, attempt.forgiven)
+  return isSame ? attempt : { ...attempt, progress, readyAfter, forgiven }
 }
 
 /** Of each workload that this attempt changed: how long it took from its wave's apply. */

@@ -45,21 +45,31 @@ function changed(observed: Observed, { container, pod, workload, control, more }
 
 /** Looks at once, and for `seconds` more with the same report, which the place confirms unless it is mute: the verdict, if there is one by then. */
 function verdictAfter(seconds: number, change: Change, isFirst = false, isMute = false): Verdict | null {
+  return verdictOf([[seconds, change]], isFirst, isMute)
+}
+
+/** One report after the other, each confirmed for its seconds. */
+function verdictOf(reports: readonly (readonly [number, Change])[], isFirst = false, isMute = false): Verdict | null {
   const { world, observed, ledger } = rollout(isFirst)
-  const seen = changed(observed, change)
   const releases = (id: string): Release | null => world.releases.get(id as never) ?? null
-  const look = (from: Ledger, now: number) => {
+  const look = (change: Change, from: Ledger, now: number) => {
+    const seen = changed(observed, change)
     const heard = isMute ? seen : { ...seen, at: now }
     const health = assess({ app: world.app, release: tried, ledger: from, observed: heard, now })
     return decide({ app: world.app, ledger: from, candidate: world.head, releases, observed: heard, health, now })
   }
   let at = world.now
-  let decision = look(ledger, at)
-  for (const end = at + seconds * 1000; at < end && decision.verdict === null; ) {
-    at = Math.min(at + 10_000, end)
-    decision = look(decision.ledger, at)
+  let from = ledger
+  for (const [seconds, change] of reports) {
+    let decision = look(change, from, at)
+    for (const end = at + seconds * 1000; at < end && decision.verdict === null; ) {
+      at = Math.min(at + 10_000, end)
+      decision = look(change, decision.ledger, at)
+    }
+    if (decision.verdict !== null) return decision.verdict
+    from = decision.ledger
   }
-  return decision.verdict
+  return null
 }
 
 const ended = { state: 'terminated' as const, reason: 'Error', message: '', exitCode: 1, startedAt: '', finishedAt: '' }
@@ -175,6 +185,32 @@ t.test(
     )
   },
 )
+
+t.test(
+  'pods of the good release that were not well before it was applied, and are not yet, are the surroundings too',
+  async t => {
+    const before = new Date(Date.UTC(2020, 0, 1)).toISOString()
+    const ill = { container: backOff(5), control: { troubledAt: before, ready: false } }
+
+    t.equal(verdictAfter(280, ill), null)
+    t.match(verdictAfter(300, ill), { sign: 'CrashLoop', kind: 'surroundings' })
+    t.match(verdictAfter(0, { ...ill, control: { troubledAt: before, ready: true } }), { sign: 'CrashLoop', kind: 'bad' })
+  },
+)
+
+t.test('how often its pods ended in a time of trouble is not held against it once the troubled pods are gone', async t => {
+  const trouble = { container: backOff(5), control: { troubledAt: new Date(Date.UTC(2030, 0, 1)).toISOString() } }
+  const later = (more: number) => ({ container: { ...backOff(5 + more), everReady: true } })
+  const verdictWith = (more: number) =>
+    verdictOf([
+      [20, trouble],
+      [30, later(more)],
+    ])
+
+  t.equal(verdictWith(0), null)
+  t.equal(verdictWith(2), null)
+  t.match(verdictWith(3), { sign: 'CrashAfterReady', kind: 'bad' })
+})
 
 t.test('a first release has patience, but not with what is hopeless', async t => {
   t.equal(verdictAfter(280, { container: backOff(5) }, true), null)

@@ -142,8 +142,8 @@ const table: readonly (readonly [string, Partial<Facts>, string, string, string]
       }),
     },
     'RolledBack',
-    `4f2a91c is bad: ${verdict.message}`,
-    `4f2a91c is bad: ${verdict.message}. ${running} Its surroundings failed, so it is tried again in 48 s. Push a fix, or: slipway retry shop`,
+    `4f2a91c could not be released: ${verdict.message}`,
+    `4f2a91c could not be released: ${verdict.message}. ${running} Its surroundings failed, so it is tried again in 48 s. Push a fix, or: slipway retry shop`,
   ],
   [
     'the first release is bad: there is nothing to go back to',
@@ -156,6 +156,18 @@ const table: readonly (readonly [string, Partial<Facts>, string, string, string]
     'Failed',
     `4f2a91c is bad: ${verdict.message}`,
     `4f2a91c is bad: ${verdict.message}. 4f2a91c (r2) runs, progressing, 0 of 1 ready. There is no good release to go back to. Push a fix, or: slipway retry shop`,
+  ],
+  [
+    'going back did not help: that is said, not that there was nothing to go back to',
+    {
+      candidate: second,
+      health: { status: 'Degraded', message: '' },
+      ready: '0 of 1 ready',
+      ledger: ledger({ marks, attempt: attempt({ ...judged, outcome: 'Failed', rollback: { to: r1, since: now - 10_000 } }) }),
+    },
+    'Failed',
+    `4f2a91c is bad: ${verdict.message}`,
+    `4f2a91c is bad: ${verdict.message}. 9be03d7 (r1) runs, degraded, 0 of 1 ready. The rollback to r1 did not become healthy, and nothing older is tried by itself. Push a fix, or: slipway retry shop`,
   ],
   [
     'a template is broken: the file stays as it is written',

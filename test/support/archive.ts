@@ -41,8 +41,26 @@ export interface TestImage {
   readonly files?: Readonly<Record<string, string>>
 }
 
+/** One layer (an uncompressed tar) and the configuration that names it. */
+export interface ImageParts {
+  readonly config: Buffer
+  readonly layer: Buffer
+}
+
 /** A docker-archive with `/bin/busybox` and its commands. The same wish gives the same image id. */
 export function busyboxArchive(image: TestImage): { readonly id: string; readonly archive: Buffer } {
+  const { config, layer } = busyboxParts(image)
+  const hash = sha256(config)
+  const manifest = [{ Config: `${hash}.json`, RepoTags: [image.tag], Layers: ['layer.tar'] }]
+  const archive = makeTar([
+    { path: `${hash}.json`, content: config },
+    { path: 'layer.tar', content: layer },
+    { path: 'manifest.json', content: Buffer.from(JSON.stringify(manifest)) },
+  ])
+  return { id: `sha256:${hash}`, archive }
+}
+
+export function busyboxParts(image: TestImage): ImageParts {
   const busybox = ['/bin/busybox', '/usr/bin/busybox'].find(path => existsSync(path))
   if (busybox === undefined) throw new Error('no busybox on this machine: install busybox-static')
   const files = Object.entries(image.files ?? {}).map(([path, content]) => ({
@@ -66,16 +84,9 @@ export function busyboxArchive(image: TestImage): { readonly id: string; readonl
       rootfs: { type: 'layers', diff_ids: [`sha256:${sha256(layer)}`] },
     }),
   )
-  const hash = sha256(config)
-  const manifest = [{ Config: `${hash}.json`, RepoTags: [image.tag], Layers: ['layer.tar'] }]
-  const archive = makeTar([
-    { path: `${hash}.json`, content: config },
-    { path: 'layer.tar', content: layer },
-    { path: 'manifest.json', content: Buffer.from(JSON.stringify(manifest)) },
-  ])
-  return { id: `sha256:${hash}`, archive }
+  return { config, layer }
 }
 
-function sha256(content: Buffer): string {
+export function sha256(content: Buffer): string {
   return createHash('sha256').update(content).digest('hex')
 }

@@ -1,5 +1,5 @@
 // The web server that end-to-end tests release: an image made from busybox, and the objects that run it behind a Service.
-import { busyboxArchive } from './archive.js'
+import { busyboxArchive, type TestImage } from './archive.js'
 import type { Slipway } from './slipway.js'
 
 /**
@@ -37,13 +37,17 @@ export async function loadWebImage(
   mark = '',
 ): Promise<{ readonly image: string; readonly id: string }> {
   const image = `slipway-e2e/${slipway.node}:${tag}`
-  const { id, archive } = busyboxArchive({
-    tag: image,
-    entrypoint: ['/bin/sh', '/app/server.sh'],
-    files: { '/app/server.sh': server, '/www/cgi-bin/index.cgi': page, ...(mark === '' ? {} : { '/www/mark': mark }) },
-  })
+  const { id, archive } = busyboxArchive(webImage(image, mark))
   await slipway.docker.images.load(archive)
   return { image, id }
+}
+
+export function webImage(tag: string, mark = ''): TestImage {
+  return {
+    tag,
+    entrypoint: ['/bin/sh', '/app/server.sh'],
+    files: { '/app/server.sh': server, '/www/cgi-bin/index.cgi': page, ...(mark === '' ? {} : { '/www/mark': mark }) },
+  }
 }
 
 export async function removeImages(slipway: Slipway, ...tags: readonly string[]): Promise<void> {
