@@ -1,0 +1,56 @@
+// What a template can fail with: Go's words, and beside them the place as data.
+import type { Place } from '../fault.js'
+import { byteLength } from '../value/text.js'
+import type { Source } from './ast.js'
+
+/** A template that cannot be parsed: `template: NAME:LINE: MESSAGE`. */
+export class ParseError extends Error {
+  /** Only the line is known. */
+  readonly place: Place
+  /** What was being parsed, for an excerpt. */
+  readonly source: Source
+  /** The message without its place. */
+  readonly what: string
+  constructor(source: Source, line: number, what: string) {
+    super(`template: ${source.name}:${line}: ${what}`)
+    this.name = 'ParseError'
+    this.source = source
+    this.place = { file: source.name, line, column: 0 }
+    this.what = what
+  }
+}
+
+/**
+ * A template that failed while it ran: `template: NAME:LINE:COLUMN: executing "TEMPLATE" at <CODE>: MESSAGE`. A template that an
+ * included one took down carries that one's error as its cause.
+ */
+export class ExecError extends Error {
+  readonly place: Place
+  readonly source: Source
+  /** The message without place and template. */
+  readonly what: string
+  constructor(message: string, place: Place, source: Source, what: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.name = 'ExecError'
+    this.place = place
+    this.source = source
+    this.what = what
+  }
+
+  /** The error where it began, in the innermost template. */
+  get origin(): ExecError | ParseError {
+    if (this.cause instanceof ExecError) return this.cause.origin
+    return this.cause instanceof ParseError ? this.cause : this
+  }
+}
+
+/** Line from 1 and column from 0 in bytes, as Go counts them. */
+export function goPosition(source: Source, at: number): { readonly line: number; readonly column: number } {
+  let line = 1
+  let start = 0
+  for (let next = source.text.indexOf('\n'); next >= 0 && next < at; next = source.text.indexOf('\n', next + 1)) {
+    line++
+    start = next + 1
+  }
+  return { line, column: byteLength(source.text.slice(start, at)) }
+}

@@ -1,0 +1,136 @@
+// What a template has in its hands while it runs, and how it fails with its place.
+import { faultAt, placeOf, RenderFault } from '../fault.js'
+import type { Call } from '../functions/signature.js'
+import type { Meter } from '../limits.js'
+import { quoted } from '../value/quote.js'
+import type { Value } from '../value/value.js'
+import { type Node, nodeText, type Source } from './ast.js'
+import { ExecError, goPosition } from './error.js'
+
+/**
+ * undefined is Go's invalid reflect.Value, "no value": a pipeline that ends in nil, a missing key. null is a nil that lies in an
+ * interface, as a map's entry or a list's item; the end of every pipeline takes it for no value.
+ */
+export type Maybe = Value | undefined
+
+/** How a statement ended. */
+export type Flow = 0 | 1 | 2
+export const onward: Flow = 0
+export const breaks: Flow = 1
+export const continues: Flow = 2
+
+export type Evaluate = (frame: Frame, dot: Maybe) => Maybe
+export type Execute = (frame: Frame, dot: Maybe) => Flow
+
+/** What a key that is not in a map gives: nothing, the zero of the map's type, or an error (text/template `missingkey`). */
+export type MissingKey = 'default' | 'zero' | 'error'
+
+/** One render: what all of its templates share, however deep they stand inside one another. */
+export class Rendering {
+  readonly meter: Meter
+  readonly missingKey: MissingKey
+  depth = 0
+  /** The innermost template that runs. */
+  frame: Frame | undefined = undefined
+  constructor(meter: Meter, missingKey: MissingKey = 'default') {
+    this.meter = meter
+    this.missingKey = missingKey
+  }
+}
+
+/** A parsed template, as a frame sees it. */
+export interface Running {
+  readonly name: string
+  readonly source: Source
+}
+
+/** Where names of templates are looked up. */
+export interface Templates {
+  find(name: string): Compiled | undefined
+}
+
+export interface Compiled extends Running {
+  /** Nothing but space and comments. */
+  readonly isBlank: boolean
+  readonly body: Execute
+  /** How many variables it has, `$` among them. */
+  readonly slots: number
+}
+
+/** A `range` that is going on. */
+export interface Loop {
+  key: Maybe
+  readonly outer: Loop | undefined
+}
+
+/** One template that runs. */
+export class Frame {
+  readonly template: Compiled
+  readonly templates: Templates
+  readonly rendering: Rendering
+  readonly call: Call
+  readonly caller: Frame | undefined
+  readonly slots: Maybe[]
+  out: string[]
+  /** The statement or call that is running. */
+  node: Node | undefined = undefined
+  /** Which operand an `and` or `or` looked at last: an error behind it is told there. */
+  last: Node | undefined = undefined
+  loop: Loop | undefined = undefined
+  constructor(template: Compiled, templates: Templates, rendering: Rendering, call: Call, dot: Maybe, out: string[]) {
+    this.template = template
+    this.templates = templates
+    this.rendering = rendering
+    this.call = call
+    this.caller = rendering.frame
+    this.slots = new Array<Maybe>(template.slots)
+    this.slots[0] = dot
+    this.out = out
+  }
+
+  write(text: string): void {
+    this.rendering.meter.wrote(text.length)
+    this.out.push(text)
+  }
+}
+
+/** `template: NAME:LINE:COLUMN: executing "TEMPLATE" at <CODE>: WHAT`. */
+export function failure(frame: Frame, node: Node, what: string, cause?: unknown): ExecError {
+  const { source, name } = frame.template
+  const { line, column } = goPosition(source, node.at)
+  const message = `template: ${source.name}:${line}:${column}: executing ${quoted(name)} at <${nodeText(node)}>: ${what}`
+  return new ExecError(message, placeOf(source.name, source.text, node.at), source, what, cause)
+}
+
+/** A limit that was reached, with its place. */
+class PlacedFault extends RenderFault {
+  readonly hasPlace = true
+}
+
+/** Gives a limit's fault the place of what was running; a stack that is too deep is a limit too. */
+export function placed(error: unknown, frame: Frame): unknown {
+  if (error instanceof PlacedFault || !(error instanceof Error)) return error
+  const overflow = error instanceof RangeError
+  if (!overflow && !(error instanceof RenderFault)) return error
+  const { source } = frame.template
+  const place = placeOf(source.name, source.text, frame.node?.at ?? 0)
+  const what = overflow ? 'templates inside one another, too deep; does one include itself?' : error.message
+  const fault = faultAt('LimitExceeded', place, what, source.text)
+  return new PlacedFault('LimitExceeded', fault.message, fault.excerpt)
+}
+
+/** Where a call stands: the files and offsets of the templates around it, and the keys of the loops it is in; outermost first. */
+export interface Site {
+  readonly calls: readonly string[]
+  readonly keys: readonly Value[]
+}
+
+export function siteOf(rendering: Rendering): Site {
+  const calls: string[] = []
+  const keys: Value[] = []
+  for (let frame = rendering.frame; frame !== undefined; frame = frame.caller) {
+    calls.unshift(`${frame.template.source.name}:${frame.template.name}:${frame.node?.at ?? 0}`)
+    for (let loop = frame.loop; loop !== undefined; loop = loop.outer) keys.unshift(loop.key ?? null)
+  }
+  return { calls, keys }
+}
