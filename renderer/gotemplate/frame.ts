@@ -109,12 +109,12 @@ class PlacedFault extends RenderFault {
 
 /** Gives a limit's fault the place of what was running; a stack that is too deep is a limit too. */
 export function placed(error: unknown, frame: Frame): unknown {
-  if (error instanceof PlacedFault || !(error instanceof Error)) return error
-  const overflow = error instanceof RangeError
-  if (!overflow && !(error instanceof RenderFault)) return error
+  if (error instanceof PlacedFault) return error
+  const tooDeep = 'templates inside one another, too deep; does one include itself?'
+  const what = error instanceof RangeError ? tooDeep : error instanceof RenderFault ? (error as Error).message : undefined
+  if (what === undefined) return error
   const { source } = frame.template
   const place = placeOf(source.name, source.text, frame.node?.at ?? 0)
-  const what = overflow ? 'templates inside one another, too deep; does one include itself?' : error.message
   const fault = faultAt('LimitExceeded', place, what, source.text)
   return new PlacedFault('LimitExceeded', fault.message, fault.excerpt)
 }
