@@ -1,0 +1,81 @@
+// Asks the Go program of this folder and our functions the same, and says where they differ.
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { goFunctions } from '../../../renderer/functions/go.js'
+import { CallError } from '../../../renderer/functions/signature.js'
+import { RenderFault } from '../../../renderer/fault.js'
+import { sprint } from '../../../renderer/value/format.js'
+import { callFunction, clean, fromNoted, noted } from '../../support/go-values.js'
+import { structMakers } from '../../support/go-structs.js'
+import type { Case } from './generate.js'
+
+export interface Answer {
+  readonly v?: unknown
+  readonly p?: string
+  readonly after?: readonly unknown[]
+  readonly err?: string
+}
+
+/** Answers in the order of the questions. `program`: the compiled Go program. */
+export async function askGo(program: string, cases: readonly Case[]): Promise<readonly Answer[]> {
+  const child = spawn(program, { stdio: ['pipe', 'pipe', 'inherit'] })
+  const answers: Answer[] = []
+  const read = (async () => {
+    for await (const line of createInterface({ input: child.stdout })) answers.push(JSON.parse(line) as Answer)
+  })()
+  for (const each of cases) {
+    if (!child.stdin.write(JSON.stringify(each) + '\n')) await new Promise(resolve => child.stdin.once('drain', resolve))
+  }
+  child.stdin.end()
+  await read
+  return answers
+}
+
+export function askOurs(given: Case): Answer {
+  const args = given.args.map(arg => fromNoted(arg, structMakers))
+  try {
+    const value = callFunction(given.fn, args)
+    return { v: noted(value), p: clean(sprint(value)), after: args.map(noted) }
+  } catch (error) {
+    if (error instanceof CallError) return { err: clean(error.message) }
+    if (error instanceof RenderFault) return { err: `limit: ${error.message}` }
+    return { err: `defect: ${String((error as Error).stack)}` }
+  }
+}
+
+export function known(name: string): boolean {
+  return goFunctions.has(name)
+}
+
+/** Go gives these in a random order; ours are sorted. */
+const unordered: ReadonlySet<string> = new Set(['keys', 'values'])
+
+function sortedItems(list: unknown): string {
+  return JSON.stringify(((list as { l?: unknown[] | null }).l ?? []).map(item => JSON.stringify(item)).sort())
+}
+
+/** undefined: they agree. */
+export function difference(fn: string, go: Answer, ours: Answer): string | undefined {
+  // A limit is ours alone.
+  if (ours.err?.startsWith('limit: ') === true) return undefined
+  if (go.err !== undefined || ours.err !== undefined) {
+    if (go.err === undefined || ours.err === undefined) return 'one fails'
+    return plainError(go.err) === plainError(ours.err) ? undefined : 'error text'
+  }
+  if (unordered.has(fn)) return sortedItems(go.v) === sortedItems(ours.v) ? undefined : 'value'
+  if (!same(go.v ?? null, ours.v ?? null)) return 'value'
+  if ((go.p ?? '') !== (ours.p ?? '')) return 'print'
+  return same(go.after ?? [], ours.after ?? []) ? undefined : 'arguments afterwards'
+}
+
+function plainError(text: string): string {
+  return text.replace(/^template: t:\d+(:\d+)?: (executing "t" at <.*?>: )?(error calling \w+: )?/s, '')
+}
+
+function same(a: unknown, b: unknown): boolean {
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b
+  if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((item, at) => same(item, b[at]))
+  const [x, y] = [a as Record<string, unknown>, b as Record<string, unknown>]
+  const keys = Object.keys(x)
+  return keys.length === Object.keys(y).length && keys.every(key => key in y && same(x[key], y[key]))
+}
