@@ -29,18 +29,20 @@ export function fieldOf(frame: Frame, receiver: Maybe, name: string, node: Node,
     return undefined
   }
   if (receiver === null) throw failure(frame, node, `nil pointer evaluating interface {}.${name}`)
-  if (isDict(receiver)) return receiver.get(name) ?? missing(frame, receiver, name, node)
-  const found = receiver instanceof Struct ? structField(frame, receiver, name, node) : undefined
+  if (isDict(receiver)) {
+    const entry = receiver.get(name)
+    return entry === undefined ? missing(frame, receiver, name, node) : entry
+  }
+  if (receiver instanceof Struct && receiver.isNil)
+    throw failure(frame, node, `nil pointer evaluating ${seenType(receiver, holder)}.${name}`)
+  const found = receiver instanceof Struct ? structField(receiver, name) : undefined
   if (found !== undefined) return found
   throw failure(frame, node, `can't evaluate field ${name} in type ${seenType(receiver, holder)}`)
 }
 
-function structField(frame: Frame, receiver: Struct, name: string, node: Node): Maybe {
+function structField(receiver: Struct, name: string): Maybe {
   const field = receiver.field(name)
-  if (field !== undefined || receiver.kind !== 'map') return field
-  const entry = receiver.at(name)
-  if (entry === undefined && frame.rendering.missingKey === 'error') throw noEntry(frame, name, node)
-  return entry ?? null
+  return field === undefined && receiver.kind === 'map' ? receiver.at(name) : field
 }
 
 function missing(frame: Frame, dict: Dict, name: string, node: Node): Maybe {

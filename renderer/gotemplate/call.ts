@@ -29,6 +29,7 @@ export function countError(name: string, signature: Signature, written: number, 
 /** The value as this parameter takes it. `node`: where an error is told. */
 export function checked(frame: Frame, value: Maybe, type: ParamType, node: Node): Value {
   if (value === undefined) {
+    if (type === 'reflect.Value') return value as unknown as Value
     const nil = nilOf(type)
     if (nil === undefined) throw failure(frame, node, `invalid value; expected ${typeName(type)}`)
     return nil

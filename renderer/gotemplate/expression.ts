@@ -1,7 +1,7 @@
 // Compiles pipelines, commands and operands to closures (text/template exec.go `evalPipeline` and what it calls is the rule).
 import type { GoFunction } from '../functions/signature.js'
 import { Complex } from '../value/complex.js'
-import { int, isTrue, type ParamType, type Value } from '../value/value.js'
+import { int, isTrue, type ParamType, typeOf, type Value } from '../value/value.js'
 import { andFunction, callFunctionByName, callName, orFunction } from './builtins.js'
 import { callFunction, checked, countError, gather, paramAt } from './call.js'
 import {
@@ -193,8 +193,14 @@ function compileNamedCall(written: readonly Evaluate[], args: readonly OperandNo
   return (frame, dot, value) => {
     const values = gathered(frame, dot)
     if (piped) values.push(value ?? null)
-    return callFunction(frame, callFunctionByName(first === undefined ? '' : nodeText(first)), values, command)
+    return callFunction(frame, callFunctionByName(first === undefined ? calleeText(value) : nodeText(first)), values, command)
   }
+}
+
+/** reflect.Value's own text. */
+function calleeText(value: Maybe): string {
+  if (typeof value === 'string') return value
+  return value === undefined ? '<invalid Value>' : `<${typeOf(value)} Value>`
 }
 
 /** `and` and `or` give the operand that decides and look at no further one. */
@@ -219,6 +225,7 @@ export function compileArgument(scope: Scope, node: OperandNode, type: ParamType
   if (isLiteral(node)) return compileLiteral(node, type)
   const run = compileOperand(scope, node)
   if (type === 'any') return (frame, dot) => run(frame, dot) ?? null
+  if (type === 'reflect.Value') return run
   const at = where(lastOfOperand(node), node)
   return (frame, dot) => {
     const value = run(frame, dot)
@@ -252,11 +259,12 @@ function isLiteral(node: OperandNode): node is LiteralNode {
 
 /** A literal becomes what the parameter asks for, if it can be that. */
 function compileLiteral(node: LiteralNode, type: ParamType): Evaluate {
+  if (node.kind === 'nil' && type === 'reflect.Value') return constant(undefined)
   if (node.kind === 'nil') {
     const nil = nilOf(type)
     return nil === undefined ? fails(node, `cannot assign nil to ${typeName(type)}`) : () => nilOf(type)
   }
-  if (type === 'any') return compileFixed(node)
+  if (type === 'any' || type === 'reflect.Value') return compileFixed(node)
   if (type === 'string') return node.kind === 'string' ? constant(node.value) : expected('string', node)
   if (type === 'bool') return node.kind === 'bool' ? constant(node.value) : expected('bool', node)
   if (node.kind === 'number') {

@@ -17,11 +17,12 @@ import {
 } from '../value/value.js'
 import { zeroOf } from './types.js'
 
-export function lengthOf(value: Value): Int {
+export function lengthOf(value: Value | undefined): Int {
+  // Go's own function does not expect a missing value, and says what reflection says.
+  if (value === undefined) throw new CallError('reflect: call of reflect.Value.Type on zero Value')
   const length = measured(value)
   if (length !== undefined) return int(length)
-  // Go's own function does not expect nil, and says what reflection says.
-  if (value === null) throw new CallError('reflect: call of reflect.Value.Type on zero Value')
+  if (value === null || (value instanceof Struct && value.isNil)) throw new CallError('len of nil pointer')
   throw new CallError(`len of type ${typeOf(value)}`)
 }
 

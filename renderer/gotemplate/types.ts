@@ -33,6 +33,7 @@ export function typeName(type: ParamType): string {
 export function fits(value: Value, type: ParamType): boolean {
   switch (type) {
     case 'any':
+    case 'reflect.Value':
       return true
     case 'string':
       return typeof value === 'string'

@@ -37,7 +37,7 @@ function sameReference(a: Value, b: Value): boolean {
   if (isNil(a) || isNil(b)) return isNil(a) && isNil(b)
   if (isDict(b) || isList(b) || b instanceof Bytes || (b instanceof Struct && ['map', 'slice', 'func'].includes(b.kind)))
     throw new CallError(`non-comparable type ${formatted('%s', b)}: ${typeOf(b)}`)
-  return a === b
+  return a instanceof Struct ? a.isEqual(b) : a === b
 }
 
 function incompatible(a: Value, b: Value): CallError {

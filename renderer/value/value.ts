@@ -86,6 +86,8 @@ export interface Method {
  */
 export type ParamType =
   | 'any'
+  /** As `any`, but a missing value arrives as undefined (only `len` tells it from nil). */
+  | 'reflect.Value'
   | 'string'
   | 'bool'
   | 'int'
@@ -134,13 +136,24 @@ export abstract class Struct {
   items(): Iterable<readonly [Value, Value]> | undefined {
     return undefined
   }
-  /** What `index` and, in a map, a field finds. Throws CallError as Go words it; undefined: it cannot be indexed. */
+  /**
+   * What `index` and, in a map, a field finds; in a map null where nothing is. Throws CallError as Go words it; undefined: it cannot
+   * be indexed so.
+   */
   at(_key: Value): Value | undefined {
     return undefined
   }
   /** What `len` says; undefined: it has no length. */
   get length(): number | undefined {
     return undefined
+  }
+  /** Go's `==`: of pointers, the same one. */
+  isEqual(other: Value): boolean {
+    return other === this
+  }
+  /** A nil pointer. */
+  get isNil(): boolean {
+    return false
   }
   /** text/template's truth; a struct is always true. */
   get isTrue(): boolean {
@@ -185,6 +198,7 @@ export function nilDict(): Dict {
 
 /** nil in Go: the nil interface, or a nil slice or map. */
 export function isNil(value: Value): boolean {
+  if (value instanceof Struct) return value.isNil
   return value === null || ((isList(value) || isDict(value)) && value[goNil] === true)
 }
 
