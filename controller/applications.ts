@@ -131,7 +131,7 @@ export class Applications {
       const before = this.#entries.get(name)
       const uid = before?.stored.uid ?? randomHex(8)
       const keptParent = parent ?? before?.stored.parent ?? null
-      if (before !== undefined) refuseTaken(before, parent)
+      if (before !== undefined) refuseTaken(before, parent, before.app.parent !== null && this.#entries.has(before.app.parent))
       const parsed = this.#parse(manifest, uid, keptParent)
       if (parsed.application === null) throw new InvalidApplicationError(parsed.faults)
       const isSame =
@@ -354,10 +354,10 @@ export class Applications {
 }
 
 /** One that is being deleted, or that another application declares, is nobody else's to change. */
-function refuseTaken({ app, ledger }: Entry, parent: string | null): void {
+function refuseTaken({ app, ledger }: Entry, parent: string | null, hasParent: boolean): void {
   if (ledger.deletion !== null)
     throw new TakenError(`${app.name} is being deleted; apply it again once \`slipway apps\` does not show it any more.`, true)
-  if (parent !== null && app.parent !== null && app.parent !== parent)
+  if (parent !== null && hasParent && app.parent !== parent)
     throw new TakenError(
       `application ${app.name} is declared by ${app.parent}; ${parent} may not declare it too: remove it from one of the two.`,
       false,

@@ -22,5 +22,34 @@ export async function unpackBackup(bytes: Uint8Array): Promise<Backup> {
   if (parsed?.format !== format) throw new Error('This is no backup that `slipway backup` wrote.')
   if (parsed.version !== 1)
     throw new Error(`This backup has version ${String(parsed.version)}; this Slipway reads version 1: take a newer one.`)
-  return { store: parsed.store, files: parsed.files ?? {} }
+  const files = parsed.files ?? {}
+  const foreign = Object.keys(files).find(name => !fileForm.test(name))
+  if (foreign !== undefined) throw new Error(`This backup names a file ${JSON.stringify(foreign)}, which is none of ours.`)
+  return { store: parsed.store, files }
+}
+
+const fileForm = /^(controller\/)?[a-z][a-z.]*$/
+
+export interface FilePlan {
+  /** Not there: they are put back. */
+  readonly missing: readonly string[]
+  /** Keys that are others here: nodes obey them, and what is stored is sealed with them. */
+  readonly otherKeys: readonly string[]
+  /** Tokens that are others here: made or revoked since. */
+  readonly otherTokens: readonly string[]
+}
+
+/** What a backup's files would do to those that are here. */
+export function filePlan(kept: Backup['files'], here: Backup['files']): FilePlan {
+  const names = Object.keys(kept).sort()
+  const differing = names.filter(name => here[name] !== undefined && here[name] !== kept[name])
+  return {
+    missing: names.filter(name => here[name] === undefined),
+    otherKeys: differing.filter(isKey),
+    otherTokens: differing.filter(name => !isKey(name)),
+  }
+}
+
+function isKey(name: string): boolean {
+  return name.startsWith('controller/')
 }

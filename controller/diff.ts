@@ -52,7 +52,8 @@ export function maskSecret(object: Manifest, key: string): Manifest {
   return { ...rest, metadata: withoutLastApplied(object.metadata), data: Object.fromEntries([...coded, ...plain]) }
 }
 
-function maskedValue(name: string, value: Buffer, key: string): string {
+/** `<8 hex digits>`. */
+export function maskedValue(name: string, value: Buffer, key: string): string {
   return `<${createHmac('sha256', key).update(`${name}\0`).update(value).digest('hex').slice(0, 8)}>`
 }
 

@@ -11,11 +11,22 @@ const shortest = 4
 const valueFields = ['values', 'valuesObject', 'parameters']
 
 /** The spec as it may be shown. `objects`: what it renders to; null: not known yet, and then no inline value is shown. */
-export function withoutSecrets(spec: unknown, objects: readonly Manifest[] | null): unknown {
+export function withoutSecrets(
+  spec: unknown,
+  objects: readonly Manifest[] | null,
+  mark: (text: string) => string = () => hidden,
+): unknown {
   const helm = helmOf(spec)
   if (helm === null) return spec
   const secrets = objects === null ? null : secretTexts(textsOf(helm), objects)
-  const shown = Object.entries(helm).map(([name, value]) => [name, valueFields.includes(name) ? masked(value, secrets) : value])
+  const hide = { secrets, mark }
+  const shown = Object.entries(helm).map(([name, value]) => {
+    if (!valueFields.includes(name)) return [name, value]
+    return [
+      name,
+      name === 'parameters' && Array.isArray(value) ? value.map(each => maskedParameter(each, hide)) : masked(value, hide),
+    ]
+  })
   const { source } = spec as { readonly source: Fields }
   return { ...(spec as Fields), source: { ...source, helm: Object.fromEntries(shown) } }
 }
@@ -69,15 +80,26 @@ function leavesOf(value: unknown): readonly string[] {
   return typeof value === 'object' ? Object.values(value).flatMap(leavesOf) : [String(value)]
 }
 
-/** `secrets` null: every one. Names of parameters stay. */
-function masked(value: unknown, secrets: readonly string[] | null): unknown {
-  if (Array.isArray(value)) return value.map(each => masked(each, secrets))
-  if (isFields(value))
-    return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, name === 'name' ? each : masked(each, secrets)]))
-  if (secrets === null) return hidden
+interface Hide {
+  /** null: every value. */
+  readonly secrets: readonly string[] | null
+  readonly mark: (text: string) => string
+}
+
+function masked(value: unknown, hide: Hide): unknown {
+  if (Array.isArray(value)) return value.map(each => masked(each, hide))
+  if (isFields(value)) return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, masked(each, hide)]))
   const text = String(value)
-  const shown = secrets.reduce((left, secret) => left.replaceAll(secret, hidden), text)
+  if (hide.secrets === null) return hide.mark(text)
+  const shown = hide.secrets.reduce((left, secret) => left.replaceAll(secret, () => hide.mark(secret)), text)
   return shown === text ? value : shown
+}
+
+/** Its name stays. */
+function maskedParameter(parameter: unknown, hide: Hide): unknown {
+  if (!isFields(parameter)) return masked(parameter, hide)
+  const { name, ...rest } = parameter
+  return { ...(name === undefined ? {} : { name }), ...(masked(rest, hide) as Fields) }
 }
 
 function isFields(value: unknown): value is Fields {

@@ -11,17 +11,20 @@ import { inboxPrefix } from '../runtime/contract/subjects.js'
 import { createLoop } from '../runtime/loop.js'
 import { openBus } from '../runtime/nats/bus/connect.js'
 import { collectAtRest } from '../runtime/rest.js'
+import { takeBack } from './adoption.js'
 import { createApi } from './api/server.js'
 import { openTokens, tokenLifetimeMs } from './api/tokens.js'
 import { Applications, InvalidApplicationError, TakenError } from './applications.js'
+import { unpackBackup } from './backup.js'
 import { withChildren } from './cluster/children.js'
 import { createNodeCluster } from './cluster/node/cluster.js'
 import { type Config, parseConfig } from './config.js'
-import { diffObjects } from './diff.js'
+import { diffObjects, maskedValue } from './diff.js'
 import { Poller } from './git/poller.js'
 import { writeRevert } from './git/revert.js'
 import { GitStore } from './git/store.js'
 import type { Credentials } from './git/url.js'
+import { keyFiles, pendingRestore } from './key-files.js'
 import { namedReleases } from './ledger.js'
 import { type Pass, reconcile, type World } from './reconcile.js'
 import type { ReleaseId } from './release.js'
@@ -79,6 +82,8 @@ export async function startController(
   const ending = new AbortController()
   const { signal } = ending
   const keyDir = join(config.stateDir, 'keys')
+  const waiting = pendingRestore(keyDir)
+  if (waiting !== null) keyFiles(keyDir, now).put((await unpackBackup(waiting.archive)).files)
   const keys = await openControllerKeys(join(keyDir, 'controller'))
   const bus = openBus({
     servers: [config.natsURL === '' ? 'nats://127.0.0.1:4222' : config.natsURL],
@@ -207,7 +212,10 @@ export async function startController(
       if (pass === null) return { wakeAt: null }
       logPass(log, pass)
       if (pass.step.kind === 'forget') forgotten(pass)
-      else writeBack(pass, abort)
+      else {
+        writeBack(pass, abort)
+        if (pass.ledger.deletion === null) await cluster.answer(pass.app, formerNodes(pass))
+      }
       return { wakeAt: pass.step.kind === 'none' ? pass.decision.wakeAt : now() }
     },
     onFailure(name, error, failures, retryInMs) {
@@ -215,6 +223,10 @@ export async function startController(
       log.warn({ application: name, failures, retryInMs, error: (error as Error).message }, 'pass failed')
     },
   })
+  function formerNodes({ app }: Pass): readonly string[] {
+    const places = store.ledgers(app.name).map(ledger => ledger.place)
+    return places.filter(place => place !== app.destination.place).map(place => place.replace(/^node\//, ''))
+  }
   function forgotten({ app }: Pass): void {
     follow(app.name)
     sources.forget(app.name)
@@ -232,17 +244,23 @@ export async function startController(
   // -- The store: read back when the lease is gained; put again when NATS lost it --
   let isRead = false
   async function readBack(gained: number): Promise<void> {
-    for (const problem of [...(await store.load()), ...applications.load()]) log.warn({ problem }, 'store')
+    const problems = await store.load()
+    await restorePending()
+    for (const problem of [...problems, ...applications.load()]) log.warn({ problem }, 'store')
     await store.sweep()
     await adoptKept()
     isRead = true
     log.info({ epoch: gained, applications: applications.names().length }, 'leading')
     wakeAll()
   }
-  /**
-   * A store that was lost with NATS is made again from what lies with the nodes (architecture.md, "State"): of orders older than the
-   * store, which it cannot know of. Ended half-way, or with a node still silent, it goes on where it was.
-   */
+  /** A backup with other keys was taken back: now that they are in use, so is what it stores. */
+  async function restorePending(): Promise<void> {
+    const waiting = pendingRestore(keyDir)
+    if (waiting === null) return
+    const count = await store.importAll((await unpackBackup(waiting.archive)).store)
+    waiting.done()
+    log.warn({ entries: count }, 'a backup was taken back with its keys')
+  }
   let adopting: Promise<void> = Promise.resolve()
   /** One after the other: each report of a node asks for it, and two at once would take back the same application twice. */
   function adoptKept(): Promise<void> {
@@ -251,23 +269,17 @@ export async function startController(
   }
   async function adopt(): Promise<void> {
     if (epoch() === null || !cluster.ready()) return
-    for (const { ledger, declaration, releases, epoch: ordered } of cluster.kept()) {
-      if (ordered >= store.madeAt()) continue
-      if (applications.get(ledger.application.name) !== null || store.application(ledger.application.name) !== null) continue
-      for (const release of releases) await store.putRelease(ledger.application.name, release)
-      await store.putLedger(ledger)
-      await store.putApplication({
-        name: ledger.application.name,
-        uid: ledger.application.uid,
-        manifest: declaration,
-        parent: null,
-        generation: 1,
-        createdAt: now(),
-        by: { kind: 'slipway', name: 'recovery' },
-      })
-      applications.load()
-      log.warn({ application: ledger.application.name }, 'taken back from its node: the store had lost it')
-      follow(ledger.application.name)
+    const names = await takeBack({
+      store,
+      kept: cluster.kept,
+      entries: () => applications.all(),
+      load: () => void applications.load(),
+      declare: (manifest, by, parent) => applications.declare(manifest, by, parent, false),
+      now,
+    })
+    for (const name of names) {
+      log.warn({ application: name }, 'taken back from its node: the store had lost it')
+      follow(name)
     }
   }
   const buckets = keepBuckets(
@@ -347,7 +359,8 @@ export async function startController(
       },
     ],
     diff: (older, newer) => diffObjects(older, newer, diffKey),
-    keyFiles: () => filesUnder(keyDir),
+    hash: value => maskedValue('', Buffer.from(value), diffKey),
+    keyFiles: keyFiles(keyDir, now),
     isRead: () => isRead,
     now,
     randomHex,
@@ -421,16 +434,6 @@ function credentialsOf(config: Config): (url: string) => Credentials | null {
     const found = known.filter(access => url.startsWith(access.url)).sort((a, b) => b.url.length - a.url.length)[0]
     return found === undefined ? null : { kind: 'basic', username: found.username, password: found.password }
   }
-}
-
-function filesUnder(directory: string): Readonly<Record<string, string>> {
-  const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter(entry => entry.isFile())
-  return Object.fromEntries(
-    files.map(entry => [
-      join(entry.parentPath, entry.name).slice(directory.length + 1),
-      readFileSync(join(entry.parentPath, entry.name)).toString('base64'),
-    ]),
-  )
 }
 
 /** For the command line of this machine: made once, in the keys directory, where only its owner can read it. */

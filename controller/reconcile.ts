@@ -108,6 +108,9 @@ async function take(
     case 'remove':
       await cluster.remove(app, order, signal)
       return []
+    case 'letGo':
+      await cluster.letGo(app, order, signal)
+      return []
     default:
       return step satisfies never
   }

@@ -2,18 +2,21 @@
 import type { Manifest } from '../runtime/contract/manifest.js'
 import { masked } from './api/masks.js'
 import { RefusedError, type Service, type StreamChange } from './api/service.js'
-import type { Application } from './application.js'
+import { type Application, isApplication } from './application.js'
 import { type Applications, type Entry, InvalidApplicationError, TakenError } from './applications.js'
-import { packBackup, unpackBackup } from './backup.js'
+import { filePlan, packBackup, unpackBackup } from './backup.js'
 import type { Cluster } from './cluster/cluster.js'
 import type { NodeState } from './cluster/node/cluster.js'
-import { hidden, stillHides, withoutSecrets, withSecretsOf } from './inline.js'
+import { hidden, stillHides, withSecretsOf } from './inline.js'
+import type { KeyFiles } from './key-files.js'
 import { type Actor, goodRelease, type Ledger, resumed, withDeletion, withPause, withRequest } from './ledger.js'
 import { attemptView } from './records.js'
 import type { Candidate, CommitSha, Release, ReleaseId } from './release.js'
-import type { Store } from './store/store.js'
+import { declarationOf, shownChild, withoutOurs } from './shown.js'
+import { parseArchive, type Store } from './store/store.js'
 import { objectTree } from './tree.js'
 import type { DiffView, EventView, NodeView } from './view.js'
+import { prose } from './words.js'
 
 export interface ServiceOptions {
   readonly applications: Applications
@@ -28,8 +31,10 @@ export interface ServiceOptions {
   /** What applications there are is known: the store was read. */
   readonly isRead: () => boolean
   readonly diff: (older: readonly Manifest[], newer: readonly Manifest[]) => DiffView['objects']
-  /** Files that a backup holds beside the store, by name: keys and tokens. */
-  readonly keyFiles: () => Readonly<Record<string, string>>
+  /** Stands for a secret value in a diff: the same for the same value, and says nothing of it. */
+  readonly hash: (value: string) => string
+  /** Files that a backup holds beside the store: keys and tokens. */
+  readonly keyFiles: KeyFiles
   readonly now: () => number
   readonly randomHex: (bytes: number) => string
 }
@@ -53,18 +58,11 @@ export function createService(options: ServiceOptions): Service {
     return entry
   }
 
-  /** What the newest content, or else what runs, consists of; null while neither is known. */
-  const rendered = ({ app, ledger, pass }: Entry): readonly Manifest[] | null => {
-    if (pass?.candidate?.kind === 'release') return pass.candidate.release.objects
-    return ledger.current === null ? null : (applications.release(app, ledger.current.release)?.objects ?? null)
-  }
-
   /** What `get` left out may come back with `apply`: values of Secrets, the password of a URL. */
   function asMeant(manifest: unknown): unknown {
     const { metadata, spec } = (manifest ?? {}) as { readonly metadata?: { readonly name?: string }; readonly spec?: unknown }
     const former = applications.get(metadata?.name ?? '')
-    const meant =
-      former === null ? spec : withSecretsOf(spec, former.stored.manifest.spec, declarationOf(former, rendered(former)).spec)
+    const meant = former === null ? spec : withSecretsOf(spec, former.stored.manifest.spec, declarationOf(former).spec)
     if (stillHides(meant)) {
       const message = `holds ${hidden} where a value was left out; give the value itself`
       throw new RefusedError(422, 'invalidApplication', 'The Application is not valid.', [
@@ -73,6 +71,8 @@ export function createService(options: ServiceOptions): Service {
     }
     return meant === spec ? manifest : { ...(manifest as object), spec: meant }
   }
+
+  const declared = (object: Manifest) => (isApplication(object) ? applications.get(object.metadata.name) : null)
 
   async function audited(name: string, by: Actor, action: string, message: string): Promise<void> {
     await store.audit({ id: randomHex(8), at: new Date(now()).toISOString(), by, action, application: name, message })
@@ -108,6 +108,46 @@ export function createService(options: ServiceOptions): Service {
     }
   }
 
+  /** All of it, or nothing: keys that are others here are replaced by a person's word only, and in use after the next start. */
+  async function restore(archive: Uint8Array, force: boolean): Promise<{ readonly message: string }> {
+    const { store: kept, files } = await unpackBackup(archive).catch(notABackup)
+    await Promise.resolve()
+      .then(() => parseArchive(kept))
+      .catch(notABackup)
+    const { missing, otherKeys, otherTokens } = filePlan(files, options.keyFiles.read())
+    if (otherKeys.length > 0 && !force)
+      throw new RefusedError(
+        409,
+        'otherKeys',
+        `The backup holds other keys than this controller has (${otherKeys.join(', ')}): nothing was changed. --force puts them in place of those here; nodes that joined with these obey it then no more.`,
+      )
+    if (otherKeys.length > 0) {
+      options.keyFiles.leave(archive)
+      const aside = options.keyFiles.put(files)
+      return {
+        message: `Keys and tokens of the backup put in place; those of before are kept in ${aside}. What it stores is taken back with the next start: slipway down, then slipway up.`,
+      }
+    }
+    const taken = Object.entries(files).filter(([name]) => missing.includes(name) || force)
+    const aside = options.keyFiles.put(Object.fromEntries(taken))
+    const count = await store.importAll(kept)
+    const problems = applications.load()
+    for (const name of applications.names()) wake(name)
+    return {
+      message: prose(
+        `${count} entries taken back, ${applications.names().length} applications`,
+        problems.length === 0 ? '' : `not read: ${problems.join('; ')}`,
+        'the keys are the same',
+        missing.length === 0 ? '' : `put back: ${missing.join(', ')}`,
+        otherTokens.length === 0
+          ? ''
+          : aside === ''
+            ? `${otherTokens.join(', ')} kept as they are here; --force takes those of the backup`
+            : `${otherTokens.join(', ')} replaced, in use after slipway down and slipway up; those of before are kept in ${aside}`,
+      ),
+    }
+  }
+
   return {
     applications: () =>
       read()
@@ -116,7 +156,7 @@ export function createService(options: ServiceOptions): Service {
     application: name => read().view(name),
     declaration: name => {
       const entry = read().get(name)
-      return entry === null ? null : declarationOf(entry, rendered(entry))
+      return entry === null ? null : declarationOf(entry)
     },
     async declare(manifest, by, { dryRun }) {
       try {
@@ -135,9 +175,7 @@ export function createService(options: ServiceOptions): Service {
       const message = cascade
         ? 'deletion of application and workload asked for'
         : 'deletion of the application asked for; what runs stays'
-      await act(name, by, 'requested', message, ledger =>
-        ledger.deletion !== null ? ledger : withDeletion(ledger, { by, at: now(), cascade }),
-      )
+      await act(name, by, 'requested', message, ledger => deletionAsked(ledger, { by, at: now(), cascade }))
     },
     async sync(name, by, { revision, prune }) {
       const id = randomHex(8)
@@ -181,7 +219,7 @@ export function createService(options: ServiceOptions): Service {
       return applications.history(name).map(attempt => attemptView(entry.ledger, attempt))
     },
     async manifests(name, release) {
-      return objectsOf(entryOf(name), release, applications).map(masked)
+      return objectsOf(entryOf(name), release, applications).map(object => masked(shownChild(object, declared(object))))
     },
     tree(name) {
       const entry = entryOf(name)
@@ -196,10 +234,12 @@ export function createService(options: ServiceOptions): Service {
     async diff(name, from, to) {
       const entry = entryOf(name)
       const [older, newer] = [from === '' ? 'live' : from, to]
+      const objects = (which: string) =>
+        objectsOf(entry, which, applications).map(object => shownChild(object, declared(object), options.hash))
       return {
         from: titleOf(entry, older, applications),
         to: titleOf(entry, newer, applications),
-        objects: options.diff(objectsOf(entry, older, applications), objectsOf(entry, newer, applications)),
+        objects: options.diff(objects(older), objects(newer)),
       }
     },
     events: async (name, limit) => store.events(name, limit),
@@ -212,20 +252,27 @@ export function createService(options: ServiceOptions): Service {
         const view = applications.view(change.name)
         if (view !== null) listener({ type: 'application', view } satisfies StreamChange)
       }),
-    backup: () => packBackup({ store: store.exportAll(), files: options.keyFiles() }),
-    async restore(archive) {
-      const { store: kept } = await unpackBackup(archive).catch((error: Error) => {
-        throw new RefusedError(422, 'notABackup', error.message)
-      })
-      const count = await store.importAll(kept)
-      const problems = applications.load()
-      for (const name of applications.names()) wake(name)
-      return {
-        message: `${count} entries taken back, ${applications.names().length} applications${problems.length === 0 ? '' : `; not read: ${problems.join('; ')}`}`,
-      }
-    },
+    backup: () => packBackup({ store: store.exportAll(), files: options.keyFiles.read() }),
+    restore: (archive, { force }) => restore(archive, force),
     readiness: options.readiness,
   }
+}
+
+/** The first word counts, but for one: what was to be ended may be let go instead, whatever its node says, or does not. */
+function deletionAsked(ledger: Ledger, asked: { readonly by: Actor; readonly at: number; readonly cascade: boolean }): Ledger {
+  const { deletion } = ledger
+  if (deletion === null || (deletion.cascade && !asked.cascade)) return withDeletion(ledger, asked)
+  if (deletion.cascade === asked.cascade) return ledger
+  const { name } = ledger.application
+  throw new RefusedError(
+    409,
+    'lettingGo',
+    `${name} is being deleted and what it runs let go; apply it again to delete it with that.`,
+  )
+}
+
+function notABackup(error: Error): never {
+  throw new RefusedError(422, 'notABackup', error.message)
 }
 
 function notNewest({ name, source }: Application, revision: string, candidate: Candidate | null): RefusedError {
@@ -236,49 +283,6 @@ function notNewest({ name, source }: Application, revision: string, candidate: C
       : `the newest commit of ${source.targetRevision} is ${commit.slice(0, 7)}`
   const instead = 'use rollback to go to a former release, or change spec.source.targetRevision'
   return new RefusedError(409, 'notNewest', `${name}: ${revision} is not what would be synced: ${newest}; ${instead}.`)
-}
-
-/** The declaration with what we added to it, as `get` shows it. */
-function declarationOf({ stored, app }: Entry, objects: readonly Manifest[] | null): Manifest {
-  const { manifest, uid, generation, createdAt } = stored
-  const password = /^([a-z+]+:\/\/)[^/@]*@/i
-  const spec = withoutSecrets(manifest.spec, objects) as { readonly source?: { readonly repoURL?: string } } | undefined
-  const shown =
-    spec?.source?.repoURL === undefined
-      ? spec
-      : { ...spec, source: { ...spec.source, repoURL: spec.source.repoURL.replace(password, '$1') } }
-  const { apiVersion, kind, metadata: _metadata, spec: _spec, ...rest } = manifest
-  return {
-    apiVersion,
-    kind,
-    metadata: {
-      ...manifest.metadata,
-      uid,
-      generation,
-      creationTimestamp: new Date(createdAt).toISOString(),
-      ...(app.parent === null
-        ? {}
-        : { annotations: { ...manifest.metadata.annotations, 'slipway.dev/declared-by': app.parent } }),
-    },
-    spec: shown,
-    ...rest,
-  }
-}
-
-/** What `get` added may come back with `apply`. */
-function withoutOurs(manifest: unknown): unknown {
-  if (manifest === null || typeof manifest !== 'object' || Array.isArray(manifest)) return manifest
-  const { metadata, status: _status, ...rest } = manifest as Record<string, unknown>
-  if (metadata === null || typeof metadata !== 'object') return manifest
-  const {
-    uid: _uid,
-    generation: _generation,
-    creationTimestamp: _time,
-    resourceVersion: _version,
-    managedFields: _fields,
-    ...kept
-  } = metadata as Record<string, unknown>
-  return { ...rest, metadata: kept }
 }
 
 function numberOf(ledger: Ledger, id: ReleaseId): string {

@@ -49,6 +49,8 @@ export type SyncStep =
   | { readonly kind: 'remember' }
   /** End everything there. */
   | { readonly kind: 'remove' }
+  /** Everything goes on there, and is nobody's. */
+  | { readonly kind: 'letGo' }
   /** Everything has ended, or was let go: nothing is remembered any more. */
   | { readonly kind: 'forget' }
 
@@ -87,14 +89,16 @@ export function nextStep(input: StepInput): SyncStep {
   return preflightStep(input) ?? remember(decision)
 }
 
-/** Told once, and again where the order was lost; forgotten when all has ended, when it is let go, or where nothing ever was. */
+/** Told once, and again where the order was lost; forgotten when all has ended, when the place has let it go, or where nothing ever was. */
 function deletionStep({ decision, observed }: StepInput, ledger: Ledger): SyncStep {
   const isNothing = ledger.current === null && observed.ordered === null && observed.obeyed === null
   if (observed.gone || isNothing) return { kind: 'forget' }
-  // The place is told first, where it listens: it must not be taken back from there on the day the store is lost.
-  if (ledger.deletion?.cascade === false) return { kind: decision.changed && observed.silent === null ? 'remember' : 'forget' }
   const isTold = ledger.deletion?.told === true && observed.ordered !== null && !decision.changed
-  return { kind: isTold ? 'none' : 'remove' }
+  if (ledger.deletion?.cascade !== false) return { kind: isTold ? 'none' : 'remove' }
+  // The place is told first, where it listens: else it would be taken back from there on the day the store is lost.
+  if (observed.silent !== null) return { kind: 'forget' }
+  if (isTold) return { kind: isFresh(observed) ? 'forget' : 'none' }
+  return { kind: 'letGo' }
 }
 
 function remember(decision: Aim): SyncStep {
@@ -232,6 +236,7 @@ export function afterStep(ledger: Ledger, step: SyncStep, now: number): Ledger {
     case 'remember':
       return bumped(ledger)
     case 'remove':
+    case 'letGo':
       return bumped({ ...ledger, deletion: ledger.deletion === null ? null : { ...ledger.deletion, told: true } })
     case 'preflight':
       return bumped(asked(ledger, step.release, step.round, now))

@@ -162,7 +162,7 @@ function shortOf(facts: Facts, state: StateWord): string {
     case 'OutOfSync':
       return facts.waiting !== '' ? facts.waiting : facts.drifted ? 'live differs from what was applied' : 'Git is being read'
     case 'Deleting':
-      return 'ending what runs'
+      return ledger.deletion?.cascade === false ? 'letting go of what runs' : 'ending what runs'
   }
 }
 
@@ -200,7 +200,11 @@ function messageOf(facts: Facts, state: StateWord): string {
         `see more: slipway logs ${app.name}`,
       )
     case 'Unknown':
-      return prose(shortOf(facts, state), 'nothing is judged until it is heard of again', 'what ran there goes on')
+      return prose(
+        shortOf(facts, state),
+        ledger.current === null ? 'nothing is released before' : 'nothing is judged until it is heard of again',
+        ledger.current === null ? '' : 'what ran there goes on',
+      )
     case 'Paused':
       return prose(
         `paused ${shortOf(facts, state)}, ${ago(now - (ledger.pause?.at ?? now))}`,
@@ -217,8 +221,15 @@ function messageOf(facts: Facts, state: StateWord): string {
         facts.waiting === '' && !facts.drifted ? '' : `release it: ${releaseCommand(facts)}`,
       )
     case 'Deleting':
-      return prose(shortOf(facts, state), runningClause(facts))
+      return prose(shortOf(facts, state), runningClause(facts), ...unendedClauses(facts))
   }
+}
+
+/** A deletion waits for its place, for as long as that takes: the way out is to let go. */
+function unendedClauses({ app, ledger, silent }: Facts): readonly string[] {
+  if (ledger.deletion === null || silent === null) return []
+  if (!ledger.deletion.cascade) return [silent.message]
+  return [silent.message, 'it ends there once it is heard of', `let it go as it is: slipway delete ${app.name} --cascade=false`]
 }
 
 /** What goes on serving while the newest is tried. */
@@ -362,6 +373,8 @@ function whatNext(facts: Facts, state: StateWord): readonly string[] {
       ]
     case 'Healthy':
       return [prose(pinClause(facts)), prose(staleClause(facts))]
+    case 'Deleting':
+      return [prose(shortOf(facts, state), ...unendedClauses(facts))]
     default:
       return [prose(shortOf(facts, state)), prose(staleClause(facts))]
   }
@@ -410,6 +423,8 @@ function commandsOf({ app, ledger, candidate }: Facts, state: StateWord): readon
     case 'Releasing':
     case 'RollingBack':
       return [`slipway wait ${app.name}`]
+    case 'Deleting':
+      return ledger.deletion?.cascade ? [`slipway delete ${app.name} --cascade=false`] : [`slipway wait ${app.name}`]
     default:
       return [`slipway history ${app.name}`]
   }

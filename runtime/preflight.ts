@@ -275,7 +275,7 @@ function stopFirst({ objects }: Question): Found {
 /** Node ports that another application has are refused; those that this release moves to another Service are freed by itself, stop-first. */
 async function nodePorts({ document, objects, world }: Question): Promise<Found> {
   const services = objects.flatMap(object => (object.kind === 'Service' ? [object] : []))
-  const held = heldNodePorts(world.documents())
+  const held = heldNodePorts(world.documents(), objects)
   const problems: Problem[] = []
   const warnings: string[] = []
   const moved = new Set<string>()
@@ -302,10 +302,14 @@ async function nodePorts({ document, objects, world }: Question): Promise<Found>
 
 function heldNodePorts(
   documents: readonly DesiredDocument[],
+  asked: readonly NodeObject[],
 ): ReadonlyMap<number, { readonly application: string; readonly ref: ObjectRef }> {
   const held = new Map<number, { application: string; ref: ObjectRef }>()
-  for (const { application, objects, deleted } of documents) {
+  // What was let go of and is asked for here is taken over with its ports.
+  const own = new Set(asked.map(({ ref }) => refKey(ref)))
+  for (const { application, objects, deleted, letGo } of documents) {
     for (const { object } of deleted ? [] : objects.map(readOnce)) {
+      if (letGo && object !== null && own.has(refKey(object.ref))) continue
       if (object?.kind !== 'Service') continue
       for (const { nodePort } of object.spec.ports)
         if (nodePort !== null) held.set(nodePort, { application: application.name, ref: object.ref })
@@ -316,6 +320,11 @@ function heldNodePorts(
 
 async function hostPortsFree({ document, objects, world }: Question): Promise<Found> {
   const held = world.heldPorts()
+  const left = world.documents().filter(({ letGo }) => letGo)
+  const isLetGo = (name: string, ref: ObjectRef) =>
+    left.some(
+      ({ application, objects }) => application.name === name && objects.some(each => refKey(refOf(each)) === refKey(ref)),
+    )
   const wanted = workloads(objects).flatMap(({ ref, spec }) =>
     [...spec.initContainers, ...spec.containers].flatMap(({ ports }) =>
       ports.flatMap(port => (port.hostPort === undefined ? [] : [{ ref, port: port.hostPort, ip: port.hostIP ?? '' }])),
@@ -324,7 +333,7 @@ async function hostPortsFree({ document, objects, world }: Question): Promise<Fo
   const found = await Promise.all(
     wanted.map(async ({ ref, port, ip }) => {
       const holder = held.find(candidate => candidate.port === port)
-      if (holder?.application === document.application.name) return []
+      if (holder?.application === document.application.name || isLetGo(holder?.application ?? '', ref)) return []
       if (holder !== undefined)
         return [
           problem(

@@ -1,6 +1,6 @@
 // The node's loop: what should run, what runs, one plan, its steps; again until nothing is left to do. Everything else only wakes it.
 import { setTimeout as delay } from 'node:timers/promises'
-import { type DesiredDocument, isNewer, type Problem, type ReportDocument } from './contract/documents.js'
+import { type ApplicationId, type DesiredDocument, isNewer, type Problem, type ReportDocument } from './contract/documents.js'
 import type { Manifest } from './contract/manifest.js'
 import { createLoop } from './loop.js'
 import type { DataPlane } from './network/types.js'
@@ -89,6 +89,7 @@ export function createReconciler(
       refusals: world.refusals,
     })
     const forgetful = await settle(remember(plan.memory))
+    if (forgetful === null) for (const { uid, application } of plan.handOver) handOver(uid, application)
     const unmade = forgetful === null ? makeAll(plan.create) : null
     // What is ready gets its traffic before anything that serves is taken away.
     const steering = await settle(steer())
@@ -150,6 +151,12 @@ export function createReconciler(
       attempt: record.attempt,
     })
     world.pods.create(record)
+  }
+
+  function handOver(uid: string, application: ApplicationId): void {
+    const pod = world.pods.list().find(candidate => candidate.record.uid === uid)
+    world.log('taking over pod', { application: application.name, pod: pod?.record.name, from: pod?.record.application.name })
+    world.pods.handOver(uid, application)
   }
 
   function end({ uid, reason }: Ending): void {

@@ -55,8 +55,8 @@ export interface Service {
   subscribe(listener: (change: StreamChange) => void): () => void
   /** Everything that NATS and the state directory hold, as one archive; sealed with the keys it contains apart. */
   backup(): AsyncIterable<Uint8Array>
-  /** Takes such an archive back; throws RefusedError when it is none, or when what is there is newer. Returns one sentence. */
-  restore(archive: Uint8Array): Promise<{ readonly message: string }>
+  /** Takes such an archive back; throws RefusedError when it is none, or holds other keys and `force` does not say so. Returns what it did. */
+  restore(archive: Uint8Array, options: { readonly force: boolean }): Promise<{ readonly message: string }>
   /** Each part and whether it is well: git, nats, store, lease, nodes. */
   readiness(): readonly { readonly part: string; readonly ok: boolean; readonly message: string }[]
 }

@@ -224,6 +224,9 @@ export function archiveRoutes(app: Api, { service }: World): void {
           tags: ['archive'],
           summary: 'Take such an archive back (application/octet-stream)',
           consumes: ['application/octet-stream'],
+          querystring: Type.Object({
+            force: Type.Boolean({ default: false, description: 'put its keys and tokens in place of those that are there' }),
+          }),
           response: { 200: done, ...problems },
         },
       },
@@ -231,7 +234,7 @@ export function archiveRoutes(app: Api, { service }: World): void {
         const archive = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
         if (archive.length === 0)
           throw new RefusedError(400, 'emptyBody', 'Send the archive that `slipway backup` wrote as the body.')
-        return { version: 'v1' as const, ...(await service.restore(archive)) }
+        return { version: 'v1' as const, ...(await service.restore(archive, request.query as { readonly force: boolean })) }
       },
     )
   })

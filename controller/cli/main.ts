@@ -33,6 +33,12 @@ const around: Surroundings = {
   },
 }
 
+/** `--cascade=false`, as argocd and kubectl have it, is `--no-cascade`. */
+function asFlag(argument: string): string {
+  const [, name, value] = /^--(cascade|prune)=(true|false)$/.exec(argument) ?? []
+  return value === undefined ? argument : value === 'true' ? `--${name}` : `--no-${name}`
+}
+
 /** Verbs that the arguments may mean are loaded, all are listed. */
 async function programOf(args: readonly string[]): Promise<Command> {
   const program = new Command('slipway')
@@ -78,7 +84,7 @@ function exitCodeOf(error: unknown): number {
 try {
   const program = await programOf(process.argv.slice(2))
   if (process.argv.length <= 2) program.outputHelp()
-  else await program.parseAsync(process.argv)
+  else await program.parseAsync(process.argv.map(asFlag))
 } catch (error) {
   process.exitCode = exitCodeOf(error)
 }

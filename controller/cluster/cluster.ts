@@ -52,6 +52,8 @@ export interface Cluster {
   remember(app: Application, order: Order, signal: AbortSignal): Promise<void>
   /** Ends everything of the application there. */
   remove(app: Application, order: Order, signal: AbortSignal): Promise<void>
+  /** Nobody answers for what runs there any more; it goes on, and who names its objects takes them over. */
+  letGo(app: Application, order: Order, signal: AbortSignal): Promise<void>
   /** Nothing of it is said there any more: it has ended, or is let go. Doing it again is fine. */
   forget(app: Application, signal: AbortSignal): Promise<void>
   logs(

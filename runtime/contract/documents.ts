@@ -31,6 +31,11 @@ export interface DesiredDocument extends Sequence {
   readonly commit: string
   /** Absence is never deletion: this is. The node ends everything of the application, then reports no objects. */
   readonly deleted: boolean
+  /**
+   * Nobody answers for it any more: the application was deleted without what it runs, or its destination is another now. The node goes
+   * on with it until another application names its objects: that one takes them over with their pods.
+   */
+  readonly letGo: boolean
   readonly objects: readonly Manifest[]
   /**
    * What each image reference meant when the object's release was tried, by refKey of the object: `web:1` -> `sha256:...` (an image id

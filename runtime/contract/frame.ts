@@ -31,6 +31,7 @@ export interface FrameHeader extends Sequence {
   readonly release: string
   readonly commit: string
   readonly deleted: boolean
+  readonly letGo: boolean
   readonly bodyHash: string
 }
 
@@ -141,8 +142,8 @@ export function decompress(bytes: Uint8Array, what: string): unknown {
 }
 
 function headerOf(document: DesiredDocument, body: Uint8Array): FrameHeader {
-  const { contract, node, application, epoch, generation, attempt, release, commit, deleted } = document
-  return { contract, node, application, epoch, generation, attempt, release, commit, deleted, bodyHash: hashOf(body) }
+  const { contract, node, application, epoch, generation, attempt, release, commit, deleted, letGo } = document
+  return { contract, node, application, epoch, generation, attempt, release, commit, deleted, letGo, bodyHash: hashOf(body) }
 }
 
 function openFrame(bytes: Uint8Array, controller: KeyObject): { readonly header: FrameHeader; readonly body: Uint8Array } {
@@ -178,6 +179,7 @@ function parseHeader(value: unknown, what: string): FrameHeader {
     release: text(content, 'release', what),
     commit: text(content, 'commit', what),
     deleted: content.deleted === true,
+    letGo: content.letGo === true,
     bodyHash: text(content, 'bodyHash', what),
   }
 }

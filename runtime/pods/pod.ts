@@ -1,5 +1,6 @@
 // One pod, lived: looks at what changed, does the next step, rests until something happens. Killed at any point and begun again
 // with what is on disk and in the engine, it comes to the same end.
+import type { ApplicationId } from '../contract/documents.js'
 import type { ContainerListed } from '../docker/shapes.js'
 import { containerName } from './body.js'
 import { nextStep, type PodStep } from './decide.js'
@@ -100,6 +101,12 @@ export class LivingPod {
     }
     const { id } = this.#life.sandbox
     if (id !== '' && !running.has(id)) this.look(id)
+  }
+
+  handOver(application: ApplicationId): void {
+    this.#change({ ...this.#life, record: { ...this.#life.record, application } })
+    // Nothing of what is seen of it is new, but whose it is.
+    this.#listener.onChange()
   }
 
   /** Called again with a grace of 0 it leaves no more time. */

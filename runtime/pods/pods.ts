@@ -80,6 +80,7 @@ export function createPods(world: PodWorld): RuntimePods {
       if (living.has(record.uid)) return
       begin({ life: newLife(record, world.bootId), fresh: true, look: [] })
     },
+    handOver: (uid, application) => living.get(uid)?.handOver(application),
     terminate: (uid, options) => living.get(uid)?.terminate(options),
     onChange: listener => {
       listeners.add(listener)

@@ -3,7 +3,7 @@
 import type { ApplicationId, ObservedContainer } from '../contract/documents.js'
 import type { ObjectRef } from '../contract/manifest.js'
 
-/** Decided at creation and kept on disk (encrypted: it holds Secret values), so that a pod outlives its document. */
+/** Decided at creation and kept on disk (encrypted: it holds Secret values), so that a pod outlives its document. Only whose it is may change. */
 export interface PodRecord {
   readonly uid: string
   readonly name: string
@@ -49,6 +49,8 @@ export interface PodView {
 export interface Pods {
   list(): readonly PodView[]
   create(record: PodRecord): void
+  /** It goes on as it is, as another application's. */
+  handOver(uid: string, application: ApplicationId): void
   /** Marks it terminating (not ready at once); calls `drained` and waits for it; then preStop, stop signal, grace, kill, remove. */
   terminate(uid: string, options: TerminateOptions): void
   onChange(listener: (uid: string) => void): () => void

@@ -1,5 +1,5 @@
 // Plans the whole node: every application's desired document and all pods to pods to make and end, listeners, statuses and memory. Pure.
-import type { DesiredDocument, ObservedObject, Problem } from '../contract/documents.js'
+import type { ApplicationId, DesiredDocument, ObservedObject, Problem } from '../contract/documents.js'
 import { manifestHash } from '../contract/hash.js'
 import { type Manifest, type ObjectRef, refKey, refOf, refText } from '../contract/manifest.js'
 import type { DataPlaneState } from '../network/types.js'
@@ -45,6 +45,8 @@ export interface NodeInput {
 export interface NodePlan {
   readonly create: readonly PodRecord[]
   readonly terminate: readonly Ending[]
+  /** Pods that become another application's: the one that now names what they are of. */
+  readonly handOver: readonly { readonly uid: string; readonly application: ApplicationId }[]
   readonly dataPlane: DataPlaneState
   readonly memory: NodeMemory
   /** By application name. */
@@ -77,8 +79,9 @@ interface ApplicationPlan {
   readonly wakeAt: number | null
 }
 
-export function planNode(input: NodeInput): NodePlan {
-  const owners = claims(input.documents, input.memory)
+export function planNode(seen: NodeInput): NodePlan {
+  const owners = claims(seen.documents, seen.memory)
+  const input = { ...seen, pods: handedOver(seen, owners) }
   const entries = new Map(input.documents.map(document => [document.application.name, entriesOf(document, owners, input)]))
   const honoured = [...entries.values()]
     .flat()
@@ -91,6 +94,9 @@ export function planNode(input: NodeInput): NodePlan {
   return {
     create: plans.flatMap(([, plan]) => plan.create),
     terminate: plans.flatMap(([, plan]) => plan.terminate),
+    handOver: input.pods.flatMap(({ record }, at) =>
+      record === seen.pods[at]?.record ? [] : [{ uid: record.uid, application: record.application }],
+    ),
     dataPlane: dataPlaneOf(input, entries, memory),
     memory,
     objects: Object.fromEntries(plans.map(([document, plan]) => [document.application.name, plan.objects])),
@@ -99,16 +105,17 @@ export function planNode(input: NodeInput): NodePlan {
 }
 
 /**
- * Which application an object belongs to: the one that already has it, else the first by name. A namespace belongs to everyone who
- * names it.
+ * Which application an object belongs to: the one that already has it, else the first by name; one that was let go only where nobody
+ * else names it. A namespace belongs to everyone who names it.
  */
 export function claims(documents: readonly DesiredDocument[], memory: NodeMemory): ReadonlyMap<string, string> {
   const owners = new Map<string, string>()
   const byName = documents
     .filter(document => !document.deleted)
     .sort((a, b) => (a.application.name < b.application.name ? -1 : 1))
-  for (const remembered of [true, false]) {
-    for (const { application, objects } of byName) {
+  const [living, left] = [byName.filter(document => !document.letGo), byName.filter(document => document.letGo)]
+  const claim = (documents: readonly DesiredDocument[], remembered: boolean) => {
+    for (const { application, objects } of documents) {
       for (const manifest of objects) {
         const key = refKey(refOf(manifest))
         if (remembered && memory[application.name]?.[key] === undefined) continue
@@ -116,7 +123,31 @@ export function claims(documents: readonly DesiredDocument[], memory: NodeMemory
       }
     }
   }
+  claim(living, true)
+  claim(living, false)
+  claim(left, true)
   return owners
+}
+
+/** Pods of what was let go, and of a former application of the name, belong to who names their workload now: nothing is started anew. */
+function handedOver({ documents, pods }: Traffic, owners: ReadonlyMap<string, string>): readonly PodView[] {
+  const named = new Map(documents.map(document => [document.application.name, document]))
+  return pods.map(pod => {
+    const { application } = pod.record
+    const own = named.get(application.name)
+    const isFree = own !== undefined && !own.deleted && (own.letGo || own.application.uid !== application.uid)
+    const next = isFree && !pod.terminating ? named.get(owners.get(workloadKey(pod)) ?? '')?.application : undefined
+    if (next === undefined || next.uid === application.uid) return pod
+    return { ...pod, record: { ...pod.record, application: next } }
+  })
+}
+
+/** What the node remembers of an object: of its own application, or of the one that was let go of it. */
+function remembered(key: string, { application, attempt, release }: DesiredDocument, input: NodeInput): ObjectMemory | undefined {
+  const own = input.memory[application.name]?.[key]
+  if (own !== undefined) return own
+  const former = input.documents.find(({ letGo, application: { name } }) => letGo && input.memory[name]?.[key] !== undefined)
+  return former && { ...input.memory[former.application.name]![key]!, attempt, release }
 }
 
 /** The problem of an application that claims what is another's; null when it may have it. */
@@ -128,12 +159,27 @@ export function claimProblem(object: ObjectRef, application: string, owners: Rea
 }
 
 function entriesOf(document: DesiredDocument, owners: ReadonlyMap<string, string>, input: Traffic): readonly Entry[] {
-  return (document.deleted ? [] : document.objects).map(manifest => {
+  const own = document.letGo ? leftOf(document, owners, input) : document.objects
+  return (document.deleted ? [] : own).map(manifest => {
     const ref = refOf(manifest)
     const { object, problems } = readOnce(manifest)
     const claimed = claimProblem(ref, document.application.name, owners)
     const refused = object === null ? [] : input.refusals(object)
     return { manifest, key: refKey(ref), object, problems: [...problems, ...(claimed === null ? [] : [claimed]), ...refused] }
+  })
+}
+
+/** Of what was let go: what nobody has taken over, now or before. */
+function leftOf(
+  { application: { name }, objects }: DesiredDocument,
+  owners: ReadonlyMap<string, string>,
+  { memory, pods }: Traffic,
+): readonly Manifest[] {
+  const running = new Set(pods.filter(({ record }) => record.application.name === name).map(workloadKey))
+  return objects.filter(manifest => {
+    const key = refKey(refOf(manifest))
+    const isHere = memory[name]?.[key] !== undefined || running.has(key)
+    return isHere && (owners.get(key) ?? name) === name
   })
 }
 
@@ -198,7 +244,7 @@ function planEntry(
   input: NodeInput,
 ) {
   const { key, manifest, object } = entry
-  const before = input.memory[document.application.name]?.[key]
+  const before = remembered(key, document, input)
   const pods = applicationPods.filter(pod => workloadKey(pod) === key)
   const around = { ...content, ...input, application: document.application, digests: document.digests[key] ?? {} }
   const template = object === null ? null : templateOf(object)
@@ -299,8 +345,9 @@ function plainStatus(object: NodeObject): Readonly<Record<string, unknown>> {
 }
 
 /** Listeners and endpoints of this moment, without planning anything: `memory` tells which pods are of an older template. */
-export function trafficOf(input: Traffic): DataPlaneState {
-  const owners = claims(input.documents, input.memory)
+export function trafficOf(seen: Traffic): DataPlaneState {
+  const owners = claims(seen.documents, seen.memory)
+  const input = { ...seen, pods: handedOver(seen, owners) }
   const entries = new Map(input.documents.map(document => [document.application.name, entriesOf(document, owners, input)]))
   return dataPlaneOf(input, entries, input.memory)
 }

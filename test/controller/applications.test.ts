@@ -80,8 +80,11 @@ t.test('one that is being deleted cannot be changed, so that nothing is lost wit
   })
 })
 
-t.test("another parent's child is not taken", async t => {
+t.test("another parent's child is not taken while that parent is there", async t => {
   const { applications } = await opened(t)
+  await applications.declare(manifest('shop'), ana, 'fleet', false)
+  t.equal((await applications.declare(manifest('shop'), ana, 'squadron', false)).result, 'changed', 'there is no fleet any more')
+  await applications.declare(manifest('fleet'), ana, null, false)
   await applications.declare(manifest('shop'), ana, 'fleet', false)
 
   await t.rejects(applications.declare(manifest('shop', { project: 'x' }), ana, 'armada', false), {

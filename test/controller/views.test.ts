@@ -106,6 +106,8 @@ const running = '9be03d7 (r1) runs, healthy, 3 of 3 ready.'
 const syncing = { name: 'Syncing', phase: 'Sync', wave: 0, index: 1, of: 3 } as const
 const onR2 = { ...ledger().current!, release: r2 }
 
+const deletion = (cascade: boolean) => ({ by: ana, at: now, cascade })
+
 const table: readonly (readonly [string, Partial<Facts>, string, string, string])[] = [
   ['it runs what Git says', {}, 'Healthy', '3 of 3 ready', running],
   [
@@ -246,13 +248,34 @@ const table: readonly (readonly [string, Partial<Facts>, string, string, string]
   ],
   [
     'a deletion counts more than anything',
-    {
-      silent: { since: 1, message: 'x' },
-      ledger: ledger({ deletion: { by: ana, at: now, cascade: true } as unknown as Ledger['deletion'] }),
-    },
+    { ledger: ledger({ deletion: deletion(true), pause: { by: ana, at: now, reason: '' } }) },
     'Deleting',
     'ending what runs',
     `Ending what runs. ${running}`,
+  ],
+  [
+    'a deletion waits for a node: there is a way out',
+    { silent: { since: 1, message: 'node n1 has been silent for 90 s' }, ledger: ledger({ deletion: deletion(true) }) },
+    'Deleting',
+    'ending what runs',
+    `Ending what runs. ${running} Node n1 has been silent for 90 s. It ends there once it is heard of. Let it go as it is: slipway delete shop --cascade=false`,
+  ],
+  [
+    'what runs is let go',
+    { ledger: ledger({ deletion: deletion(false) }) },
+    'Deleting',
+    'letting go of what runs',
+    `Letting go of what runs. ${running}`,
+  ],
+  [
+    'nothing runs, and its node never joined',
+    {
+      silent: { since: 1, message: 'no node named lba ever joined: join it' },
+      ledger: ledger({ current: null, attempt: null }),
+    },
+    'Unknown',
+    'no node named lba ever joined: join it',
+    'No node named lba ever joined: join it. Nothing is released before.',
   ],
 ]
 

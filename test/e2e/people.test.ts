@@ -119,6 +119,35 @@ await t.test('13: deleted in mid-rollout, what ran is gone, data stay; created a
   t.equal((await app.history()).length, 1)
 })
 
+await t.test('renamed: what the old name is let go of, the new one takes over as it runs', async t => {
+  const nodePort = await freeNodePort()
+  const app = await application(slipway, 'former')
+  const one = await app.push({
+    'web.yaml': documents([deployment({ image, replicas: 2, message: 'one' }), service({ name: 'web', nodePort }, 'web')]),
+  })
+  await app.declare()
+  await app.settled(one, 'Healthy')
+  const before = await lives(slipway, 'former')
+
+  await slipway.client.call('DELETE', '/api/v1/applications/former?cascade=false')
+  await waitUntil('the application is gone', 60_000, async () => (await slipway.client.application('former')) === null)
+  const renamed = await application(slipway, 'latter', {
+    of: app,
+    spec: { destination: { name: slipway.node, namespace: 'former' } },
+  })
+  await renamed.declare()
+  const view = await renamed.settled(one, 'Healthy')
+
+  t.equal(view.release?.number, 'r1')
+  t.same(await lives(slipway, 'former'), before, 'the same containers')
+  t.equal((await renamed.pods()).length, 2)
+  t.equal(await get(`http://127.0.0.1:${nodePort}/`), 'one')
+
+  await slipway.client.call('DELETE', '/api/v1/applications/latter?cascade=true')
+  await waitUntil('the application is gone', 60_000, async () => (await slipway.client.application('latter')) === null)
+  t.same(await slipway.containers('former', true), [], 'and ends with it')
+})
+
 await t.test(
   '16: a node port that moves to another Service is announced as stop-first and released; a bad one goes back',
   async t => {

@@ -39,6 +39,7 @@ function desired(fields: Partial<DesiredDocument> = {}): DesiredDocument {
     release: 'rel-1',
     commit: 'c0ffee',
     deleted: false,
+    letGo: false,
     objects: [{ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'db' }, stringData: { password: canary } }],
     digests: { 'apps/Deployment/shop/web': { 'web:1': 'sha256:aa' } },
     preflight: {

@@ -33,6 +33,7 @@ function document(fields: Partial<DesiredDocument> = {}): DesiredDocument {
     release: '',
     commit: '',
     deleted: false,
+    letGo: false,
     objects: [],
     digests: {},
     preflight: null,

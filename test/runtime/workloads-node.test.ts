@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { DesiredDocument } from '../../runtime/contract/documents.js'
 import { reportOf, saysTheSame } from '../../runtime/report.js'
+import { claims } from '../../runtime/workloads/node.js'
 import { container, deployment, document, epoch, object, toy, view } from '../support/node.js'
 
 const second = 1000
@@ -131,7 +132,7 @@ t.test('absence of a document ends nothing, a tombstone ends everything of its a
   )
 })
 
-t.test('what leaves the document is ended, and so are pods of a former application of the name', async t => {
+t.test('what leaves the document is ended; pods of a former application of the name are taken over, or ended', async t => {
   const node = toy(of('a', [deployment({ replicas: 1 }, {}, 'one'), deployment({ replicas: 1 }, {}, 'two')]))
   node.rest()
   node.documents = [of('a', [deployment({ replicas: 1 }, {}, 'one')], { generation: 2 })]
@@ -142,16 +143,86 @@ t.test('what leaves the document is ended, and so are pods of a former applicati
   )
   node.gone()
 
-  node.documents = [of('a', [deployment({ replicas: 1 }, {}, 'one')], { epoch: 2, application: { name: 'a', uid: 'a-2' } })]
+  const again = { epoch: 2, application: { name: 'a', uid: 'a-2' } }
+  node.documents = [of('a', [deployment({ replicas: 1 }, {}, 'one')], again)]
   node.rest()
-
   t.same(
     node.pods.map(pod => [pod.record.application.uid, pod.terminating]),
+    [['a-2', false]],
+  )
+
+  node.documents = [of('a', [deployment({ replicas: 1 }, {}, 'other')], { ...again, application: { name: 'a', uid: 'a-3' } })]
+  node.rest()
+  t.same(
+    node.pods.map(pod => [pod.record.application.uid, pod.record.workload?.name, pod.terminating]),
     [
-      ['a-1', true],
-      ['a-2', false],
+      ['a-2', 'one', true],
+      ['a-3', 'other', false],
     ],
   )
+})
+
+t.test('what one application was let go of, another takes over: its pods go on, and its traffic too', async t => {
+  const objects = [deployment({ replicas: 2 }), service()]
+  const node = toy(of('old', [...objects, deployment({ replicas: 1 }, {}, 'left')]))
+  node.rest()
+  node.ready()
+  const [before, memory] = [node.pods.map(pod => pod.record.uid), node.memory]
+  node.documents = [{ ...node.documents[0]!, generation: 2, letGo: true }]
+  t.same(node.rest().handOver, [], 'nobody names it: it goes on')
+  t.equal(node.memory.old?.['apps/Deployment/shop/web']?.uid, memory.old?.['apps/Deployment/shop/web']?.uid)
+
+  node.documents = [...node.documents, of('new', objects)]
+  const first = node.pass()
+  const plan = node.rest()
+
+  t.same([first.create, first.terminate], [[], []], 'nothing is started or ended')
+  t.same(
+    first.handOver.map(({ application }) => application.name),
+    ['new', 'new'],
+  )
+  t.same(
+    first.dataPlane.endpoints.map(({ state }) => state),
+    ['ready', 'ready'],
+  )
+  t.same(
+    node.pods.map(pod => pod.record.uid),
+    before,
+  )
+  t.same(plan.handOver, [], 'once')
+  t.match(
+    plan.objects.new?.map(({ ref, status }) => [ref.kind, status.readyReplicas]),
+    [
+      ['Deployment', 2],
+      ['Service', undefined],
+    ],
+  )
+  t.same(
+    plan.objects.old?.map(({ ref }) => ref.name),
+    ['left'],
+    'what nobody names stays where it was',
+  )
+
+  node.documents = [node.documents[0]!, { ...node.documents[1]!, generation: 2, deleted: true, objects: [] }]
+  node.rest()
+  t.same(
+    node.pods.filter(pod => !pod.terminating).map(pod => pod.record.workload?.name),
+    ['left'],
+    'and ends with its new owner',
+  )
+})
+
+t.test('who is named by two belongs to the living one; two living ones are held apart', async t => {
+  const of2 = (name: string, letGo: boolean) => of(name, [deployment({ replicas: 1 })], { letGo })
+  const key = 'apps/Deployment/shop/web'
+  const table: readonly [string, readonly DesiredDocument[], object, string | undefined][] = [
+    ['the first by name', [of2('a', false), of2('b', false)], {}, 'a'],
+    ['the one that has it', [of2('a', false), of2('b', false)], { b: { [key]: {} } }, 'b'],
+    ['not the one that was let go of it', [of2('a', true), of2('b', false)], { a: { [key]: {} } }, 'b'],
+    ['the one that was let go of it, where nobody else names it', [of2('a', true)], { a: { [key]: {} } }, 'a'],
+    ['nobody: taken over before, and deleted since', [of2('a', true)], { a: {} }, undefined],
+  ]
+  for (const [what, documents, memory, owner] of table) t.equal(claims(documents, memory as never).get(key), owner, what)
 })
 
 t.test('an object that is refused leaves its pods as they are and says why', async t => {

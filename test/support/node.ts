@@ -17,6 +17,7 @@ export function document(objects: readonly Manifest[], more: Partial<DesiredDocu
     release: 'r1',
     commit: 'c1',
     deleted: false,
+    letGo: false,
     objects,
     digests: {},
     preflight: null,
@@ -114,7 +115,12 @@ export function toy(...documents: readonly DesiredDocument[]): Toy {
       const plan = planNode({ ...node, salt: 'salt', newId })
       const ended = new Set(plan.terminate.map(ending => ending.uid))
       const kept = node.pods.map(pod => (ended.has(pod.record.uid) ? { ...pod, terminating: true, ready: false } : pod))
-      node.pods = [...kept, ...plan.create.map(record => view(record, { ip: `10.0.0.${made}` }))]
+      const owners = new Map(plan.handOver.map(({ uid, application }) => [uid, application]))
+      const handed = kept.map(pod => {
+        const application = owners.get(pod.record.uid) ?? pod.record.application
+        return { ...pod, record: { ...pod.record, application } }
+      })
+      node.pods = [...handed, ...plan.create.map(record => view(record, { ip: `10.0.0.${made}` }))]
       node.memory = plan.memory
       return plan
     },

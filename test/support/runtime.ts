@@ -95,6 +95,7 @@ export async function startRuntimeField() {
         release: `r${generation}`,
         commit: `c${generation}`,
         deleted: false,
+        letGo: false,
         digests: {},
         preflight: null,
         ledger: 'ledger',

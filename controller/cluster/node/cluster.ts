@@ -62,6 +62,8 @@ export interface NodeCluster extends Cluster {
   seenEpoch(): number
   /** What lies with the nodes for a store that was lost: ledger, declaration and releases of each application, newest orders first. */
   kept(): readonly (Kept & { readonly node: string; readonly epoch: number })[]
+  /** Its own place answers to it, and former ones to nobody: what lies there is never taken back, and others may take it over. */
+  answer(app: Application, formerNodes: readonly string[]): Promise<void>
   readonly running: Promise<void>
 }
 
@@ -136,6 +138,10 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
     if (former !== undefined)
       await withBus(bus, key, connection => eraseOldChunks(connection, buckets.desired, key, former, set)).catch(() => {})
   }
+  const isSilentNode = (name: string) => {
+    const node = places.nodes().get(name)
+    return node === undefined || isSilent(node, now())
+  }
   const putAgain = async (place: Place) => {
     if (!place.head?.behind || options.epoch() === null) return
     await put(place, place.head.document, place.head.revision, false, 'again')
@@ -156,7 +162,7 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
   const change = (
     app: Application,
     order: Order,
-    what: 'preflight' | 'apply' | 'prune' | 'remember' | 'remove',
+    what: 'preflight' | 'apply' | 'prune' | 'remember' | 'remove' | 'letGo',
     edit: (former: Content) => Content,
   ): Promise<void> => {
     const place = places.place(app.destination.name, app.name)
@@ -170,7 +176,8 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
           throw new OvertakenError(`${app.name}: node ${place.node} has an order of epoch ${former.epoch}, ours is ${epoch}`)
         }
         const kept = { ledger: order.ledger, declaration: app.manifest, releases: options.releases(app, order.ledger) }
-        const content = { ...edit(former ?? emptyContent), ledger: packer.pack(place.node, kept) }
+        const letGo = order.ledger.deletion?.cascade === false
+        const content = { ...edit(former ?? emptyContent), letGo, ledger: packer.pack(place.node, kept) }
         const floor = former ?? (place.report?.epoch === epoch ? place.report : (ended.get(placeKey(place)) ?? null))
         try {
           return await put(
@@ -187,6 +194,22 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
       }
     })
   }
+  /** Writes only whose it is, on top of what lies there. False: nothing that runs lies there, or it cannot be written now. */
+  const mark = (place: Place, letGo: boolean): Promise<boolean> =>
+    enqueue(place, async () => {
+      const epoch = options.epoch()
+      const former = newest(place.head?.document ?? null, place.returned)
+      if (epoch === null || former === null || former.deleted || former.epoch > epoch) return false
+      if (former.letGo === letGo) return true
+      const next = { ...former, ...nextSequence(former, epoch), preflight: null, letGo }
+      try {
+        await put(place, next, place.head?.revision ?? 0, true, 'letGo')
+        return true
+      } catch (error) {
+        if (!(error instanceof NotReadBackError)) throw error
+        return false
+      }
+    })
   const observe = async (app: Application): Promise<Observed> => {
     const place = places.place(app.destination.name, app.name)
     const { desired, reports, nodes } = places.listed()
@@ -218,6 +241,7 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
     },
     remember: (app, order) => change(app, order, 'remember', former => former),
     remove: (app, order) => change(app, order, 'remove', former => withDeletion(former, order)),
+    letGo: (app, order) => change(app, order, 'letGo', former => ({ ...former, preflight: null })),
     logs: (app, pod, container, wish, stop) =>
       followLogs({ bus, keys, node: app.destination.name, application: app.name, ...wish, pod, container }, stop),
     onChange: listener => {
@@ -236,13 +260,16 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
         .all()
         .flatMap(({ node, head, returned }) => {
           const document = newest(head?.document ?? null, returned)
-          const kept = document === null || document.deleted ? null : open(document)
+          const kept = document === null || document.deleted || document.letGo ? null : open(document)
           // Let go on purpose: the node goes on with it, nobody else does.
           return kept === null || kept.ledger.deletion?.cascade === false ? [] : [{ ...kept, node, epoch: document!.epoch }]
         })
         .sort((a, b) => b.epoch - a.epoch || lastMove(b.ledger) - lastMove(a.ledger)),
     forget: async app => {
       const [node, application] = [app.destination.name, app.name]
+      // One that is silent finds it when it listens again.
+      if (isSilentNode(node) && (await mark(places.place(node, application), true)))
+        return places.forget(places.place(node, application))
       await withBus(bus, application, async connection => {
         await written('controller.place.forgotten', () =>
           eraseValue(connection, buckets.desired, documentKey(node, application, 'head')),
@@ -256,6 +283,12 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
       const last = place.head?.document ?? place.report
       if (last !== null) ended.set(placeKey(place), sequenceOf(last)!)
       places.forget(place)
+    },
+    async answer(app, former) {
+      const own = places.place(app.destination.name, app.name)
+      const lies = newest(own.head?.document ?? null, own.returned)
+      if (lies?.letGo && lies.application.uid === app.uid) await mark(own, false)
+      for (const node of former) await mark(places.place(node, app.name), true)
     },
     running: places.running,
   }
@@ -343,6 +376,11 @@ function silence(name: string, node: KnownNode | null, options: NodeClusterOptio
   if (node !== null && !isSilent(node, options.now())) return null
   const { connected, since, message } = options.bus.status()
   if (!connected) return { since: node?.heardAt ?? since, message }
+  if (node === null && options.identity(name) === null)
+    return {
+      since,
+      message: `no node named ${name} ever joined: join it with slipway runtime join, or change spec.destination.name`,
+    }
   if (node === null)
     return { since, message: `node ${name} has not been heard of since this controller started; is its runtime running?` }
   return {

@@ -11,7 +11,7 @@ import type { Applied, Order } from '../cluster.js'
 /** What an order makes of a document; the rest (sequence, whose it is) is the writer's. */
 export type Content = Pick<
   DesiredDocument,
-  'attempt' | 'release' | 'commit' | 'deleted' | 'objects' | 'digests' | 'preflight' | 'ledger'
+  'attempt' | 'release' | 'commit' | 'deleted' | 'letGo' | 'objects' | 'digests' | 'preflight' | 'ledger'
 >
 
 export const emptyContent: Content = {
@@ -19,6 +19,7 @@ export const emptyContent: Content = {
   release: '',
   commit: '',
   deleted: false,
+  letGo: false,
   objects: [],
   digests: {},
   preflight: null,
@@ -78,7 +79,7 @@ export function documentOf(
   sequence: Sequence,
   content: Content,
 ): DesiredDocument {
-  const { attempt, release, commit, deleted, objects, digests, preflight, ledger } = content
+  const { attempt, release, commit, deleted, letGo, objects, digests, preflight, ledger } = content
   const { name, uid } = application
   const { epoch, generation } = sequence
   return {
@@ -91,6 +92,7 @@ export function documentOf(
     release,
     commit,
     deleted,
+    letGo,
     objects,
     digests,
     preflight,

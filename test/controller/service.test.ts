@@ -1,0 +1,295 @@
+// What people ask for and are shown, over a real store: requests are kept before they are acknowledged, and nothing secret is shown.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import type { RefusedError } from '../../controller/api/service.js'
+import { Applications, type Entry } from '../../controller/applications.js'
+import { filePlan } from '../../controller/backup.js'
+import type { Cluster } from '../../controller/cluster/cluster.js'
+import { diffObjects, maskedValue } from '../../controller/diff.js'
+import { keyFiles, pendingRestore } from '../../controller/key-files.js'
+import { type Ledger, withDeletion } from '../../controller/ledger.js'
+import type { Candidate, Release } from '../../controller/release.js'
+import { createService, type ServiceOptions } from '../../controller/service.js'
+import { openStore } from '../../controller/store/store.js'
+import type { Manifest } from '../../runtime/contract/manifest.js'
+import { startField } from '../support/controller.js'
+import { ana, candidate, configMap, deployment, release } from './builders.js'
+
+const now = Date.UTC(2026, 0, 1)
+
+const manifest = (name: string, source: object = {}): Manifest => ({
+  apiVersion: 'slipway.dev/v1alpha1',
+  kind: 'Application',
+  metadata: { name },
+  spec: { source: { repoURL: 'https://bob:letmein@git.example/shop', path: '.', ...source }, destination: { namespace: 'shop' } },
+})
+
+async function opened(test: Parameters<typeof startField>[0] & { testdir(): string }, more: Partial<ServiceOptions> = {}) {
+  const field = await startField(test)
+  let ids = 0
+  const randomHex = () => `id-${++ids}`
+  const store = openStore({ bus: field.bus, key: field.controller.storage, epoch: () => 10, now: () => now })
+  await store.load()
+  const applications = new Applications({
+    store,
+    now: () => now,
+    randomHex,
+    declared: { defaultNode: 'n1', readYaml: () => ({}) },
+  })
+  const keys = join(test.testdir(), 'keys')
+  mkdirSync(keys)
+  const woken: string[] = []
+  const service = createService({
+    applications,
+    store,
+    cluster: () => ({}) as Cluster,
+    nodes: () => [],
+    wake: name => woken.push(name),
+    look: async entry => entry.pass?.candidate ?? null,
+    wakeRepository: () => 0,
+    readiness: () => [],
+    isRead: () => true,
+    diff: (older, newer) => diffObjects(older, newer, 'key'),
+    hash: value => maskedValue('', Buffer.from(value), 'key'),
+    keyFiles: keyFiles(keys, () => now),
+    now: () => now,
+    randomHex,
+    ...more,
+  })
+  /** As a pass would leave it. */
+  const seen = async (name: string, newest: Candidate, change: (ledger: Ledger) => Ledger = ledger => ledger) => {
+    const { app, ledger } = applications.get(name) as Entry
+    const releases = newest.kind === 'release' ? [newest.release] : []
+    for (const one of releases) await store.putRelease(name, one)
+    const next = { ...change(ledger), version: ledger.version + 1 }
+    const observed = { silent: null, objects: [], pods: [], at: now }
+    const health = { status: 'Healthy', message: '', fresh: true, pods: { ready: 0, wanted: 0 }, objects: [], signs: [] }
+    const pass = { app, now, before: ledger, candidate: newest, observed, health, ledger: next, applied: [] }
+    await applications.record({
+      ...pass,
+      decision: { why: { kind: 'none' }, row: { judged: null, chosen: 'T10' } },
+      step: { kind: 'none' },
+    } as never)
+  }
+  return { store, applications, service, woken, seen, keys }
+}
+
+const refused = (asking: () => Promise<unknown>) =>
+  asking().then(
+    () => 'done',
+    (error: RefusedError) => `${error.status} ${error.code}`,
+  )
+
+t.test('the first word on a deletion counts; letting go is the way out of one that waits', async t => {
+  const asked = (cascade: boolean) => withDeletionOf(cascade)
+  const table: readonly [string, boolean | null, boolean, boolean | string][] = [
+    ['ended', null, true, true],
+    ['let go', null, false, false],
+    ['ended, said twice', true, true, true],
+    ['ended, then let go', true, false, false],
+    ['let go, said twice', false, false, false],
+    ['let go, then ended', false, true, '409 lettingGo'],
+  ]
+  const { applications, service, woken, store } = await opened(t)
+  for (const [index, [what, before, cascade, after]] of table.entries()) {
+    const name = `shop-${index}`
+    await applications.declare(manifest(name), ana, null, false)
+    if (before !== null) await applications.act(name, asked(before))
+
+    const said = await refused(() => service.remove(name, ana, { cascade }))
+
+    const { deletion } = applications.get(name)!.ledger
+    t.equal(said === 'done' ? deletion?.cascade : said, after, what)
+    if (before === true && !cascade) {
+      t.equal(deletion?.told, undefined, 'the place is to be told anew')
+      t.ok(woken.includes(name))
+      t.equal(store.ledger(name, 'node/n1')?.deletion?.cascade, false, 'kept before it is acknowledged')
+    }
+  }
+})
+
+const withDeletionOf = (cascade: boolean) => (ledger: Ledger) => withDeletion(ledger, { by: ana, at: 1, cascade, told: true })
+
+const helm = (password: string) => ({ helm: { valuesObject: { database: { password, name: password }, greeting: 'welcome' } } })
+const secret = (password: string): Manifest => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: { name: 'db', namespace: 'shop' },
+  stringData: { password },
+})
+
+t.test('values of a child that reach only its Secrets are shown nowhere: not in its parent, not in a diff', async t => {
+  const { applications, service, seen } = await opened(t)
+  const child = manifest('kid', helm('swordfish'))
+  await applications.declare(manifest('fleet'), ana, null, false)
+  const first = release(child, configMap('fleet', 'a'))
+  await seen('fleet', candidate(first, 'c1'), ledger => ({ ...ledger, current: { release: first.id, owned: [] } as never }))
+  const shown = async () => JSON.stringify(await service.manifests('fleet', ''))
+
+  t.notMatch(await shown(), /swordfish|welcome|letmein/, 'nothing is known of it yet')
+  await applications.declare(child, ana, 'fleet', false)
+  await seen('kid', candidate(release(secret('swordfish'), configMap('web', 'welcome')), 'c1'))
+  t.notMatch(await shown(), /swordfish|letmein/)
+  t.match(await shown(), /welcome/, 'what is seen elsewhere is no secret')
+
+  await seen('fleet', candidate(release(manifest('kid', helm('opensesame')), configMap('fleet', 'a')), 'c2'))
+  t.notMatch(await shown(), /opensesame/, 'of other values nothing is known')
+  const { objects } = await service.diff('fleet', 'live', '')
+  t.equal(objects.length, 1, 'that it changed is told')
+  t.notMatch(JSON.stringify(objects), /swordfish|opensesame|letmein/)
+})
+
+t.test('what ran before says nothing of values that are declared now', async t => {
+  const { applications, service, seen } = await opened(t)
+  await applications.declare(manifest('shop', helm('swordfish')), ana, null, false)
+  await seen('shop', candidate(release(secret('swordfish'), configMap('web', 'welcome')), 'c1'))
+  t.match(JSON.stringify(service.declaration('shop')), /welcome/)
+
+  await applications.declare(manifest('shop', helm('opensesame')), ana, null, false)
+
+  t.notMatch(JSON.stringify(service.declaration('shop')), /opensesame|swordfish/)
+})
+
+const known = (one: Release, number: number, commit: string) => ({
+  number,
+  revision: { commit: commit.padEnd(40, '0'), subject: '', author: '', committedAt: '', seenAt: 0, pushedAt: 0 },
+  digests: {},
+  firstSeenAt: 0,
+  fresh: 0,
+  lastAttempt: number,
+})
+
+t.test('a release is named by number, id, attempt or commit; the one before is meant where none is named', async t => {
+  const { applications, service, seen, store } = await opened(t)
+  await applications.declare(manifest('shop'), ana, null, false)
+  const [one, two] = [release(deployment('web', 'good:1')), release(deployment('web', 'good:2'))]
+  await store.putRelease('shop', one)
+  const good = [one, two].map(({ id }) => ({ release: id, healthyAt: 1, baked: true, templates: {} }))
+  const releases = { [one.id]: known(one, 1, 'aaaaaaa1'), [two.id]: known(two, 2, 'bbbbbbb2') } as never
+  await seen('shop', candidate(two, 'bbbbbbb2'), ledger => ({
+    ...ledger,
+    releases,
+    good,
+    current: { release: two.id, owned: [] } as never,
+  }))
+  const table: readonly [string, string][] = [
+    ['', one.id],
+    ['r1', one.id],
+    [one.id, one.id],
+    ['aaaaaaa', one.id],
+    ['r2', two.id],
+    ['r7', '404 noSuchRelease'],
+    ['aaaaaa', '404 noSuchRelease'],
+    ['#9', '404 noSuchRelease'],
+  ]
+  for (const [named, expected] of table) {
+    const said = await refused(() => service.rollback('shop', ana, { to: named, message: '' }))
+    const request = applications.get('shop')!.ledger.requests.at(-1)
+    t.equal(said === 'done' ? request?.release : said, expected, JSON.stringify(named))
+  }
+})
+
+t.test('a sync of anything but the newest is refused with what the newest is', async t => {
+  const { applications, service, seen } = await opened(t)
+  await applications.declare(manifest('shop'), ana, null, false)
+  const sync = (revision: string | null) => service.sync('shop', ana, { revision, prune: null })
+  await t.rejects(sync('aaaaaaa'), { status: 409, code: 'notNewest', message: /cannot be read now/ })
+  await seen('shop', candidate(release(configMap('web', 'a')), 'bbbbbbb2'))
+
+  await t.rejects(sync('aaaaaaa'), { message: /the newest commit of HEAD is bbbbbbb; use rollback/ })
+  await sync('bbbbbbb')
+  await sync(null)
+
+  t.same(
+    applications.get('shop')!.ledger.requests.map(({ kind }) => kind),
+    ['sync', 'sync'],
+  )
+})
+
+t.test('what people ask for is told, audited and wakes; what changes nothing does not', async t => {
+  const { applications, service, woken, store } = await opened(t)
+  await applications.declare(manifest('shop'), ana, null, false)
+  const acts: readonly [string, () => Promise<unknown>, number][] = [
+    ['pause', () => service.pause('shop', ana, 'stocktaking'), 1],
+    ['pause again', () => service.pause('shop', ana, 'stocktaking'), 0],
+    ['resume', () => service.resume('shop', ana), 1],
+    ['resume again', () => service.resume('shop', ana), 0],
+    ['retry', () => service.retry('shop', ana, { release: '' }), 1],
+    ['delete', () => service.remove('shop', ana, { cascade: true }), 1],
+  ]
+  for (const [what, act, told] of acts) {
+    const before = [store.events('shop', 100).length, store.auditLines(100).length, woken.length]
+    await act()
+    const after = [store.events('shop', 100).length, store.auditLines(100).length, woken.length]
+    t.same(
+      after.map((count, index) => count - before[index]!),
+      [told, told, told],
+      what,
+    )
+  }
+  t.equal(await refused(() => service.pause('nobody', ana, '')), '404 notFound')
+})
+
+t.test('before the store was read nobody is told that there is nothing', async t => {
+  const { service } = await opened(t, { isRead: () => false })
+
+  t.throws(() => service.applications(), { status: 503, code: 'starting' })
+  t.equal(await refused(() => service.pause('shop', ana, '')), '503 starting')
+})
+
+t.test('what a backup does to key files: puts back what is missing, leaves what is another', async t => {
+  const table: readonly [string, object, object, object][] = [
+    ['the same', { 'controller/signing.pem': 'A' }, { 'controller/signing.pem': 'A' }, {}],
+    ['missing', { 'tokens.json': 'T' }, {}, { missing: ['tokens.json'] }],
+    [
+      'other keys',
+      { 'controller/signing.pem': 'A' },
+      { 'controller/signing.pem': 'B' },
+      { otherKeys: ['controller/signing.pem'] },
+    ],
+    ['other tokens', { 'tokens.json': 'A' }, { 'tokens.json': 'B' }, { otherTokens: ['tokens.json'] }],
+    ['more here', {}, { 'tokens.json': 'B' }, {}],
+  ]
+  for (const [what, kept, here, plan] of table)
+    t.same(filePlan(kept as never, here as never), { missing: [], otherKeys: [], otherTokens: [], ...plan }, what)
+})
+
+t.test('a backup comes back with its keys; others are replaced by a word only, and kept', async t => {
+  const { applications, service, store, keys } = await opened(t)
+  const put = (name: string, text: string) => writeFileSync(join(keys, name), text)
+  const lies = (name: string) => readFileSync(join(keys, name), 'utf8')
+  mkdirSync(join(keys, 'controller'))
+  put('controller/signing.pem', 'mine')
+  put('tokens.json', 'old')
+  await applications.declare(manifest('shop'), ana, null, false)
+  const parts: Uint8Array[] = []
+  for await (const part of service.backup()) parts.push(part)
+  const archive = Buffer.concat(parts)
+  await store.removeApplication('shop')
+  applications.load()
+
+  put('tokens.json', 'new')
+  const same = await service.restore(archive, { force: false })
+  t.match(same.message, /1 applications\. The keys are the same\. tokens\.json kept as they are here/)
+  t.same([applications.names(), lies('tokens.json')], [['shop'], 'new'])
+
+  put('controller/signing.pem', 'fresh')
+  await store.removeApplication('shop')
+  applications.load()
+  await t.rejects(service.restore(archive, { force: false }), {
+    status: 409,
+    code: 'otherKeys',
+    message: /signing\.pem.*--force/,
+  })
+  t.same([applications.names(), lies('controller/signing.pem'), pendingRestore(keys)], [[], 'fresh', null])
+
+  const forced = await service.restore(archive, { force: true })
+  t.match(forced.message, /slipway down, then slipway up/)
+  t.same([lies('controller/signing.pem'), lies('tokens.json')], ['mine', 'old'])
+  t.equal(readFileSync(`${keys}-replaced-2026-01-01T000000.000Z/controller/signing.pem`, 'utf8'), 'fresh')
+  t.same(Buffer.from(pendingRestore(keys)?.archive ?? []), archive, 'what it stores waits for these keys')
+  t.notOk(Object.keys(keyFiles(keys, () => now).read()).includes('restore.pending'), 'and is no part of the next backup')
+
+  await t.rejects(service.restore(Buffer.from('tar'), { force: true }), { status: 422, code: 'notABackup' })
+})
