@@ -14,6 +14,7 @@ import { inboxPrefix } from './contract/subjects.js'
 import { connectDocker, type Docker } from './docker/client.js'
 import { haproxyContainer } from './docker/haproxy.js'
 import { createImages, isProblem } from './docker/images.js'
+import { freeBytes } from './docker/room.js'
 import type { EngineInfo } from './docker/shapes.js'
 import { portTaken, realPath } from './host.js'
 import { joinController, readNodeKeys } from './join.js'
@@ -214,7 +215,7 @@ async function startParts(
   signal: AbortSignal,
 ): Promise<Parts> {
   const host: Host = { realPath, engineSockets: engineSockets(config.engine, realPath) }
-  const images = createImages(docker)
+  const images = createImages(docker, async () => ({ allowed: config.policy.maxImageSize, free: await freeBytes(docker) }))
   const dataPlane = dataPlaneOf(config, docker, (message, facts) => log.info(facts, message))
   await untilItStarts('data plane', () => dataPlane.start(signal), log, signal)
   const pods = createPods({

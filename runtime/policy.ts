@@ -4,6 +4,7 @@ import type { ContainerSpec, PodSpec, VolumeSpec } from './pods/types.js'
 import { Fields, type Issue, isObject } from './workloads/fields.js'
 import { templateOf } from './workloads/node.js'
 import type { NodeObject } from './workloads/objects.js'
+import { parseBytes } from './workloads/quantity.js'
 
 export interface HostPolicy {
   readonly privileged: boolean
@@ -18,6 +19,8 @@ export interface HostPolicy {
   readonly sysctls: readonly string[]
   /** The engine's socket is the machine: whoever has it is root. */
   readonly engineSocket: boolean
+  /** Bytes that an image may bring when it is pulled; null: what the disk has. */
+  readonly maxImageSize: number | null
 }
 
 /** A port of the host is a resource like an address; all else is denied. */
@@ -30,6 +33,7 @@ export const denyingPolicy: HostPolicy = {
   capabilities: [],
   sysctls: [],
   engineSocket: false,
+  maxImageSize: null,
 }
 
 /** `value` is the parsed YAML or JSON of the policy file; a policy with a fault allows nothing beyond the denying one. */
@@ -48,10 +52,19 @@ export function parseHostPolicy(value: unknown): { readonly policy: HostPolicy; 
     hostPaths: fields.list('hostPaths', (entry, path) => readRoot(entry, path, issues)),
     capabilities: fields.strings('capabilities').map(capability),
     sysctls: fields.strings('sysctls'),
+    maxImageSize: readSize(fields),
   }
   fields.end()
   const faults = issues.map(issue => `${issue.path === '' ? 'the policy' : issue.path}: ${issue.message}`)
   return { policy: faults.length > 0 ? denyingPolicy : policy, faults }
+}
+
+function readSize(fields: Fields): number | null {
+  const value = fields.raw('maxImageSize')
+  if (value === undefined) return null
+  const bytes = typeof value === 'string' || typeof value === 'number' ? parseBytes(value) : null
+  if (bytes === null || bytes <= 0) fields.invalid('maxImageSize', 'must be a quantity such as 2Gi')
+  return bytes
 }
 
 function readRoot(entry: unknown, path: string, issues: Issue[]): { path: string; readOnly: boolean } {

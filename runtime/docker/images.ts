@@ -4,7 +4,8 @@ import type { Docker } from './client.js'
 import { isEngineError } from './errors.js'
 import { type ImageReference, nameOf, parseReference } from './reference.js'
 import { authSecrets, pickAuth } from './registry-auth.js'
-import type { ImageInspected, PullProgress } from './shapes.js'
+import { excessOf, pullMeter, type Room } from './room.js'
+import type { ImageInspected, PullProgress, RegistryAuth } from './shapes.js'
 
 export type PullPolicy = 'Always' | 'IfNotPresent' | 'Never'
 
@@ -19,7 +20,7 @@ export interface Image {
 
 export interface ImageProblem {
   readonly reason: 'InvalidImageName' | 'ErrImagePull' | 'ErrImageNeverPull'
-  readonly cause: 'name' | 'never' | 'unauthorized' | 'notFound' | 'rateLimited' | 'registry'
+  readonly cause: 'name' | 'never' | 'unauthorized' | 'notFound' | 'rateLimited' | 'tooLarge' | 'registry'
   readonly message: string
   /** Trying again later may help: the registry answers again, the tag is pushed. */
   readonly transient: boolean
@@ -48,7 +49,8 @@ export function isProblem(result: Image | ImageProblem): result is ImageProblem 
   return 'reason' in result
 }
 
-export function createImages(docker: Docker): Images {
+/** `room` is asked before each pull. */
+export function createImages(docker: Docker, room: () => Promise<Room> = async () => ({ allowed: null, free: null })): Images {
   const pulling = new Map<string, Promise<void>>()
   return {
     ensureImage: async (ref, policy, configs, signal, options = {}) => {
@@ -62,7 +64,7 @@ export function createImages(docker: Docker): Images {
       }
       if (policy === 'Never') return neverPulled(ref)
       try {
-        await pullOnce(docker, pulling, target, configs, options.progress, signal)
+        await pullOnce({ docker, room, pulling }, target, configs, options.progress, signal)
       } catch (error) {
         return pullProblem(error, ref, configs)
       }
@@ -111,10 +113,15 @@ function toImage(found: ImageInspected, reference: ImageReference): Image {
   }
 }
 
+interface Puller {
+  readonly docker: Docker
+  readonly room: () => Promise<Room>
+  readonly pulling: Map<string, Promise<void>>
+}
+
 /** Pulls of the same image share one; its own signal does not end it for the others. */
 async function pullOnce(
-  docker: Docker,
-  pulling: Map<string, Promise<void>>,
+  { docker, room, pulling }: Puller,
   target: ImageReference,
   configs: readonly string[],
   progress: EnsureOptions['progress'],
@@ -124,11 +131,38 @@ async function pullOnce(
   const key = JSON.stringify([target.text, auth])
   let running = pulling.get(key)
   if (running === undefined) {
-    running = docker.images.pull(target.text, auth, progress ?? (() => undefined)).finally(() => pulling.delete(key))
+    running = pullWithin(docker, room, target.text, auth, progress).finally(() => pulling.delete(key))
     running.catch(() => undefined)
     pulling.set(key, running)
   }
   await untilAborted(running, signal)
+}
+
+class TooLargeError extends Error {
+  override name = 'TooLargeError'
+}
+
+/** Ended as soon as its layers are known to be too much. */
+async function pullWithin(
+  docker: Docker,
+  room: () => Promise<Room>,
+  ref: string,
+  auth: RegistryAuth | null,
+  progress: EnsureOptions['progress'],
+): Promise<void> {
+  const limits = await room()
+  const measured = pullMeter()
+  const ending = new AbortController()
+  const take = (line: PullProgress): void => {
+    progress?.(line)
+    const excess = excessOf(measured(line), limits)
+    if (excess !== null) ending.abort(new TooLargeError(`image ${ref} ${excess}`))
+  }
+  try {
+    await docker.images.pull(ref, auth, take, ending.signal)
+  } catch (error) {
+    throw ending.signal.aborted ? ending.signal.reason : error
+  }
 }
 
 function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
@@ -159,6 +193,8 @@ function neverPulled(ref: string): ImageProblem {
 }
 
 function pullProblem(error: unknown, ref: string, configs: readonly string[]): ImageProblem {
+  if (error instanceof TooLargeError)
+    return { reason: 'ErrImagePull', cause: 'tooLarge', message: error.message, transient: true }
   if (!isEngineError(error) || error.kind === 'unreachable') throw error
   const said = authSecrets(configs).reduce((text, secret) => text.replaceAll(secret, '***'), error.said)
   return { reason: 'ErrImagePull', cause: causeOf(said), message: `pulling ${ref}: ${said}`, transient: true }

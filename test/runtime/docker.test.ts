@@ -11,9 +11,12 @@ import { followEvents } from '../../runtime/docker/events.js'
 import { runCommand } from '../../runtime/docker/exec.js'
 import { readFrames, readLines } from '../../runtime/docker/frames.js'
 import { createImages } from '../../runtime/docker/images.js'
+import { freeBytes, type Room } from '../../runtime/docker/room.js'
 import { ensurePauseImage, pauseProgram } from '../../runtime/docker/pause-image.js'
 import { parseReference } from '../../runtime/docker/reference.js'
 import { pickAuth } from '../../runtime/docker/registry-auth.js'
+import { busyboxParts } from '../support/archive.js'
+import { startImageServer } from '../support/image-server.js'
 import { busyboxArchive, loadBusybox, testDocker } from '../support/images.js'
 
 const signal = AbortSignal.timeout(100_000)
@@ -223,6 +226,29 @@ t.test('images: what is here, what is not, what no registry could have', async t
     message: /127\.0\.0\.1:9/,
     transient: true,
   })
+})
+
+t.test('an image that is too much to pull is refused before it has come', async t => {
+  const server = await startImageServer()
+  t.teardown(() => server.close())
+  const parts = busyboxParts({ tag: '', files: { '/mark': `${mark} to pull` } })
+  const none = { allowed: null, free: null }
+  const ensure = (ref: string, room: Room) => createImages(docker, async () => room).ensureImage(ref, 'Always', [], signal)
+  const small = server.put(`slipway-${mark}/small:1`, parts)
+  const huge = server.claim(`slipway-${mark}/huge:1`, parts, 2e12)
+
+  t.match(await ensure(huge, { ...none, free: 3 * 2 ** 30 }), {
+    reason: 'ErrImagePull',
+    cause: 'tooLarge',
+    message: /huge:1 is at least 1\.8 TiB to pull, and the node has 3 GiB of disk free/,
+    transient: true,
+  })
+  t.match(await ensure(small, { ...none, allowed: 2 ** 20 }), {
+    cause: 'tooLarge',
+    message: /small:1 is at least [\d.]+ MiB to pull, and the host policy allows 1 MiB \(maxImageSize\)/,
+  })
+  t.match(await ensure(small, { allowed: 2 ** 30, free: await freeBytes(docker) }), { digest: /^sha256:/ })
+  await docker.images.remove(small)
 })
 
 const registryCommand = ['docker-registry', 'registry'].find(name => spawnSync('which', [name]).status === 0)

@@ -107,6 +107,8 @@ t.test('a policy file with a fault denies everything and says which', async t =>
     { path: '/srv', readOnly: false },
     { path: '/data', readOnly: true },
   ])
+  t.equal(parseHostPolicy({ maxImageSize: '2Gi' }).policy.maxImageSize, 2 * 2 ** 30)
+  t.match(parseHostPolicy({ maxImageSize: 'small' }).faults, [/^maxImageSize: must be a quantity/])
   const { policy, faults } = parseHostPolicy({ privileged: true, hostPath: ['/'] })
   t.same(policy, denyingPolicy)
   t.same(faults, ['hostPath: unknown field (did you mean hostPaths?)'])
