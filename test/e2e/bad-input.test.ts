@@ -3,13 +3,17 @@
 import { createServer } from 'node:net'
 import t, { type Test } from 'tap'
 import { application, type TestApplication } from '../support/applications.js'
+import { busyboxParts } from '../support/archive.js'
+import { startImageServer } from '../support/image-server.js'
 import { freeNodePort } from '../support/machine.js'
 import { lives, startSlipway } from '../support/slipway.js'
-import { deployment, documents, loadWebImage, removeImages, service, web } from '../support/web.js'
+import { deployment, documents, loadWebImage, removeImages, service, web, webImage } from '../support/web.js'
 
 t.setTimeout(300_000)
 const slipway = await startSlipway(t)
 const { image } = await loadWebImage(slipway)
+const registry = await startImageServer()
+t.teardown(() => registry.close())
 const good = { 'web.yaml': web({ image }) }
 const shop = await application(slipway, 'shop')
 const opened = await shop.push(good)
@@ -55,6 +59,27 @@ const cases: Readonly<Record<string, { readonly bad: Files; readonly said: RegEx
     said: /Deployment shop\/web: .*memory/,
   },
   'a port that somebody else has': { bad: { 'web.yaml': web({ image, nodePort: taken }) }, said: new RegExp(`web.*${taken}`) },
+  'more cpu than the machine has': {
+    bad: container({ resources: { requests: { cpu: '9000' } } }),
+    said: /Deployment shop\/web: .*cpu/,
+  },
+  'more pods than the node runs': {
+    bad: { 'web.yaml': web({ image, replicas: 100_000 }) },
+    said: /Deployment shop\/web: 100000 pods are more than/,
+  },
+  'a pod for another node': { bad: pod({ nodeName: 'elsewhere' }), said: /Deployment shop\/web: spec\.nodeName is elsewhere/ },
+  'a tag that its registry does not have': {
+    bad: container({ image: `${registry.host}/web:none`, imagePullPolicy: 'Always' }),
+    said: /web\.yaml:\d+: Deployment shop\/web: pulling 127\.0\.0\.1:\d+\/web:none: manifest unknown/,
+  },
+  'an image that is larger than the disk': {
+    bad: container({ image: registry.claim('web:huge', busyboxParts(webImage('', 'huge')), 9e15) }),
+    said: /web\.yaml:\d+: Deployment shop\/web: image 127\.0\.0\.1:\d+\/web:huge is at least \d+ TiB to pull, and the node has .* of disk free/,
+  },
+  'a host port that somebody else has': {
+    bad: { 'web.yaml': web({ image, replicas: 1, container: { ports: [{ containerPort: 8080, hostPort: taken }] } }) },
+    said: new RegExp(`Deployment shop/web: host port ${taken} is in use on the node`),
+  },
   'a privileged container': {
     bad: container({ securityContext: { privileged: true } }),
     said: /web\.yaml:\d+: Deployment shop\/web: .*privileged/,
@@ -73,6 +98,39 @@ t.teardown(() => listener.close())
 
 for (const [what, { bad, said }] of Object.entries(cases))
   await t.test(`${what} is held, and the next good commit just works`, t => holds(t, shop, bad, good, said))
+
+await t.test('refused credentials of a registry are told without being shown, and right ones release', async t => {
+  const account = { username: 'puller', password: 'let-me-pull-77' }
+  const closed = await startImageServer(account)
+  t.teardown(() => closed.close())
+  const tagged = closed.put('web:closed', busyboxParts(webImage('', slipway.node)))
+  const files = (password: string) => {
+    const auths = { [closed.host]: { username: account.username, password } }
+    const secret = {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'pull' },
+      type: 'kubernetes.io/dockerconfigjson',
+      stringData: { '.dockerconfigjson': JSON.stringify({ auths }) },
+    }
+    const workload = web({ image: tagged, message: 'closed', pod: { imagePullSecrets: [{ name: 'pull' }] } })
+    return { 'web.yaml': workload, 'secret.yaml': documents([secret]) }
+  }
+  const before = await lives(slipway, 'shop')
+
+  const without = await shop.settled(await shop.push({ 'web.yaml': files('')['web.yaml'] }), 'Held')
+  const wrong = await shop.settled(await shop.push(files('wrong-password-77')), 'Held')
+  const during = await lives(slipway, 'shop')
+  const right = await shop.settled(await shop.push(files(account.password)), 'Healthy')
+
+  t.match(without.message, /web\.yaml:\d+: Deployment shop\/web: pulling .*web:closed: .*(no basic auth|unauthorized)/)
+  t.match(wrong.message, /pulling .*web:closed: .*unauthorized/)
+  t.notMatch(JSON.stringify(wrong), /password-77|puller/)
+  t.same(during, before)
+  t.equal(right.health.status, 'Healthy')
+  await shop.settled(await shop.push({ ...good, 'secret.yaml': null }), 'Healthy')
+  await slipway.docker.images.remove(tagged)
+})
 
 await t.test('an object that another application runs is held with both named', async t => {
   const other = await application(slipway, 'other', {

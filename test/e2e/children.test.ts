@@ -1,4 +1,6 @@
 // An application whose manifests are Applications; and rollbacks written to Git.
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { application } from '../support/applications.js'
 import { waitUntil } from '../support/machine.js'
@@ -7,6 +9,8 @@ import { documents, loadWebImage, removeImages, type WebOptions, web } from '../
 
 t.setTimeout(300_000)
 const slipway = await startSlipway(t, {
+  // told by webhook: a commit that nobody tells of is not seen for a while
+  config: { pollInterval: '60s' },
   accounts: [
     { username: 'ann', password: 'may-push', mayPush: true },
     { username: 'bob', password: 'may-read', mayPush: false },
@@ -84,6 +88,57 @@ await t.test('a rollback is written to Git as a revert, which deploys as already
   t.same(await lives(slipway, 'written'), running)
 })
 
+const tip = async (app: Awaited<ReturnType<typeof given>>) => {
+  await app.copy.git('fetch', '--quiet', 'origin')
+  return app.copy.git('rev-parse', 'origin/main')
+}
+
+await t.test('a fix that came before the rollback, and was not seen yet, is not undone', async t => {
+  const app = await given('fixed', 'ann:may-push', { writeBack: 'revertCommit' })
+  const good = await app.push(files({ message: 'good' }))
+  await app.declare()
+  await app.settled(good, 'Healthy')
+  const bad = await app.push(files({ message: 'bad', behaviour: 'crash' }))
+  await app.until('under way', view => view.attempt?.release?.commit === bad && view.attempt.times.applied !== '')
+  const fix = await app.copy.push(files({ message: 'fixed' }))
+  await app.settled(bad, 'RolledBack')
+  await waitUntil('it is told', 30_000, async () => (await revertEvents('fixed')).length > 0)
+  const after = await tip(app)
+  await app.webhook()
+  const view = await app.settled(fix, 'Healthy')
+
+  t.match((await revertEvents('fixed'))[0], /was not written to Git: the repository was changed meanwhile: a fix is not undone/)
+  t.equal(after, fix)
+  t.equal(view.release?.commit, fix)
+  t.equal(await tip(app), fix)
+})
+
+await t.test('a fix that comes while the revert is being pushed is not undone', async t => {
+  const app = await given('raced', 'ann:may-push', { writeBack: 'revertCommit' })
+  const [pushing, fixed] = ['pushing', 'fixed'].map(name => join(slipway.work, name))
+  const hook = `#!/bin/sh
+while read -r old new ref; do
+  [ "$(git log -1 --format=%cn "$new")" = Slipway ] || continue
+  touch ${pushing}
+  until [ -e ${fixed} ]; do sleep 0.1; done
+done
+`
+  writeFileSync(join(slipway.git.root, 'raced.git/hooks/pre-receive'), hook, { mode: 0o755 })
+  const good = await app.push(files({ message: 'good' }))
+  await app.declare()
+  await app.settled(good, 'Healthy')
+  await app.push(files({ message: 'bad', behaviour: 'crash' }))
+  await waitUntil('the revert is being pushed', 60_000, () => existsSync(pushing!))
+  const fix = await app.push(files({ message: 'fixed' }))
+  writeFileSync(fixed!, '')
+  await waitUntil('it is told', 30_000, async () => (await revertEvents('raced')).length > 0)
+  const view = await app.settled(fix, 'Healthy')
+
+  t.match((await revertEvents('raced'))[0], /was not written to Git: the repository was changed meanwhile: a fix is not undone/)
+  t.equal(await tip(app), fix)
+  t.equal(view.release?.commit, fix)
+})
+
 await t.test('a push that is refused is told, and changes nothing', async t => {
   const app = await given('refused', 'bob:may-read', { writeBack: 'revertCommit' })
   const good = await app.push(files({ message: 'good' }))
@@ -94,6 +149,7 @@ await t.test('a push that is refused is told, and changes nothing', async t => {
   await waitUntil('the refusal is told', 30_000, async () => (await revertEvents('refused')).length > 0)
   await app.copy.git('fetch', '--quiet', 'origin')
 
+  t.equal((await slipway.containers('refused')).length, 1, 'the good release runs all the same')
   t.match((await revertEvents('refused'))[0], /could not be written to Git/)
   t.notMatch((await revertEvents('refused')).join(), /may-read/)
   t.equal(await app.copy.git('rev-parse', 'origin/main'), bad)

@@ -83,6 +83,32 @@ await t.test('what does not exist, is written wrongly, or needs a token has its 
   t.match((await slipway.cli('status', 'nosuch')).err, /nosuch/)
 })
 
+await t.test('what is not allowed, or is not as it is taken to be, is refused with 4, and changes nothing', async t => {
+  const [reader, writer] = await Promise.all(
+    ['read', 'write'].map(async role => (await slipway.cli('tokens', 'create', role, '--role', role)).out.trim()),
+  )
+  const before = await shop.view()
+  const [old] = await slipway.client.history('shop').then(all => all.slice(-1))
+
+  t.equal(await code('apps', '--token', reader!), 0)
+  for (const refused of [
+    ['sync', 'shop', '--token', reader!],
+    ['rollback', 'shop', 'r1', '--token', reader!],
+    ['apply', '-f', `${slipway.work}/shop.json`, '--token', reader!],
+    ['tokens', '--token', writer!],
+    ['sync', 'shop', '--revision', old!.release!.commit],
+  ] as const)
+    t.equal(await code(...refused), 4, refused.slice(0, 2).join(' '))
+  t.match((await slipway.cli('sync', 'shop', '--token', reader!)).err, /read|may not|allowed/)
+  const after = await shop.view()
+  t.same([after.requests, after.attempt?.number, after.pinned], [before.requests, before.attempt?.number, before.pinned])
+})
+
+await t.test('check says 0 on a machine that has all, and a server that is not there is 2', async t => {
+  t.equal(await code('check'), 0)
+  t.equal(await code('apps', '--server', 'http://127.0.0.1:9'), 2)
+})
+
 await t.test('slipway up again changes nothing that runs', async t => {
   const before = (['nats', 'runtime', 'controller'] as const).map(name => slipway.pid(name))
 

@@ -1,9 +1,10 @@
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { get, startLoad } from '../../examples/demo/load.js'
-import { application } from '../support/applications.js'
+import { application, lines } from '../support/applications.js'
 import { freeNodePort, waitUntil } from '../support/machine.js'
 import { lives, startSlipway } from '../support/slipway.js'
-import { loadWebImage, removeImages, type WebOptions, web } from '../support/web.js'
+import { documents, job, loadWebImage, removeImages, type WebOptions, web } from '../support/web.js'
 
 t.setTimeout(300_000)
 const slipway = await startSlipway(t)
@@ -56,6 +57,42 @@ await t.test('8: a node silent while verifying is judged by nobody; when it is b
   t.not(view.release?.commit, bad)
 })
 
+/** A release that starts slowly, with a hook that takes its time: both leave a line when they begin. */
+const slowly = (mark: string) => {
+  const says = (what: string) => `echo ${what} ${mark} >>/served/begun`
+  const hook = job('migrate', image, `${says('hook')}; sleep 3`, { hook: 'PreSync', served: slipway.shared })
+  const command = ['/bin/sh', '-c', `${says('pod')}; sleep 3; exec /bin/sh /app/server.sh`]
+  return { ...files({ message: mark, served: slipway.shared, container: { command } }), 'hook.yaml': documents([hook]) }
+}
+const begun = (line: string) => lines(join(slipway.shared, 'begun')).filter(one => one === line).length
+
+for (const [mark, moment] of [
+  ['in its hook', 'hook'],
+  ['while pods start', 'pod'],
+] as const)
+  await t.test(`down in mid-rollout, ${mark}, and up again: it ends as it should, and nothing ran twice`, async t => {
+    const before = (await shop.history()).length
+    const commit = await shop.push(slowly(moment))
+    await waitUntil(`begun: ${moment}`, 60_000, () => begun(`${moment} ${moment}`) === 1)
+
+    const down = await slipway.cli('down')
+    const served = await get(address)
+    await waitUntil('what had begun is over while nobody looks', 20_000, async () => {
+      return moment === 'pod' || (await slipway.containers('shop')).length === 2
+    })
+    const up = await slipway.cli('up')
+    const view = await shop.settled(commit, 'Healthy', 90_000)
+    await waitUntil('only the new pods run', 30_000, async () => (await slipway.containers('shop')).length === 2)
+
+    t.same([down.code, up.code], [0, 0])
+    t.not(served, moment, 'the old release serves meanwhile')
+    t.equal(view.release?.commit, commit)
+    t.equal(await get(address), moment)
+    t.equal(begun(`hook ${moment}`), 1, 'the hook ran once')
+    t.equal(begun(`pod ${moment}`), 2, 'each pod was started once')
+    t.equal((await shop.history()).length, before + 1, 'one line of history')
+  })
+
 await t.test('through all of it no request failed', async t => {
   await load.stop()
 
@@ -66,6 +103,7 @@ await t.test('through all of it no request failed', async t => {
 await t.test('down and up again leave every container as it is', async t => {
   await waitUntil('the pods of the bad release are gone', 60_000, async () => (await lives(slipway, 'shop')).length === 2)
   const before = await lives(slipway, 'shop')
+  const said = await get(address)
 
   const down = await slipway.cli('down')
   const during = await lives(slipway, 'shop')
@@ -76,7 +114,7 @@ await t.test('down and up again leave every container as it is', async t => {
   t.equal(down.code, 0)
   t.equal(up.code, 0)
   t.same(during, before)
-  t.match(served, /after/)
+  t.equal(served, said)
   t.same(await lives(slipway, 'shop'), before)
   t.equal(view.state, 'Healthy')
 })

@@ -1,7 +1,8 @@
-// What is not the release's doing (sequences 5, 10 and 11 of release.md): a rollback that finds no health, a registry that is busy, a
-// database that is down. Beside each other on one Slipway, each an application of its own.
+// What is not the release's doing (sequences 5, 10, 11 and 12 of release.md): a rollback that finds no health, a registry that is busy,
+// a database that is down, a person who pauses a rollback. Beside each other on one Slipway, each an application of its own.
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { application, lines } from '../support/applications.js'
 import { busyboxParts } from '../support/archive.js'
@@ -34,7 +35,7 @@ const beside = (name: string, sequence: (t: Test) => Promise<void>) => {
 }
 
 beside('5: a rollback that does not become healthy has failed, and the next release is tried', async t => {
-  const app = await application(slipway, 'five', { rollout: { healthTimeout: '5s' } })
+  const app = await application(slipway, 'five', { rollout: { healthTimeout: '15s' } })
   writeFileSync(at('five'), '')
   const good = await app.push(files({ container: crashWithout('five'), deployment: recreate }))
   await app.declare()
@@ -59,7 +60,7 @@ beside('5: a rollback that does not become healthy has failed, and the next rele
 })
 
 beside('5: a rollback that failed and turns healthy by itself is one', async t => {
-  const app = await application(slipway, 'five-b', { rollout: { healthTimeout: '5s' } })
+  const app = await application(slipway, 'five-b', { rollout: { healthTimeout: '15s' } })
   writeFileSync(at('five-b'), '')
   const good = await app.push(files({ container: crashWithout('five-b'), deployment: recreate }))
   await app.declare()
@@ -91,7 +92,7 @@ beside('10: while the registry is busy a release is held, then released by itsel
   const held = await app.settled(waiting, 'Held')
   const during = await lives(slipway, 'ten')
   const asked = busy.requests.length
-  await waitUntil('asked again by itself', 30_000, () => busy.requests.length > asked)
+  await waitUntil('asked again by itself', 60_000, () => busy.requests.length > asked)
   busy.faults.status = 0
   const view = await app.settled(waiting, 'Healthy')
 
@@ -112,7 +113,7 @@ beside('10: while the registry is busy a release is held, then released by itsel
 })
 
 beside('10: busy in mid-rollout, it is rolled back, tried again later and released, and never bad', async t => {
-  const app = await application(slipway, 'ten-b', { rollout: { healthTimeout: '5s' } })
+  const app = await application(slipway, 'ten-b', { rollout: { healthTimeout: '12s' } })
   const good = await app.push(files())
   await app.declare()
   await app.settled(good, 'Healthy')
@@ -174,7 +175,7 @@ beside('11: while the database is down a rollout is judged by nobody; once it is
   await app.settled(good, 'Healthy')
 
   const next = await app.push(db({ message: 'two', container: ending('eleven', 'two') }))
-  await waitUntil('the new release runs', 30_000, () => started('eleven', 'two') === 1)
+  await waitUntil('the new release runs', 60_000, () => started('eleven', 'two') === 1)
   rmSync(at('eleven'))
   await waitUntil('it ended often enough to be judged', 60_000, () => started('eleven', 'two') >= 5)
   const during = await app.view()
@@ -193,7 +194,7 @@ beside('11: while the database is down a rollout is judged by nobody; once it is
 })
 
 beside('11: down for the health timeout, the surroundings are blamed, and the release is tried again by itself', async t => {
-  const app = await application(slipway, 'eleven-b', { rollout: { healthTimeout: '8s' } })
+  const app = await application(slipway, 'eleven-b', { rollout: { healthTimeout: '12s' } })
   const db = (options: Partial<WebOptions>) => files({ probes: probing('eleven-b'), ...options })
   writeFileSync(at('eleven-b'), '')
   const good = await app.push(db({ message: 'one' }))
@@ -202,7 +203,7 @@ beside('11: down for the health timeout, the surroundings are blamed, and the re
   const before = await lives(slipway, 'eleven-b')
 
   const next = await app.push(db({ message: 'two', container: ending('eleven-b', 'two-b') }))
-  await waitUntil('the new release runs', 30_000, () => started('eleven-b', 'two-b') === 1)
+  await waitUntil('the new release runs', 60_000, () => started('eleven-b', 'two-b') === 1)
   rmSync(at('eleven-b'))
   const judged = await app.until('judged', view => view.attempt?.verdict != null)
   const during = await lives(slipway, 'eleven-b')
@@ -259,6 +260,71 @@ beside('11: with the database down nothing that was healthy is rolled back, and 
   )
   t.equal(view.release?.commit, next)
 })
+
+const act = (name: string, what: string) => slipway.client.call('POST', `/api/v1/applications/${name}/${what}`, {})
+
+beside('12: paused in the middle of a rollback it stays where it is, however long; resumed, it goes on', async t => {
+  const app = await application(slipway, 'twelve', { rollout: { healthTimeout: '15s' } })
+  writeFileSync(at('twelve'), '')
+  const waiting = after(`until ${exists('twelve')}; do sleep 0.1; done`)
+  const good = await app.push(files({ container: waiting, deployment: recreate }))
+  await app.declare()
+  await app.settled(good, 'Healthy')
+  rmSync(at('twelve'))
+
+  const bad = await app.push(files({ behaviour: 'crash', deployment: recreate }))
+  await app.until('rolling back', view => view.state === 'RollingBack' && view.candidate?.commit === bad)
+  await act('twelve', 'pause')
+  await waitUntil(
+    'only its pods are left, and run',
+    60_000,
+    async () => (await slipway.containers('twelve', true)).map(({ state }) => state).join() === 'running,running',
+  )
+  const before = await lives(slipway, 'twelve')
+  await delay(17_000) // longer than the health timeout, after which a rollback that runs has failed
+  const stuck = await app.view()
+  writeFileSync(at('twelve'), '')
+  await app.until('the good pods are ready', view => view.health.status === 'Healthy')
+  const paused = await app.view()
+  const during = await lives(slipway, 'twelve')
+  await act('twelve', 'resume')
+  const view = await app.settled(bad, 'RolledBack')
+
+  for (const seen of [stuck, paused]) t.match(seen, { state: 'Paused', attempt: { outcome: null, step: 'RollingBack' } })
+  t.same(during, before)
+  t.equal(view.release?.commit, good)
+  t.same(
+    (await app.history()).map(attempt => attempt.outcome),
+    ['RolledBack', 'Healthy'],
+  )
+})
+
+beside(
+  '12: paused before the verdict, what needs no clock is judged, and nothing is rolled back until it is resumed',
+  async t => {
+    const app = await application(slipway, 'twelve-b', { rollout: { healthTimeout: '60s' } })
+    const good = await app.push(files())
+    await app.declare()
+    await app.settled(good, 'Healthy')
+    const before = await lives(slipway, 'twelve-b')
+
+    const bad = await app.push(files({ behaviour: 'crash' }))
+    await app.until('under way', view => view.attempt?.release?.commit === bad && view.attempt.times.applied !== '')
+    await act('twelve-b', 'pause')
+    const judged = await app.until('judged', view => view.attempt?.verdict != null)
+    await delay(3000) // a rollback that runs is over by then
+    const paused = await app.view()
+    const during = await lives(slipway, 'twelve-b')
+    await act('twelve-b', 'resume')
+    const view = await app.settled(bad, 'RolledBack')
+
+    t.equal(judged.attempt?.verdict?.sign, 'CrashLoop')
+    t.match(paused, { state: 'Paused', release: { commit: bad }, attempt: { outcome: null } })
+    t.ok(before.every(life => during.includes(life)))
+    t.equal(view.release?.commit, good)
+    t.same(await lives(slipway, 'twelve-b'), before)
+  },
+)
 
 await Promise.all(sequences)
 
