@@ -38,7 +38,10 @@ import { readOnce } from './workloads/node.js'
 
 /** EX_CONFIG: the keeper does not start us again. */
 const exitConfig = 78
+/** Drains and graces are measured by it: no step of the clock may cut them short. */
+const elapsed = () => performance.now()
 const engineCheckMs = 10_000
+const leastEngineCheckMs = 1_000
 
 /** What the node wants people to know, and what may still be unknown while it starts. */
 interface Standing {
@@ -61,9 +64,9 @@ export async function run(config: RuntimeConfig, keys: NodeKeys, log: Logger, si
   for (const fault of standing.faults) log.warn({ fault }, 'fault')
 
   const node = connectNode(config, keys, standing, kept.documents, log, signal)
-  const watching = watchEngine(docker, standing, node.link, log, signal)
+  const engine = watchEngine(docker, standing, node.link, log, signal)
   try {
-    const parts = await startParts(config, keys, docker, standing, node, log, signal)
+    const parts = await startParts(config, keys, docker, standing, node, engine.look, log, signal)
     const reconciler = createReconciler(
       { ...reconcilerWorld(config, keys, parts, standing, log), state, report: node.link.report },
       kept,
@@ -80,7 +83,7 @@ export async function run(config: RuntimeConfig, keys: NodeKeys, log: Logger, si
   } catch (error) {
     if (!signal.aborted) throw error
   } finally {
-    await Promise.allSettled([node.close(), watching, docker.close()])
+    await Promise.allSettled([node.close(), engine.running, docker.close()])
   }
 }
 
@@ -172,29 +175,47 @@ async function* readLogs(pods: Pods | null, request: LogRequest, signal: AbortSi
   yield* pods.logs(pod.record.uid, request.container, { tail, follow, previous }, signal)
 }
 
-/** Said once when it stops answering and once when it answers again. */
-async function watchEngine(docker: Docker, standing: Standing, link: Link, log: Logger, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    const before = standing.engineTrouble
-    try {
-      await docker.ping(signal)
-      if (before !== '' || standing.engine === null) {
-        const [version, info] = await Promise.all([docker.version(signal), docker.info(signal)])
-        Object.assign(standing, { engine: info, engineVersion: version.Version })
-      }
-      standing.engineTrouble = ''
-    } catch (error) {
+/** Said once when it stops answering and once when it answers again; `look` asks at once. */
+function watchEngine(
+  docker: Docker,
+  standing: Standing,
+  link: Link,
+  log: Logger,
+  signal: AbortSignal,
+): { readonly look: () => void; readonly running: Promise<void> } {
+  let early = new AbortController()
+  const look = () => early.abort()
+  signal.addEventListener('abort', look)
+  const watch = async () => {
+    while (!signal.aborted) {
+      early = new AbortController()
+      const before = standing.engineTrouble
+      standing.engineTrouble = await engineTrouble(docker, standing, signal)
       if (signal.aborted) return
-      standing.engineTrouble = sentence(error)
+      if ((before === '') !== (standing.engineTrouble === '')) {
+        const message = standing.engineTrouble === '' ? 'engine answers again' : 'engine does not answer'
+        log.warn({ trouble: standing.engineTrouble }, message)
+        link.leaseNow()
+      }
+      // Not more often than so, however often it is asked for.
+      await pause(leastEngineCheckMs, signal)
+      await pause(engineCheckMs - leastEngineCheckMs, early.signal)
     }
-    if ((before === '') !== (standing.engineTrouble === '')) {
-      log.warn(
-        { trouble: standing.engineTrouble },
-        standing.engineTrouble === '' ? 'engine answers again' : 'engine does not answer',
-      )
-      link.leaseNow()
+  }
+  return { look, running: watch() }
+}
+
+/** '' while it answers; what it is was asked whenever it answers again. */
+async function engineTrouble(docker: Docker, standing: Standing, signal: AbortSignal): Promise<string> {
+  try {
+    await docker.ping(signal)
+    if (standing.engineTrouble !== '' || standing.engine === null) {
+      const [version, info] = await Promise.all([docker.version(signal), docker.info(signal)])
+      Object.assign(standing, { engine: info, engineVersion: version.Version })
     }
-    await pause(engineCheckMs, signal)
+    return ''
+  } catch (error) {
+    return sentence(error)
   }
 }
 
@@ -211,6 +232,7 @@ async function startParts(
   docker: Docker,
   standing: Standing,
   node: Node,
+  engineLost: () => void,
   log: Logger,
   signal: AbortSignal,
 ): Promise<Parts> {
@@ -235,7 +257,9 @@ async function startParts(
     bootId: bootId(),
     lookUp: (record, kind, name) => lookUp(node.reconciler(), record, kind, name),
     drained: async (record, ending) => node.reconciler()?.drain(record, ending),
+    engineLost,
     now: Date.now,
+    elapsed,
     log,
   })
   await pods.adopt(signal)
@@ -248,8 +272,7 @@ function dataPlaneOf(config: RuntimeConfig, docker: Docker, log: Parameters<type
     ...config.network,
     stateDir,
     docker: networkEngine(docker.networks),
-    // Drains are measured by it: no step of the clock may cut them short.
-    now: () => performance.now(),
+    now: elapsed,
     haproxyPath: config.haproxy,
     haproxyContainer: haproxyContainer(docker, stateDir, `slipway-haproxy-${contentHash(stateDir, 12)}`),
     log,
@@ -323,6 +346,7 @@ function reconcilerWorld(
     dataPlane,
     refusals,
     now: Date.now,
+    elapsed,
     newId: () => ({ uid: randomUUID(), suffix: suffix() }),
     salt: Buffer.from(deriveKey(keys.sealing.privateKey, 'slipway template hash v1')).toString('hex'),
     addresses: machineAddresses,

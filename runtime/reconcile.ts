@@ -18,6 +18,8 @@ export interface World {
   readonly dataPlane: Pick<DataPlane, 'apply' | 'drained' | 'clusterIP' | 'nodePort'>
   readonly state: Pick<NodeState, 'saveDocument' | 'saveMemory'>
   readonly now: () => number
+  /** ms of any origin that no step of the clock moves. */
+  readonly elapsed: () => number
   readonly newId: Surroundings['newId']
   /** Keys the template hashes; the same for the life of the node. */
   readonly salt: string
@@ -169,11 +171,11 @@ export function createReconciler(
   /** No new connections first; then the ones there are may end by themselves. Resolves at the limit whatever happens. */
   async function takeOut(record: PodRecord, signal: AbortSignal): Promise<void> {
     const limitMs = Math.max(shortestDrainMs, record.spec.terminationGracePeriodSeconds * 1000)
-    const until = world.now() + limitMs
+    const until = world.elapsed() + limitMs
     await takeFromTraffic(record, until, signal)
     const pod = world.pods.list().find(candidate => candidate.record.uid === record.uid)
     if (pod === undefined || pod.ip === '') return
-    const left = Math.max(0, until - world.now())
+    const left = Math.max(0, until - world.elapsed())
     const drained = await settle(world.dataPlane.drained(pod.ip, left, signal).then(({ cut }) => logCut(pod, cut)))
     if (drained !== null && !signal.aborted)
       world.log('connections of a pod could not be counted', { pod: record.name, error: drained.message })
@@ -187,7 +189,7 @@ export function createReconciler(
       if (failure.message !== said)
         world.log('waiting to take a pod out of traffic', { pod: record.name, error: failure.message })
       said = failure.message
-      if (world.now() + steerRetryMs > until) return
+      if (world.elapsed() + steerRetryMs > until) return
       await delay(steerRetryMs, undefined, { signal }).catch(() => {})
     }
   }

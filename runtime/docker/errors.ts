@@ -33,6 +33,36 @@ export function kindOf(status: number, said: string): EngineErrorKind {
   return status >= 500 ? 'failed' : 'refused'
 }
 
+/**
+ * Is it the container's own fault that it does not start, going by the engine's answer to its start? Docker says 400 for most such
+ * faults and 500 for others, and for its own as well; Podman says 500 for all: there its sentence tells.
+ */
+export function isOwnFault({ kind, status, said }: Pick<EngineError, 'kind' | 'status' | 'said'>): boolean {
+  if (kind === 'unreachable') return false
+  if (ownFaults.test(said)) return true
+  return kind === 'refused' && status !== 429
+}
+
+/** A program, user, directory or mount that the image lacks or has otherwise: runc 1.1, crun 1.8 (its library's sentences), Docker 20.10. */
+const ownFaults = new RegExp(
+  [
+    'executable file .*not found',
+    'command that was not found',
+    'exec format error',
+    'exec: .*(no such file or directory|permission denied|is a directory)',
+    'OCI permission denied',
+    'unable to find (user|group)',
+    'no matching entries in (passwd|group) file',
+    'no users found',
+    'chdir to cwd .*(no such file|not a directory|permission denied)',
+    'workdir .* (does not exist|is not a directory)',
+    'Are you trying to mount a directory onto a file',
+    'not a directory',
+    'invalid capability|unknown capability',
+  ].join('|'),
+  'i',
+)
+
 export function isEngineError(error: unknown, kind?: EngineErrorKind): error is EngineError {
   return error instanceof EngineError && (kind === undefined || error.kind === kind)
 }

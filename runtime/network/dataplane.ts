@@ -9,7 +9,7 @@ import { type Conflict, findConflicts } from './conflicts.js'
 import { drain } from './draining.js'
 import { createHaproxy } from './haproxy/process.js'
 import { haproxyProgram } from './haproxy/program.js'
-import { ensureServiceBridge, listeningSockets, removeServiceBridge, socketsOf, takenRanges } from './host.js'
+import { ensureServiceBridge, isLocal, listeningSockets, removeServiceBridge, socketsOf, takenRanges } from './host.js'
 import { balanced, type Given, type Listener, listenersOf, serviceKey, targetsOf } from './listeners.js'
 import { createNames, type Names } from './names/process.js'
 import { DOMAIN, zoneOf } from './names/services.js'
@@ -73,12 +73,21 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
 
   /** What ended is started again: the load balancer with what was applied last. Gives why names cannot be: traffic does not wait for them. */
   async function ensureRunning(signal: AbortSignal): Promise<Error | null> {
+    await ensureAddresses()
     const unnamed = await ensureNames(signal)
     if (await balancer.adopt()) return unnamed
     await balancer.begin(signal)
     applied = null
     log('haproxy started', { pid: haproxy.pid() })
     return unnamed
+  }
+
+  /** Somebody may have taken the bridge away, or set it down: the addresses of all Services went with it, those who listen there did not. */
+  async function ensureAddresses(): Promise<void> {
+    const { book } = started()
+    if (await isLocal(book.namesAddress)) return
+    await ensureServiceBridge(serviceBridge, book.ranges.services)
+    log('service addresses made again', { bridge: serviceBridge })
   }
 
   async function ensureNames(signal: AbortSignal): Promise<Error | null> {
@@ -98,7 +107,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
       for (;;) {
         await sleep(WATCH_EVERY_MS, undefined, { signal, ref: false })
         if (parts === null) return
-        if (haproxy.pid() !== null && parts.names.pid() !== null) continue
+        if (haproxy.pid() !== null && parts.names.pid() !== null && (await isLocal(parts.book.namesAddress))) continue
         await inTurn(() => makeSo(wanted ?? { services: [], endpoints: [] }, signal)).catch(error => {
           if (!signal.aborted && parts !== null) log('data plane not restored yet', { error: String(error) })
         })

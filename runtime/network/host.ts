@@ -1,5 +1,6 @@
 // The machine's own network as far as the data plane touches it: routes, the Service bridge, and who listens where.
 import { execFile } from 'node:child_process'
+import { createSocket } from 'node:dgram'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { formatRange, type Range, routedRanges } from './addresses.js'
@@ -34,6 +35,18 @@ export async function ensureServiceBridge(bridge: string, range: Range): Promise
   if (!exists) await ip('link', 'add', 'name', bridge, 'type', 'bridge')
   await ip('link', 'set', bridge, 'up')
   await ip('route', 'replace', 'local', formatRange(range), 'dev', bridge, 'table', 'local')
+}
+
+/** Is an address of this range this machine's own? Costs no program: an address that is not cannot be bound. */
+export function isLocal(ip: string): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = createSocket('udp4')
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      socket.close()
+      resolve(error.code !== 'EADDRNOTAVAIL')
+    })
+    socket.bind(0, ip, () => socket.close(() => resolve(true)))
+  })
 }
 
 /** Its routes go with it. */

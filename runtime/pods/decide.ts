@@ -15,6 +15,8 @@ export type PodStep =
 
 const longestBackOffMs = 60_000
 const forgivenAfterMs = 10 * 60_000
+/** An image that cannot be pulled waits the longest: see happen.ts. */
+const longestWaitMs = 300_000
 
 /** First restart at once, then 1 s doubling to 60 s. */
 export function backOffMs(crashes: number): number {
@@ -128,7 +130,8 @@ function whileRunning(spec: ContainerSpec, each: ContainerLife): PodStep | null 
 
 function runWhenDue(spec: ContainerSpec, each: ContainerLife, now: number): PodStep {
   const due = dueAt(each)
-  return due <= now ? { do: 'run', container: spec } : { do: 'rest', until: due }
+  // Nothing waits longer than the longest there is: the clock was set back.
+  return due <= now || due > now + longestWaitMs ? { do: 'run', container: spec } : { do: 'rest', until: due }
 }
 
 function deadlineOf(life: PodLife): number | null {

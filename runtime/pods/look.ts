@@ -16,12 +16,16 @@ const sameStartMs = 5_000
 /** The engine may say that a container ended before it says that memory was the reason. */
 const oomTellMs = 50
 
-/** Null: nothing changed. Throws EngineError (unreachable). `oomSeen`: the engine told of it in an event. */
+/**
+ * Null: nothing changed. Throws EngineError (unreachable). `oomSeen`: the engine told of it in an event. `onEnded` is told at once
+ * that a run is over: what it left takes time to be read, and nobody is to be sent to it meanwhile.
+ */
 export async function lookAt(
   world: PodWorld,
   life: PodLife,
   id: string,
   oomSeen: boolean,
+  onEnded: (container: string) => void,
   signal: AbortSignal,
 ): Promise<LifeChange | null> {
   const spec = allContainers(life.record).find(each => stateOf(life, each.name).id === id)
@@ -30,6 +34,7 @@ export async function lookAt(
   const found = await inspectOrNull(world, id, signal)
   if (found?.State.Running) return runs(spec, known, found)
   if (known.phase !== 'running') return null
+  onEnded(spec.name)
   const now = world.now()
   if (found === null) {
     const lost = { end: lostEnd(known.startedAt, now), lastLog: known.lastLog, oom: false }

@@ -47,10 +47,14 @@ export class LivingPod {
   /** Containers that something happened to; the engine told of memory running out in these. */
   readonly #dirty: Set<string>
   readonly #oomSeen = new Set<string>()
+  /** Runs that are over, and what they left is being read: no probe has a say in them any more. */
+  readonly #ended = new Set<string>()
   /** The runtime ends; the pod is being ended; there is no time left for that. */
   readonly #closing = new AbortController()
   readonly #living = new AbortController()
   readonly #hurry = new AbortController()
+  /** When stopping began, on the clock that nobody sets; null where an earlier runtime began it. */
+  #stoppingAt: number | null = null
   #life: PodLife
   #view: PodView
   #shown = ''
@@ -241,9 +245,15 @@ export class LivingPod {
   }
 
   async #lookAtContainer(id: string): Promise<void> {
-    const change = await lookAt(this.#world, this.#life, id, this.#oomSeen.has(id), this.#closing.signal)
+    this.#ended.delete(id)
+    const onEnded = (container: string): void => {
+      this.#ended.add(id)
+      this.#changeContainer(container, { ready: false })
+    }
+    const change = await lookAt(this.#world, this.#life, id, this.#oomSeen.has(id), onEnded, this.#closing.signal)
     this.#oomSeen.delete(id)
     if (change !== null) this.#change(change(this.#life))
+    this.#ended.delete(id)
   }
 
   /** Without it no container of the pod has a network that another could join: all begin anew. */
@@ -262,7 +272,7 @@ export class LivingPod {
   /** Probes may answer late: only what they say of the run that is on counts. */
   #isOn(name: string, id: string): boolean {
     const each = stateOf(this.#life, name)
-    return each.id === id && each.phase === 'running'
+    return each.id === id && each.phase === 'running' && !this.#ended.has(id)
   }
 
   #makeWatch(): Watch {
@@ -358,9 +368,7 @@ export class LivingPod {
     const signal = AbortSignal.any([this.#closing.signal, this.#hurry.signal])
     const first = this.#life.terminating!.stoppingSince === null
     if (first) await this.#drain(signal)
-    const { graceSeconds, stoppingSince } = this.#life.terminating!
-    const leftMs = Math.max(graceSeconds * 1000 - (this.#world.now() - stoppingSince!), 0)
-    await this.#stopWithin(this.#hurry.signal.aborted ? 0 : leftMs, first, signal)
+    await this.#stopWithin(this.#hurry.signal.aborted ? 0 : this.#graceLeft(this.#life.terminating!), first, signal)
     await this.#removeAll()
     this.#closing.abort(new Error('the pod is gone'))
     this.#listener.onGone()
@@ -371,7 +379,15 @@ export class LivingPod {
       if (!signal.aborted) this.#world.log.warn({ ...this.#who, error: String(error) }, 'connections not known to be gone')
     })
     this.#closing.signal.throwIfAborted()
+    this.#stoppingAt = this.#world.elapsed()
     this.#change({ ...this.#life, terminating: { ...this.#life.terminating!, stoppingSince: this.#world.now() } })
+  }
+
+  /** ms; never more than the whole, though the clock was set back since an earlier runtime began. */
+  #graceLeft({ graceSeconds, stoppingSince }: Terminating): number {
+    const graceMs = graceSeconds * 1000
+    const tookMs = this.#stoppingAt === null ? this.#world.now() - (stoppingSince ?? 0) : this.#world.elapsed() - this.#stoppingAt
+    return Math.min(Math.max(graceMs - tookMs, 0), graceMs)
   }
 
   /** Cut short, all that is left is killed by its removal. */

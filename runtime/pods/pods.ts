@@ -61,8 +61,10 @@ export function createPods(world: PodWorld): RuntimePods {
   }
   const listen = (): void => {
     const onConnect = (): void => void relist().catch(() => undefined)
-    const onLost = (error: unknown, retryMs: number): void =>
+    const onLost = (error: unknown, retryMs: number): void => {
       world.log.warn({ error: String(error), retryMs }, 'engine events lost')
+      world.engineLost()
+    }
     const onEvent = ({
       Action,
       Actor,

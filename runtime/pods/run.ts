@@ -1,7 +1,7 @@
 // Starts one run of a container: configuration and image first, then create and start, two calls to the engine.
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Docker } from '../docker/client.js'
-import { EngineError, isEngineError } from '../docker/errors.js'
+import { EngineError, isEngineError, isOwnFault } from '../docker/errors.js'
 import { type Image, type ImageProblem, isProblem } from '../docker/images.js'
 import { ensurePauseImage } from '../docker/pause-image.js'
 import type { ContainerInspected } from '../docker/shapes.js'
@@ -133,7 +133,10 @@ async function createAndStart(
 /** Null: it was created, and not started yet. */
 function asFound(found: ContainerInspected, imageId: string): RunOutcome | null {
   if (found.State.Running) return { kind: 'running', id: found.Id, imageId, startedAt: Date.parse(found.State.StartedAt) }
-  return found.State.Status === 'created' && found.State.Error === '' ? null : { kind: 'ended', id: found.Id, imageId }
+  if (found.State.Status !== 'created') return { kind: 'ended', id: found.Id, imageId }
+  const { Error: said } = found.State
+  // What the engine could not do it is asked for once more.
+  return said === '' || !isOwnFault({ kind: 'failed', status: 500, said }) ? null : { kind: 'ended', id: found.Id, imageId }
 }
 
 async function startContainer(world: PodWorld, record: PodRecord, id: string, imageId: string): Promise<RunOutcome> {
@@ -142,6 +145,7 @@ async function startContainer(world: PodWorld, record: PodRecord, id: string, im
     return { kind: 'running', id, imageId, startedAt: world.now() }
   } catch (error) {
     if (!isEngineError(error) || error.kind === 'unreachable') throw error
+    if (!isOwnFault(error)) return { kind: 'failed', message: error.message }
     return { kind: 'cannotRun', id, imageId, message: error.said }
   }
 }

@@ -23,11 +23,11 @@ export async function stopContainer(
   const { id, phase } = stateOf(life, spec.name)
   if (phase !== 'running') return
   const handler = spec.lifecycle.preStop
-  const began = world.now()
+  const began = world.elapsed()
   if (preStop && handler !== undefined && graceMs > 0)
     await runHook(world, handler, id, ip, graceMs, signal).catch(() => undefined)
   signal.throwIfAborted()
-  await signalAndWait(world, id, graceMs - (world.now() - began), graceMs, signal)
+  await signalAndWait(world, id, graceMs - (world.elapsed() - began), graceMs, signal)
 }
 
 async function signalAndWait(world: PodWorld, id: string, leftMs: number, graceMs: number, signal: AbortSignal): Promise<void> {
@@ -67,7 +67,7 @@ export async function stopAll(
   ip: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const until = world.now() + graceMs
+  const until = world.elapsed() + graceMs
   const sidecars = life.record.spec.initContainers.filter(isSidecar)
   const others = [...life.record.spec.initContainers.filter(spec => !isSidecar(spec)), ...life.record.spec.containers]
   const farewells = sidecars.map(spec => {
@@ -79,6 +79,6 @@ export async function stopAll(
   await Promise.all(others.map(spec => stopContainer(world, life, spec, graceMs, preStop, ip, signal)))
   await Promise.all(farewells)
   for (const spec of sidecars.toReversed()) {
-    await stopContainer(world, life, spec, Math.max(until - world.now(), graceMs > 0 ? leastGraceMs : 0), false, ip, signal)
+    await stopContainer(world, life, spec, Math.max(until - world.elapsed(), graceMs > 0 ? leastGraceMs : 0), false, ip, signal)
   }
 }

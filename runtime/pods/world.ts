@@ -32,7 +32,11 @@ export interface PodWorld {
   readonly lookUp: (record: PodRecord, kind: 'configMap' | 'secret', name: string) => Readonly<Record<string, string>> | null
   /** Of a pod that was being ended when the runtime was killed before its connections were gone. */
   readonly drained: (record: PodRecord, signal: AbortSignal) => Promise<void>
+  /** Called when the engine's events broke off: it may be gone. */
+  readonly engineLost: () => void
   readonly now: () => number
+  /** ms of any origin that no step of the clock moves: how long something took is measured by it. */
+  readonly elapsed: () => number
   readonly log: { info(facts: object, message: string): void; warn(facts: object, message: string): void }
 }
 

@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -25,4 +26,43 @@ test('a kept process is known again whatever the clock says, and another of its 
   t.equal(pidOf(layout, 'other'), 0)
   t.equal(await end(layout, 'sleeper', 2_000), true)
   t.equal(pidOf(layout, 'sleeper'), 0)
+})
+
+function mayMount(): boolean {
+  try {
+    execFileSync('unshare', ['--mount', 'sh', '-c', 'mount -t tmpfs tmpfs /mnt'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+test('on a full disk the pid file tells of the process that was started again', {
+  skip: !mayMount() && 'needs root',
+}, async t => {
+  const disk = mkdtempSync(join(tmpdir(), 'slipway-full-'))
+  t.teardown(() => rmSync(disk, { recursive: true, force: true }))
+  const script = 'mount -t tmpfs -o size=64k tmpfs "$1" && exec /bin/sh "$2" "$1/pid" "$1/log" sleep 600'
+  const child = spawn('unshare', ['--mount', 'sh', '-c', script, 'sh', disk, keeper], { stdio: 'ignore' })
+  const seen = (name: string) => join('/proc', String(child.pid), 'root', disk, name)
+  const noted = () => Number(readFileSync(seen('pid'), 'utf8').trim())
+  const sleeper = () =>
+    readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8')
+      .trim()
+      .split(' ')
+      .map(Number)
+      .find(pid => readFileSync(`/proc/${pid}/cmdline`, 'utf8') === ['sleep', '600', ''].join('\0'))
+  const first = await until('it runs', () => (noted() === sleeper() ? noted() : 0))
+  t.teardown(() => {
+    child.kill('SIGTERM')
+    process.kill(sleeper() ?? first, 'SIGKILL')
+  })
+
+  t.throws(() => {
+    for (;;) appendFileSync(seen('filler'), Buffer.alloc(4096))
+  }, /ENOSPC/)
+  process.kill(first, 'SIGKILL')
+  const second = await until('it was started again', () => (sleeper() !== first ? sleeper() : 0))
+
+  await until('the file tells of it', () => noted() === second)
 })

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { type Agent, get } from 'node:http'
 import { connect, createServer } from 'node:net'
@@ -7,13 +8,13 @@ import { until } from '../support/controller.js'
 import { endpoint, httpPod, service, state, tcpPod, testPlane } from '../support/network.js'
 
 const signal = AbortSignal.timeout(100_000)
-const { plane, end } = testPlane()
+const { plane, serviceBridge, end } = testPlane()
 t.before(() => plane.start(signal))
 t.teardown(end)
 
 function fetchText(host: string, port: number, path = '/', agent?: Agent): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
-    get({ host, port, path, agent: agent ?? false }, response => {
+    get({ host, port, path, agent: agent ?? false, signal: AbortSignal.timeout(5_000) }, response => {
       let body = ''
       response.on('data', chunk => (body += chunk))
       response.on('end', () => resolve({ status: response.statusCode ?? 0, body }))
@@ -82,4 +83,23 @@ t.test('while names cannot be had again, traffic goes on being steered, and it i
   t.equal((await fetchText(plane.clusterIP('shop', 'web'), 80)).body, pods[1].ip)
   foreign.close()
   await until('names is back', () => findProcesses(['names/main.js', address]).length === 1)
+})
+
+t.test('a Service bridge that somebody deletes or sets down is back at once, with all addresses', async t => {
+  const pod = await httpPod()
+  t.teardown(pod.end)
+  await plane.apply(state([service('web')], [endpoint('web', pod)]), signal)
+  const ip = (...args: string[]) => execFileSync('ip', args, { env: { PATH: `${process.env.PATH}:/usr/sbin:/sbin` } })
+
+  for (const args of [
+    ['link', 'del', serviceBridge],
+    ['link', 'set', serviceBridge, 'down'],
+  ]) {
+    ip(...args)
+    t.equal(
+      await until('it answers again', () => fetchText(plane.clusterIP('shop', 'web'), 80).then(({ body }) => body)),
+      pod.ip,
+      args.join(' '),
+    )
+  }
 })

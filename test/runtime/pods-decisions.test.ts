@@ -100,6 +100,12 @@ t.test('what is done next', async t => {
       0,
       'rest until +500',
     ],
+    [
+      'and at once, where the clock was set back by so much that nothing else explains the wait',
+      life({}, { app: { waiting: { reason: 'x', message: '', retryAt: start + 3_600_000, tries: 1 } } }),
+      0,
+      'run app',
+    ],
     ['a deadline is waited for', life({ activeDeadlineSeconds: 5 }, { app: running }), 0, 'rest until +5000'],
     ['and kept', life({ activeDeadlineSeconds: 5 }, { app: running }), 5000, 'fail'],
     [

@@ -107,7 +107,9 @@ export function roomWorld(docker: Docker, parts: RoomParts): PodWorld {
     bootId: 'boot-1',
     lookUp: (_, kind, name) => parts.found[`${kind}/${name}`] ?? null,
     drained: async () => undefined,
+    engineLost: () => undefined,
     now: Date.now,
+    elapsed: () => performance.now(),
     log: {
       info: () => undefined,
       warn: process.env.SLIPWAY_TEST_LOG ? (facts, text) => console.error(text, facts) : () => undefined,

@@ -17,16 +17,18 @@ import { bindBucket, readValue, writeValue } from '../../runtime/nats/bus/values
 import { createDataPlane } from '../../runtime/network/dataplane.js'
 import { networkEngine } from '../../runtime/network/engine.js'
 import { until } from './controller.js'
+import { connectDocker } from '../../runtime/docker/client.js'
 import { loadBusybox, testDocker } from './images.js'
 import { startNats } from './nats.js'
 
 const main = fileURLToPath(new URL('../../runtime/main.js', import.meta.url))
 
-export async function startRuntimeField() {
+/** `engine`: as in DOCKER_HOST; the one that tests share unless said. */
+export async function startRuntimeField(engine?: string) {
   const mark = randomBytes(3).toString('hex')
   const node = `node-${mark}`
   const stateDir = mkdtempSync(join(tmpdir(), 'slipway-run-'))
-  const docker = testDocker()
+  const docker = engine === undefined ? testDocker() : connectDocker(engine)
   const image = `slipway-worktest-${mark}/busybox:1`
   await loadBusybox(docker, { tag: image })
   const controller = await openControllerKeys(join(stateDir, 'controller'))
