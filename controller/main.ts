@@ -348,7 +348,7 @@ export async function startController(
         ok: epoch() !== null,
         message: epoch() === null ? 'another controller holds it, or NATS does not answer' : '',
       },
-      { part: 'nodes', ok: cluster.ready(), message: cluster.ready() ? '' : 'their reports are being read' },
+      { part: 'nodes', ok: cluster.trouble() === '', message: cluster.trouble() },
       {
         part: 'git',
         ok: poller.states().every(state => state.staleSince === 0),

@@ -421,7 +421,7 @@ function nodeView({ lease, heardAt, silent }: NodeState, entries: readonly Entry
   const here = entries.filter(entry => entry.app.destination.name === lease.node)
   return {
     name: lease.node,
-    ready: !silent && lease.conditions.every(condition => condition.type !== 'Ready' || condition.status === 'True'),
+    ready: !silent && !lease.conditions.some(({ type, status }) => type === 'EngineUnreachable' && status === 'True'),
     lastSeen: new Date(Math.min(heardAt, now)).toISOString(),
     versions: lease.versions,
     applications: here.length,

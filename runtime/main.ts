@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers'
 import { type Logger, pino } from 'pino'
 import { alone } from './alone.js'
 import { ConfigFault, type RuntimeConfig, readConfig, runtimeDir } from './config.js'
-import type { DesiredDocument } from './contract/documents.js'
+import type { DesiredDocument, NodeCondition } from './contract/documents.js'
 import { contentHash } from './contract/hash.js'
 import { decodePublicKey, encodePublicKey, type NodeKeys } from './contract/keys.js'
 import type { LogRequest } from './contract/logs.js'
@@ -48,6 +48,10 @@ interface Standing {
   engine: EngineInfo | null
   engineVersion: string
   engineTrouble: string
+  /** When it stopped answering. */
+  engineSince: string
+  /** By application: documents that are there, but not to be obeyed. */
+  readonly refused: Map<string, { readonly message: string; readonly since: string }>
   readonly faults: readonly string[]
 }
 
@@ -59,6 +63,8 @@ export async function run(config: RuntimeConfig, keys: NodeKeys, log: Logger, si
     engine: null,
     engineVersion: '',
     engineTrouble: '',
+    engineSince: '',
+    refused: new Map(),
     faults: [...config.policyFaults, ...kept.broken],
   }
   for (const fault of standing.faults) log.warn({ fault }, 'fault')
@@ -135,7 +141,14 @@ function connectNode(
     },
     {
       document: document => (followed === null ? void early.push(document) : followed.reconciler.offer(document)),
-      refused: (application, error) => log.error({ application, error: sentence(error) }, 'document refused'),
+      refused(application, error) {
+        log.error({ application, error: sentence(error) }, 'document refused')
+        standing.refused.set(application, { message: sentence(error), since: new Date().toISOString() })
+        link.leaseNow()
+      },
+      understood(application) {
+        if (standing.refused.delete(application)) link.leaseNow()
+      },
       interrupted: error => log.warn({ error: sentence(error) }, 'link to NATS interrupted'),
     },
     signal,
@@ -155,13 +168,12 @@ function connectNode(
   }
 }
 
-function conditionsOf(
-  standing: Standing,
-  trouble: string,
-): { readonly type: string; readonly status: 'True' | 'False'; readonly message: string }[] {
+function conditionsOf(standing: Standing, trouble: string): readonly NodeCondition[] {
+  const { engineTrouble, engineSince } = standing
   const told = [
-    ...(standing.engineTrouble === '' ? [] : [{ type: 'EngineUnreachable', message: standing.engineTrouble }]),
+    ...(engineTrouble === '' ? [] : [{ type: 'EngineUnreachable', message: engineTrouble, since: engineSince }]),
     ...(trouble === '' ? [] : [{ type: 'NotReconciling', message: trouble }]),
+    ...[...standing.refused].map(([application, said]) => ({ type: 'DocumentRefused', application, ...said })),
     ...standing.faults.map(message => ({ type: 'Fault', message })),
   ]
   return told.map(condition => ({ ...condition, status: 'True' as const }))
@@ -193,6 +205,7 @@ function watchEngine(
       standing.engineTrouble = await engineTrouble(docker, standing, signal)
       if (signal.aborted) return
       if ((before === '') !== (standing.engineTrouble === '')) {
+        standing.engineSince = standing.engineTrouble === '' ? '' : new Date().toISOString()
         const message = standing.engineTrouble === '' ? 'engine answers again' : 'engine does not answer'
         log.warn({ trouble: standing.engineTrouble }, message)
         link.leaseNow()

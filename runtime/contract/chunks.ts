@@ -42,10 +42,17 @@ export function chunkName(set: string, index: number): string {
 export function pointerOf(head: Uint8Array): ChunkPointer | null {
   if (head[0] === 61) return null
   const { set, count, hash } = parse(head.subarray(1))
-  if (typeof set === 'string' && /^[\w-]+$/.test(set) && Number.isInteger(count) && typeof hash === 'string') {
+  if (typeof set === 'string' && /^[\w-]+$/.test(set) && isCount(count) && typeof hash === 'string') {
     return { set, count: Number(count), hash }
   }
   throw new ChunkError('neither a value nor a list of chunks')
+}
+
+/** No document is larger than that: who names more means no good. */
+const mostChunks = 1_024
+
+function isCount(count: unknown): boolean {
+  return Number.isInteger(count) && Number(count) > 0 && Number(count) <= mostChunks
 }
 
 /** Throws ChunkError when a chunk is missing or is not of this writing. */

@@ -172,6 +172,17 @@ export interface ObservedPod {
   readonly containers: readonly ObservedContainer[]
 }
 
+export interface NodeCondition {
+  /** `EngineUnreachable`: what is known of all pods is old. `DocumentRefused`: of one application. `NotReconciling`, `Fault`. */
+  readonly type: string
+  readonly status: 'True' | 'False'
+  readonly message: string
+  /** RFC 3339; missing where it is not known. */
+  readonly since?: string
+  /** Where it is about one. */
+  readonly application?: string
+}
+
 /** Liveness and size of a node; its key's lease is what tells a silent node. */
 export interface NodeLease {
   readonly contract: number
@@ -185,7 +196,7 @@ export interface NodeLease {
   readonly allocated: { readonly cpuMillis: number; readonly memoryBytes: number; readonly pods: number }
   readonly addresses: readonly string[]
   /** What the node wants people to know: an engine that does not answer, a full disk. Empty when all is well. */
-  readonly conditions: readonly { readonly type: string; readonly status: 'True' | 'False'; readonly message: string }[]
+  readonly conditions: readonly NodeCondition[]
   /**
    * The buckets (by creation time) in which the controller finds all this node has to say: the desired one was listed and what it
    * lacked given back, reports lie in the other. '' while not yet. Until both are those of now, nothing new is written to the node.

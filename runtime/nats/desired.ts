@@ -1,6 +1,6 @@
 // The node's side of desired state: what the controller wants of it, as levels. A key that is missing means nothing here.
 import type { KeyObject } from 'node:crypto'
-
+import { ChunkError } from '../contract/chunks.js'
 import type { DesiredDocument, Sequence } from '../contract/documents.js'
 import { isNewer } from '../contract/documents.js'
 import { FrameError, parseDesired } from '../contract/frame.js'
@@ -27,6 +27,8 @@ export interface DesiredHandlers {
   document(document: DesiredDocument): void
   /** Not to be obeyed, and why: foreign signature, changed, older than what is obeyed. Said once for each writing. */
   refused(application: string, error: Error): void
+  /** What was refused of it is not there any more: readable now, or taken away. */
+  understood(application: string): void
   /** The bucket was listed whole. `lost`: applications that are obeyed, but whose document is missing there or older. */
   listed(created: string, lost: readonly string[]): void
   interrupted(error: Error): void
@@ -42,14 +44,17 @@ export function followDesired(options: DesiredOptions, handlers: DesiredHandlers
     try {
       const document = parseDesired(await joinValue(kv, level.key, level.value), options.controller, options.sealing, place)
       offer(document, options.obeyed().get(place.application) ?? null)
-      refused.delete(level.key)
+      understood(level.key, place.application)
       return document
     } catch (error) {
-      if (!(error instanceof FrameError)) throw error
+      if (!isUnreadable(error)) throw error
       if (refused.get(level.key) !== level.revision) handlers.refused(place.application, error)
       refused.set(level.key, level.revision)
       return null
     }
+  }
+  const understood = (key: string, application: string) => {
+    if (refused.delete(key)) handlers.understood(application)
   }
   const offer = (document: DesiredDocument, obeyed: Sequence | null) => {
     if (obeyed === null || isNewer(document, obeyed)) return handlers.document(document)
@@ -61,6 +66,9 @@ export function followDesired(options: DesiredOptions, handlers: DesiredHandlers
   }
   const listed = async ({ kv, created, levels }: Listing) => {
     const current = new Set<string>()
+    const there = new Set(levels.filter(level => !level.deleted).map(level => level.key))
+    for (const key of [...refused.keys()].filter(key => !there.has(key)))
+      understood(key, parseDocumentKey(key)?.application ?? '')
     for (const level of levels) {
       const document = await take(level, kv)
       if (document !== null) current.add(document.application.name)
@@ -77,4 +85,9 @@ export function followDesired(options: DesiredOptions, handlers: DesiredHandlers
   }
   const changed = async (level: Level, kv: Listing['kv']) => void (await take(level, kv))
   return watchKeys(options.bus, watch, { listed, changed, interrupted: handlers.interrupted }, signal)
+}
+
+/** A chunk that is missing may come: with its head, which is looked at again, or with the next listing. The others do not wait for it. */
+function isUnreadable(error: unknown): error is Error {
+  return error instanceof FrameError || error instanceof ChunkError
 }

@@ -31,6 +31,8 @@ export interface LinkHandlers {
   document(document: DesiredDocument): void
   /** A document that is not to be obeyed (foreign, changed, older): loud, once for each writing. */
   refused(application: string, error: Error): void
+  /** What was refused of it is not there any more. */
+  understood(application: string): void
   /** The way to NATS is broken: once for each break. */
   interrupted(error: Error): void
 }
@@ -85,7 +87,7 @@ export function startLink(options: LinkOptions, handlers: LinkHandlers, signal: 
       obeyed: options.obeyed,
       ...(options.relistMs ? { relistMs: options.relistMs } : {}),
     },
-    { document: handlers.document, refused: handlers.refused, interrupted: handlers.interrupted, listed },
+    { ...handlers, listed },
     signal,
   )
   serveLogs({ bus, node, controller: sealing, read: options.readLogs }, signal)

@@ -222,6 +222,7 @@ test('a node gives out newer documents only, and says what it refuses', async t 
         given.push(one)
         obeyed.set(one.application.name, one)
       },
+      understood: () => {},
       refused: (_, error) => refused.push(error.message),
       listed: (_, lost) => lists.push(lost),
       interrupted: () => {},

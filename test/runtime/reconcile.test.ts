@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import type { ReportDocument } from '../../runtime/contract/documents.js'
+import type { NodeCondition, ReportDocument } from '../../runtime/contract/documents.js'
 import type { Manifest } from '../../runtime/contract/manifest.js'
 import { createHaproxy } from '../../runtime/network/haproxy/process.js'
 import { haproxyProgram } from '../../runtime/network/haproxy/program.js'
@@ -200,6 +200,20 @@ t.test('one node, from its first document to its deletion', async t => {
     await field.write({ objects: [], epoch: 0 })
     await until('it is refused', () => /document refused/.test(field.log()))
     t.equal((await field.containers()).filter(each => each.State === 'running').length, 2)
+  })
+
+  await t.test('a document of a version that the node does not know changes nothing, and the node says what to do', async t => {
+    const isRefused = (condition: NodeCondition) => condition.type === 'DocumentRefused' && /contract/.test(condition.message)
+    const refused = async () => (await field.lease())?.conditions.find(isRefused)
+    await field.write({ objects: [], contract: 9 })
+    const condition = await until('the node says so', refused)
+
+    t.match(condition, { status: 'True', application: 'shop', since: /^20/ })
+    t.match(condition.message, /written by contract version 9, this side speaks 1; upgrade the older side/)
+    t.equal((await field.containers()).filter(each => each.State === 'running').length, 2)
+    const { generation } = await field.write({ objects: [service, web('two')] })
+    await field.told('the next one is obeyed', done(generation))
+    await until('nothing is refused any more', async () => (await refused()) === undefined)
   })
 
   await t.test('a tombstone ends everything, and is kept', async t => {

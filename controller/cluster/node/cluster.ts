@@ -1,7 +1,7 @@
 // Nodes as a `Cluster`: each write is the next generation of one document, put with compare-and-set; each read is from memory.
 
 import { cut } from '../../../runtime/contract/chunks.js'
-import type { DesiredDocument, NodeLease, Sequence } from '../../../runtime/contract/documents.js'
+import type { DesiredDocument, NodeCondition, NodeLease, Sequence } from '../../../runtime/contract/documents.js'
 import { isNewer } from '../../../runtime/contract/documents.js'
 import { encodeDesired } from '../../../runtime/contract/frame.js'
 import type { ControllerKeys, NodeIdentity } from '../../../runtime/contract/keys.js'
@@ -28,8 +28,8 @@ import {
 import type { Kept } from './ledger.js'
 import { createPacker } from './ledger.js'
 import { followLogs } from './logs.js'
-import type { KnownNode, Place, Places } from './places.js'
-import { isSilent, watchPlaces } from './places.js'
+import type { KnownNode, Place, Places, Unreadable } from './places.js'
+import { agedBy, isSilent, watchPlaces } from './places.js'
 
 export interface NodeClusterOptions {
   readonly bus: Bus
@@ -56,6 +56,8 @@ export interface NodeState {
 
 export interface NodeCluster extends Cluster {
   nodes(): readonly NodeState[]
+  /** Why what is known of nodes is not whole or not new, and what to do; '' when it is. Silent nodes have their own word. */
+  trouble(): string
   /** Everything was listed at least once: `kept` and `seenEpoch` are whole. */
   ready(): boolean
   /** Highest epoch that any document or report names; a lease's epoch must be higher. */
@@ -105,6 +107,7 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
     { changed: (node, application) => tell(node, application), lost, refused: options.warn },
     signal,
   )
+  const isListed = () => Object.values(places.listed()).every(created => created !== '')
   const stopSilence = watchSilence(places, now, node => tell(node, ''))
   signal.addEventListener('abort', stopSilence)
 
@@ -215,7 +218,14 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
     const { desired, reports, nodes } = places.listed()
     if (desired === '' || reports === '' || nodes === '')
       throw new NotReadBackError(`node ${place.node}: ${bus.status().message || 'its reports are being read'}`)
-    return observed(place, app, places.nodes().get(place.node) ?? null, options, document => open(document)?.ledger ?? null)
+    return observed(
+      place,
+      app,
+      places.nodes().get(place.node) ?? null,
+      places.unreadable(),
+      options,
+      document => open(document)?.ledger ?? null,
+    )
   }
   return {
     observe,
@@ -249,7 +259,8 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
       return () => listeners.delete(listener)
     },
     nodes: () => [...places.nodes().values()].map(node => ({ ...node, silent: isSilent(node, now()) })),
-    ready: () => Object.values(places.listed()).every(created => created !== ''),
+    trouble: () => (isListed() ? troubles(places).join('; ') : 'their reports are being read'),
+    ready: isListed,
     seenEpoch: () =>
       Math.max(
         0,
@@ -347,6 +358,7 @@ function observed(
   place: Place,
   app: Application,
   node: KnownNode | null,
+  unreadable: readonly Unreadable[],
   options: NodeClusterOptions,
   ledgerIn: (document: DesiredDocument) => Ledger | null,
 ): Observed {
@@ -355,7 +367,7 @@ function observed(
   const base = place.head?.ours ? null : newest(place.head?.document ?? null, place.returned)
   return {
     at: Math.max(node?.heardAt ?? 0, place.reportAt),
-    silent: silence(place.node, node, options),
+    silent: silence(place.node, node, options) ?? aged(place, node, unreadable),
     ordered: place.material,
     obeyed: covers ? place.material : sequenceOf(report),
     attempt: report?.attempt ?? 0,
@@ -387,6 +399,29 @@ function silence(name: string, node: KnownNode | null, options: NodeClusterOptio
     since: node.heardAt,
     message: `node ${name} has been silent for ${Math.round((options.now() - node.heardAt) / 1000)} s`,
   }
+}
+
+/** It speaks, but what it says of the application is old, or not understood: as little is known as of a silent one. */
+function aged({ node: name, application }: Place, node: KnownNode | null, unreadable: readonly Unreadable[]): Observed['silent'] {
+  const found = unreadable.find(one => one.node === name && ['', application].includes(one.application))
+  if (found !== undefined) return { since: found.since, message: found.message }
+  const condition = agedBy(node?.lease.conditions ?? []).find(one => [undefined, application].includes(one.application))
+  if (condition === undefined) return null
+  const since = Date.parse(condition.since ?? '') || (node?.heardAt ?? 0)
+  return { since, message: agedText(name, condition) }
+}
+
+function troubles(places: Places): readonly string[] {
+  const said = [...places.nodes().values()].flatMap(({ lease }) =>
+    agedBy(lease.conditions).map(condition => agedText(lease.node, condition)),
+  )
+  return [...places.unreadable().map(({ message }) => message), ...said]
+}
+
+function agedText(node: string, { type, application, message }: NodeCondition): string {
+  const what =
+    type === 'EngineUnreachable' ? 'its container engine does not answer' : `it does not obey what is wanted of ${application}`
+  return `node ${node}: ${what} (${message})`
 }
 
 /** Opens what is kept in a document, once for each; null for nothing, or for what cannot be opened, which is told. */

@@ -1,9 +1,17 @@
 // What is known of every node, in memory, from what lies in NATS: leases, reports, our own documents. It reads; `cluster.ts` writes.
 import type { KeyObject } from 'node:crypto'
+import { ChunkError } from '../../../runtime/contract/chunks.js'
 import type { DesiredDocument, NodeLease, ReportDocument, Sequence } from '../../../runtime/contract/documents.js'
-import { isNewer } from '../../../runtime/contract/documents.js'
+import { contractVersion, isNewer } from '../../../runtime/contract/documents.js'
 import { FrameError, parseDesired, parseReport, parseReturned } from '../../../runtime/contract/frame.js'
-import { buckets, documentKey, leaseKey, parseDocumentKey } from '../../../runtime/contract/subjects.js'
+import {
+  buckets,
+  decodeToken,
+  documentKey,
+  type KeyKind,
+  leaseKey,
+  parseDocumentKey,
+} from '../../../runtime/contract/subjects.js'
 import type { Bus } from '../../../runtime/nats/bus/connect.js'
 import { joinValue } from '../../../runtime/nats/bus/values.js'
 import type { Level, Listing } from '../../../runtime/nats/bus/watch.js'
@@ -45,6 +53,15 @@ export interface KnownNode {
   readonly heardAt: number
 }
 
+/** Something that lies in NATS and cannot be believed or read: until it can, what is known of it is old. */
+export interface Unreadable {
+  readonly node: string
+  /** '' for what the node says of itself. */
+  readonly application: string
+  readonly message: string
+  readonly since: number
+}
+
 export interface PlacesOptions {
   readonly bus: Bus
   readonly signing: KeyObject
@@ -66,6 +83,7 @@ export interface Places {
   place(node: string, application: string): Place
   all(): readonly Place[]
   nodes(): ReadonlyMap<string, KnownNode>
+  unreadable(): readonly Unreadable[]
   /** Creation times of the buckets as last listed; '' before. */
   listed(): { readonly desired: string; readonly reports: string; readonly nodes: string }
   /** What lies there now, read whole. */
@@ -78,6 +96,20 @@ export function watchPlaces(options: PlacesOptions, handlers: PlacesHandlers, si
   const places = new Map<string, Place>()
   const nodes = new Map<string, KnownNode>()
   const listed = { desired: '', reports: '', nodes: '' }
+  /** By key. */
+  const unreadable = new Map<string, Unreadable>()
+  const refuse = (key: string, node: string, application: string, message: string) => {
+    const before = unreadable.get(key)
+    if (before?.message === message) return
+    unreadable.set(key, { node, application, message, since: before?.since ?? options.now() })
+    handlers.refused(message)
+  }
+  /** What was taken away is not unreadable any more. */
+  const onlyThose = (levels: readonly Level[], isOfThem: (key: string) => boolean) => {
+    const there = new Set(levels.filter(level => !level.deleted).map(level => level.key))
+    for (const key of [...unreadable.keys()]) if (isOfThem(key) && !there.has(key)) unreadable.delete(key)
+  }
+  const kindOf = (key: string) => parseDocumentKey(key)?.kind
   const place = (node: string, application: string): Place => {
     const key = `${node}/${application}`
     const there = places.get(key)
@@ -98,6 +130,7 @@ export function watchPlaces(options: PlacesOptions, handlers: PlacesHandlers, si
   }
   const take = async (level: Level, kv: Listing['kv']) => {
     const where = parseDocumentKey(level.key)
+    if (level.deleted) unreadable.delete(level.key)
     if (where === null || level.deleted) return
     const target = place(where.node, where.application)
     try {
@@ -105,9 +138,10 @@ export function watchPlaces(options: PlacesOptions, handlers: PlacesHandlers, si
       if (where.kind === 'report') takeReport(target, await joinValue(kv, level.key, level.value), level, options)
       if (where.kind === 'returned')
         target.returned = parseReturned(await joinValue(kv, level.key, level.value), options.sealing, where)
+      unreadable.delete(level.key)
     } catch (error) {
-      if (!(error instanceof FrameError)) throw error
-      handlers.refused(error.message)
+      if (!isUnreadable(error)) throw error
+      refuse(level.key, where.node, where.application, unreadableText(where, error))
     }
     if (where.kind !== 'head') handlers.changed(where.node, where.application)
   }
@@ -118,13 +152,22 @@ export function watchPlaces(options: PlacesOptions, handlers: PlacesHandlers, si
     for (const level of levels) await take(level, kv)
   }
   const takeLease = (level: Level) => {
-    const lease = level.deleted ? null : parseLease(level)
+    const lease = level.deleted ? null : readLease(level)
     if (lease === null) return
+    unreadable.delete(level.key)
     const before = nodes.get(lease.node)
     nodes.set(lease.node, { lease, heardAt: Math.max(before?.heardAt ?? 0, Math.min(options.now(), level.writtenAt)) })
-    const same =
-      before !== undefined && !isSilent(before, options.now()) && JSON.stringify(before.lease.told) === JSON.stringify(lease.told)
+    const same = before !== undefined && !isSilent(before, options.now()) && toldBy(before.lease) === toldBy(lease)
     if (!same) handlers.changed(lease.node, '')
+  }
+  const readLease = (level: Level): NodeLease | null => {
+    try {
+      return parseLease(level)
+    } catch (error) {
+      if (!(error instanceof FrameError)) throw error
+      refuse(level.key, decodeToken(level.key.split('.')[0] ?? ''), '', error.message)
+      return null
+    }
   }
   const relist = options.relistMs === undefined ? {} : { relistMs: options.relistMs }
   const watchDesired = watchKeys(
@@ -133,6 +176,7 @@ export function watchPlaces(options: PlacesOptions, handlers: PlacesHandlers, si
     {
       listed: async listing => {
         if (listed.desired !== '' && listed.desired !== listing.created) forgetRevisions()
+        onlyThose(listing.levels, key => kindOf(key) === 'head')
         await takeAll(listing)
         listed.desired = listing.created
         const there = new Set(listing.levels.filter(level => !level.deleted).map(level => level.key))
@@ -151,6 +195,7 @@ export function watchPlaces(options: PlacesOptions, handlers: PlacesHandlers, si
     { bucket: buckets.reports, filter: '>', ...relist },
     {
       listed: async listing => {
+        onlyThose(listing.levels, key => ['report', 'returned'].includes(kindOf(key) ?? ''))
         await takeAll(listing)
         listed.reports = listing.created
         handlers.changed('', '')
@@ -164,6 +209,7 @@ export function watchPlaces(options: PlacesOptions, handlers: PlacesHandlers, si
     { bucket: buckets.nodes, filter: '>', ...relist },
     {
       listed: listing => {
+        onlyThose(listing.levels, key => kindOf(key) === undefined)
         listing.levels.forEach(takeLease)
         listed.nodes = listing.created
         handlers.changed('', '')
@@ -176,6 +222,7 @@ export function watchPlaces(options: PlacesOptions, handlers: PlacesHandlers, si
     place,
     all: () => [...places.values()],
     nodes: () => nodes,
+    unreadable: () => [...unreadable.values()],
     listed: () => listed,
     take,
     forget: ({ node, application }) => places.delete(`${node}/${application}`),
@@ -215,12 +262,44 @@ function takeReport(place: Place, bytes: Uint8Array, level: Level, options: Plac
   place.reportAt = Math.max(place.reportAt, Math.min(options.now(), level.writtenAt))
 }
 
+/** A chunk that is missing may come: with its head, which is looked at again, or with the next listing. The others do not wait for it. */
+function isUnreadable(error: unknown): error is Error {
+  return error instanceof FrameError || error instanceof ChunkError
+}
+
+function unreadableText({ node, application, kind }: { node: string; application: string; kind: KeyKind }, error: Error): string {
+  return error instanceof ChunkError ? `${kind} of ${node}/${application}: ${error.message}` : error.message
+}
+
+/** null for what is no lease. Throws FrameError for one that another version wrote. */
 function parseLease(level: Level): NodeLease | null {
+  const value = jsonOf(level.value)
+  if (typeof value?.node !== 'string' || level.key !== leaseKey(value.node)) return null
+  const { contract } = value
+  if (typeof contract !== 'number' || Math.abs(contract - contractVersion) > 1) {
+    const said = `node ${value.node} speaks contract version ${contract ?? 'unknown'}, this controller ${contractVersion}`
+    throw new FrameError(`${said}; upgrade the older side`)
+  }
+  return typeof value.sealKey === 'string' && typeof value.told?.desired === 'string' ? (value as NodeLease) : null
+}
+
+function jsonOf(bytes: Uint8Array): Partial<NodeLease> | null {
   try {
-    const value = JSON.parse(Buffer.from(level.value).toString('utf8')) as NodeLease
-    const whole = typeof value.node === 'string' && typeof value.sealKey === 'string' && typeof value.told?.desired === 'string'
-    return whole && level.key === leaseKey(value.node) ? value : null
+    const value: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'))
+    return value !== null && typeof value === 'object' ? value : null
   } catch {
     return null
   }
 }
+
+/** What of a lease is news to every application of the node. */
+function toldBy({ told, conditions }: NodeLease): string {
+  return JSON.stringify([told, agedBy(conditions ?? [])])
+}
+
+/** Conditions because of which what is known of pods is old. */
+export function agedBy(conditions: NodeLease['conditions']): NodeLease['conditions'] {
+  return conditions.filter(({ type, status }) => status === 'True' && agingTypes.has(type))
+}
+
+const agingTypes = new Set(['EngineUnreachable', 'DocumentRefused'])

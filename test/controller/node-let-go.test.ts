@@ -1,0 +1,86 @@
+// What is let go, or moved away: an order to the node like any other, and nobody takes it back.
+import { test } from 'tap'
+import { ensureBuckets } from '../../controller/store/buckets.js'
+import { application, configMap, ledger, order, startField, until } from '../support/controller.js'
+import { names, never, ready, soon, startCluster, startNode } from '../support/node-cluster.js'
+
+const lettingGo = { by: { kind: 'user', name: 'ana' } as const, at: 1, cascade: false, told: true }
+
+test('what is let go is an order: the node knows before it is forgotten, and is whose it is again when declared again', async t => {
+  const field = await startField(t)
+  const node = startNode(field)
+  const cluster = startCluster(field)
+  await ready(cluster)
+  await soon(() => cluster.apply(application(), [configMap('a')], order(), never))
+
+  await cluster.letGo(application(), order({ ledger: ledger({ deletion: lettingGo }) }), never)
+  await until('it is obeyed', async () => {
+    const { ordered, obeyed } = await cluster.observe(application(), never)
+    return ordered?.generation === 2 && obeyed?.generation === 2
+  })
+  t.match(node.disk.get('shop'), { letGo: true, deleted: false, objects: [{ metadata: { name: 'a' } }] })
+  await cluster.forget(application(), never)
+
+  const again = application({ uid: 'uid-2' })
+  await soon(() => cluster.apply(again, [configMap('b')], order(), never))
+  await until('it is obeyed', () => node.disk.get('shop')?.application.uid === 'uid-2')
+  t.match(node.disk.get('shop'), { letGo: false })
+})
+
+test('what is let go while its node is silent is found there when it listens again', async t => {
+  const field = await startField(t)
+  const node = startNode(field)
+  let silentFor = 0
+  const cluster = startCluster(field, { now: () => Date.now() + silentFor })
+  await ready(cluster)
+  await soon(() => cluster.apply(application(), [configMap('a')], order(), never))
+  await until('it is obeyed', () => node.disk.size === 1)
+  node.stop()
+  silentFor = 60_000
+  await until('it is silent', async () => (await cluster.observe(application(), never)).silent !== null)
+
+  await cluster.forget(application(), never)
+  t.same(cluster.kept(), [])
+  const back = startNode(field, node.disk)
+
+  await until('it is obeyed', () => back.disk.get('shop')?.letGo === true)
+  t.same(names(back.disk.get('shop')?.objects ?? []), ['a'])
+})
+
+test('a place that an application moved away from answers to nobody, and is not where it is taken back from', async t => {
+  const field = await startField(t)
+  const node = startNode(field)
+  const cluster = startCluster(field)
+  await ready(cluster)
+  await soon(() => cluster.apply(application(), [configMap('a')], order(), never))
+  await until('it is obeyed', () => node.disk.size === 1)
+  const moved = application({ destination: { place: 'node/n2', kind: 'node', name: 'n2', namespace: 'shop' } })
+
+  await cluster.answer(moved, ['n1'])
+  await until('it is obeyed', () => node.disk.get('shop')?.letGo === true)
+  t.same(names(node.disk.get('shop')?.objects ?? []), ['a'], 'what runs there goes on')
+  cluster.end()
+  await field.server.wipe()
+  await until('the controller is connected again', () => field.bus.status().connected)
+  await ensureBuckets(field.bus.connection())
+  const next = startCluster(field, { epoch: () => 200 })
+  await until('the node gave it back', () => next.seenEpoch() === 100)
+  t.same(next.kept(), [], 'n2 is silent: that is waited for')
+
+  await soon(async () => {
+    await next.answer(application(), [])
+    if (node.disk.get('shop')?.letGo !== false) throw new Error('not yet')
+  })
+  t.equal(next.kept().length, 1, 'moved back, it is there again')
+})
+
+test('a node that never joined is named, with what to do', async t => {
+  const field = await startField(t)
+  const cluster = startCluster(field)
+  await until('everything was listed', () => cluster.ready())
+  const stranger = application({ destination: { place: 'node/lba', kind: 'node', name: 'lba', namespace: '' } })
+
+  const { silent } = await cluster.observe(stranger, never)
+
+  t.match(silent?.message, /^no node named lba ever joined: .*spec\.destination\.name$/)
+})
