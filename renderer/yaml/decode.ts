@@ -11,8 +11,11 @@ export { YamlError } from './scanner.js'
 export class DecodeError extends Error {}
 
 export interface DecodeOptions {
-  /** Integers beyond 2^53 stay integers instead of becoming the nearest float64: for what goes to a cluster. */
-  readonly exact?: boolean
+  /**
+   * What integers become. `float`: a float64, as in Helm. `exact`: those beyond 2^53 stay integers, for what goes to a cluster.
+   * `kept`: all stay integers, where a text is made of them.
+   */
+  readonly integers?: 'float' | 'exact' | 'kept'
 }
 
 /** What is decoded of one text, with aliases expanded; go-yaml's own rule (`allowedAliasRatio`) stands beside it. */
@@ -63,14 +66,14 @@ export function decodeNode(node: Node, options: DecodeOptions = {}): Value {
 }
 
 class Decoder {
-  readonly #exact: boolean
+  readonly #integers: 'float' | 'exact' | 'kept'
   #count = 0
   #aliased = 0
   #depth = 0
   readonly #open = new Set<Node>()
 
   constructor(options: DecodeOptions) {
-    this.#exact = options.exact ?? false
+    this.#integers = options.integers ?? 'float'
   }
 
   value(node: Node): Value {
@@ -113,7 +116,8 @@ class Decoder {
     const resolved = resolveScalar(node)
     if (resolved.tag === 'int') {
       const value = Number(resolved.value)
-      return this.#exact && !Number.isSafeInteger(value) ? int(resolved.value, 'int64') : value
+      const kept = this.#integers === 'kept' || (this.#integers === 'exact' && !Number.isSafeInteger(value))
+      return kept ? int(resolved.value, 'int64') : value
     }
     if (resolved.tag === 'float' && !Number.isFinite(resolved.value))
       throw new YamlFault(`json: unsupported value: ${formatG32(resolved.value)}`)

@@ -1,10 +1,10 @@
 // go-yaml's and sigs.k8s.io/yaml's own suites, as data: what Helm reads from YAML and how it writes it.
 import t from 'tap'
-import { int, isDict, isList, type Value } from '../../renderer/value/value.js'
+import { isDict, isList, type Value } from '../../renderer/value/value.js'
 import { DecodeError, unmarshal } from '../../renderer/yaml/decode.js'
 import { EncodeError, marshal } from '../../renderer/yaml/encode.js'
 import { sortNaturally } from '../../renderer/yaml/keys.js'
-import { conformance, type Text, textOf } from '../support/reference.js'
+import { conformance, goValue, type Text, type Typed, textOf } from '../support/reference.js'
 
 interface DecodeCase {
   readonly name: string
@@ -22,8 +22,6 @@ interface EncodeCase {
   readonly viaJsonError?: string
   readonly keysInOrder?: readonly Typed[]
 }
-
-type Typed = null | boolean | number | string | readonly Typed[] | { readonly [key: string]: Typed }
 
 const deep = 'we read 1,000 levels of nesting at most, go-yaml 10,000: no manifest comes near, and the stack stays small'
 
@@ -119,28 +117,4 @@ function canonical(json: unknown): string {
       ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
       : value,
   )
-}
-
-/** The typed JSON of the conformance tables. */
-function goValue(typed: Typed): Value {
-  if (typeof typed === 'number') return Number.isInteger(typed) ? int(typed) : typed
-  if (typed === null || typeof typed !== 'object') return typed
-  if (isArray(typed)) return typed.map(goValue)
-  const { $type: type, v, base64 } = typed
-  if (typeof type !== 'string') return new Map(Object.entries(typed).map(([key, item]) => [key, goValue(item)] as const))
-  if (typeof base64 === 'string')
-    return Buffer.from(base64, 'base64')
-      .toString('latin1')
-      .replace(/[\x80-\xff]/g, char => String.fromCharCode(0xdc00 + char.charCodeAt(0)))
-  if (v === undefined || v === null) return null
-  if (type.startsWith('float'))
-    return v === '+Inf' ? Number.POSITIVE_INFINITY : v === '-Inf' ? Number.NEGATIVE_INFINITY : Number(v)
-  if (/^u?int/.test(type)) return int(BigInt(String(v)))
-  if (type === 'map[any]any')
-    return new Map((v as readonly (readonly [Typed, Typed])[]).map(([key, item]) => [String(key), goValue(item)]))
-  return goValue(v)
-}
-
-function isArray(typed: Typed): typed is readonly Typed[] {
-  return Array.isArray(typed)
 }
