@@ -19,7 +19,7 @@ function elementType(holder: Dict | Value[], value: Value): string {
 /** The method that a value has under this name. */
 export function methodOf(receiver: Maybe, name: string): Method | undefined {
   if (receiver instanceof Struct) return receiver.method(name)
-  return receiver instanceof Map ? (receiver as Dict)[goMethods]?.(name) : undefined
+  return isDict(receiver) || isList(receiver) ? receiver[goMethods]?.(name) : undefined
 }
 
 /** What `.name` of this value is, methods aside. `holder`: the map or list that it was taken from, for messages. */

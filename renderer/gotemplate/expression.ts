@@ -155,12 +155,15 @@ function baseOf(scope: Scope, node: ChainedNode): Evaluate {
   return node.kind === 'variable' ? compileVariable(scope, node) : compileOperand(scope, node.of)
 }
 
+/** Compiled here and now, while the scope has its variables; only the type is asked for later. */
 function argumentOf(scope: Scope, node: OperandNode): (type: ParamType) => Evaluate {
-  const compiled = new Map<ParamType, Evaluate>()
-  return type => {
-    const known = compiled.get(type) ?? compileArgument(scope, node, type)
-    compiled.set(type, known)
-    return known
+  if (isLiteral(node)) return type => compileLiteral(node, type)
+  const run = compileOperand(scope, node)
+  const at = where(lastOfOperand(node), node)
+  return type => (frame, dot) => {
+    const value = run(frame, dot)
+    if (type === 'any') return value ?? null
+    return typeof value === type ? value : checked(frame, value, type, at(frame))
   }
 }
 

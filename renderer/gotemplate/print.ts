@@ -12,6 +12,7 @@ export function printed(frame: Frame, value: Maybe, node: Node): string {
   if (!(value instanceof Struct)) return sprint(value)
   if (value.kind === 'func' || value.kind === 'chan')
     throw failure(frame, node, `can't print ${nodeText(node)} of type ${value.type}`)
+  if (value.shown !== undefined) return value.shown
   const text = sprint(value)
   // A pointer is printed as what it points to.
   return value.kind === 'ptr' && value.fields() !== undefined ? text.replace(/^&/, '') : text

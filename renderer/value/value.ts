@@ -27,7 +27,7 @@ export const goMethods: unique symbol = Symbol('goMethods')
 
 export type Dict = Map<string, Value> & { [goType]?: string; [goNil]?: true; [goMethods]?: (name: string) => Method | undefined }
 /** Never changed in place once a template can see it: Go's slices are shared, and Sprig's functions copy. */
-export type List = Value[] & { [goType]?: string; [goNil]?: true }
+export type List = Value[] & { [goType]?: string; [goNil]?: true; [goMethods]?: (name: string) => Method | undefined }
 
 export type IntType =
   | 'int'
@@ -128,6 +128,10 @@ export abstract class Struct {
   }
   /** What `%v` prints. */
   abstract print(): string
+  /** What `{{value}}` writes where a pointer to it has a String method, and the value itself has none. */
+  get shown(): string | undefined {
+    return undefined
+  }
   /** Its fields in order, where it has no String method: other verbs print it field by field. */
   fields(): readonly (readonly [string, Value])[] | undefined {
     return undefined

@@ -4,7 +4,7 @@ import { isBlank, isBlankOrEnd, isBreak, isPrintable } from './characters.js'
 /** Lines are folded at the first single space beyond this column. */
 const width = 80
 /** No character of it needs a thought: the common case of keys, names, images, paths. */
-const simple = /^[A-Za-z0-9_./$(][A-Za-z0-9_./$()+=@-]*$/
+const simple = /^(?!\.\.\.)[A-Za-z0-9_./$(][A-Za-z0-9_./$()+=@-]*$/
 
 type Style = 'plain' | 'single' | 'double' | 'literal'
 

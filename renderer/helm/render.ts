@@ -1,0 +1,123 @@
+// A chart and its values to what `helm template` makes of them, in Helm's order of steps and with Helm's words for every fault.
+import { processDependencies, type Chart, fullPath, missingDependencies, workingCopy } from '../chart/dependencies.js'
+import type { LoadedChart } from '../chart/load.js'
+import { ChartError } from '../chart/metadata.js'
+import { isWithin } from '../chart/version.js'
+import type { Meter } from '../limits.js'
+import { quoted } from '../value/quote.js'
+import { textOf } from '../value/text.js'
+import { type Dict, int, type Value } from '../value/value.js'
+import { coalesceValues } from '../values/coalesce.js'
+import { schemaProblems } from '../schema/values.js'
+import { type Surroundings, renderTemplates } from './engine.js'
+import { type Capabilities, capabilitiesStruct } from './objects.js'
+import { type Document, type Profile, type Sorted, sortDocuments } from './output.js'
+
+export interface HelmInput {
+  readonly chart: LoadedChart
+  /** What the user gives: value files and parameters, merged. Left as it is. */
+  readonly values: Dict
+  readonly release: { readonly name: string; readonly namespace: string; readonly isUpgrade: boolean; readonly revision: number }
+  readonly capabilities: Capabilities
+  readonly profile: Profile
+  readonly skipSchema: boolean
+  readonly meter: Meter
+  readonly surroundings: Surroundings
+}
+
+export interface CrdFile {
+  /** `chart/crds/web.yaml` */
+  readonly path: string
+  readonly text: string
+}
+
+export interface HelmOutput extends Sorted {
+  /** `crds/**` of the chart and its subcharts, as they are. */
+  readonly crds: readonly CrdFile[]
+  /** The chart's own NOTES.txt. */
+  readonly notes: string
+}
+
+/** Throws errors with Helm's words: `ChartError`, `CoalesceError`, `EngineError`, `OutputError`; `RenderFault` where a limit is reached. */
+export function renderHelm(input: HelmInput): HelmOutput {
+  checkChart(input.chart)
+  checkName(input.release.name)
+  const chart = workingCopy(input.chart)
+  processDependencies(chart, input.values)
+  const values = coalesceValues(chart, input.values)
+  const problems = input.skipSchema ? '' : schemaProblems(chart, values)
+  if (problems !== '')
+    throw new ChartError(`values don't meet the specifications of the schema(s) in the following chart(s):\n${problems}`)
+  checkKubeVersion(chart, input.capabilities.kubeVersion.version)
+  const files = renderTemplates({
+    chart,
+    values,
+    release: releaseDict(input.release),
+    capabilities: capabilitiesStruct(input.capabilities),
+    meter: input.meter,
+    surroundings: input.surroundings,
+    profile: input.profile,
+  })
+  const notes = files.get(`${chart.metadata.name}/templates/NOTES.txt`) ?? ''
+  for (const path of [...files.keys()]) if (path.endsWith('NOTES.txt')) files.delete(path)
+  return { ...sortDocuments(files, input.profile), crds: crdsOf(chart), notes }
+}
+
+function checkChart(chart: LoadedChart): void {
+  const { type } = chart.metadata
+  if (type !== '' && type !== 'application') throw new ChartError(`${type} charts are not installable`)
+  const missing = missingDependencies(chart)
+  if (missing.length > 0)
+    throw new ChartError(
+      `An error occurred while checking for chart dependencies. You may need to run \`helm dependency build\` to fetch missing dependencies: found in Chart.yaml, but missing in charts/ directory: ${missing.join(', ')}`,
+    )
+}
+
+const nameForm = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
+
+function checkName(name: string): void {
+  if (name === '') throw new ChartError(`release name ${quoted(name)}: no name provided`)
+  if (name.length > 53 || !nameForm.test(name))
+    throw new ChartError(
+      `release name ${quoted(name)}: invalid release name, must match regex ${nameForm.source} and the length must not be longer than 53`,
+    )
+}
+
+function checkKubeVersion(chart: Chart, version: string): void {
+  const { kubeVersion } = chart.metadata
+  if (kubeVersion !== '' && !isWithin(kubeVersion, version))
+    throw new ChartError(`chart requires kubeVersion: ${kubeVersion} which is incompatible with Kubernetes ${version}`)
+}
+
+function releaseDict({ name, namespace, isUpgrade, revision }: HelmInput['release']): Dict {
+  return new Map<string, Value>([
+    ['Name', name],
+    ['Namespace', namespace],
+    ['IsUpgrade', isUpgrade],
+    ['IsInstall', !isUpgrade],
+    ['Revision', int(revision)],
+    ['Service', 'Helm'],
+  ])
+}
+
+function crdsOf(chart: Chart): CrdFile[] {
+  const own = chart.files
+    .filter(({ name }) => /^crds\/.*\.(?:yaml|yml|json)$/is.test(name))
+    .map(({ name, bytes }) => ({ path: `${fullPath(chart)}/${name}`, text: textOf(bytes) }))
+  return [...own, ...chart.dependencies.flatMap(crdsOf)]
+}
+
+export interface PrintOptions {
+  readonly includeCrds: boolean
+  readonly noHooks: boolean
+  readonly skipTests: boolean
+}
+
+/** What `helm template` prints. */
+export function printed(output: HelmOutput, options: PrintOptions, isTest: (hook: Document) => boolean): string {
+  const section = (path: string, text: string): string => `---\n# Source: ${path}\n${text}\n`
+  const crds = options.includeCrds ? output.crds : []
+  const manifest = [...crds, ...output.documents].map(({ path, text }) => section(path, text)).join('')
+  const hooks = options.noHooks ? [] : output.hooks.filter(hook => !(options.skipTests && isTest(hook)))
+  return `${manifest.trim()}\n${hooks.map(({ path, text }) => section(path, text)).join('')}`
+}
