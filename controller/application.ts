@@ -108,6 +108,7 @@ export function parseApplication(input: unknown, declared: Declared): Parsed {
   const meta = root.inner('metadata', null)
   const name = nameOf(meta)
   const annotations = meta.texts('annotations')
+  refuseUnheeded(root, meta, annotations)
   const spec = root.inner('spec', specFields)
   const application: Application = {
     name,
@@ -127,6 +128,27 @@ export function parseApplication(input: unknown, declared: Declared): Parsed {
   return faults.length === 0 ? { application, faults: [] } : { application: null, faults }
 }
 
+/** What would change when and what is released, and is not there yet: taken and not heeded it would be a lie. */
+function refuseUnheeded(root: Fields, meta: Fields, annotations: Readonly<Record<string, string>>): void {
+  if (root.has('operation'))
+    root.fault('operation', 'is not taken from a declaration; ask for it: slipway sync, slipway rollback')
+  for (const [name, value] of Object.entries(annotations)) {
+    if (name === 'argocd.argoproj.io/skip-reconcile' && value === 'true')
+      meta.fault(`annotations.${name}`, 'is not supported; pause the application instead: slipway pause')
+    if (!name.startsWith(`${ownGroup}/`) || name === declaredBy || annotationFields.has(name)) continue
+    const known = [...annotationFields.keys()].map(each => each.slice(ownGroup.length + 1))
+    meta.fault(
+      `annotations.${name}`,
+      `is none that Slipway heeds${name === `${ownGroup}/mode` ? ' yet' : ''}; known are ${known.join(', ')}`,
+    )
+  }
+}
+
+/** What `get` adds. */
+const declaredBy = `${ownGroup}/declared-by`
+
+const later = ['dependsOn', 'syncWindows'] as const
+
 const specFields = [
   'project',
   'source',
@@ -138,6 +160,7 @@ const specFields = [
   'rollout',
   'deletion',
   'sources',
+  ...later,
 ]
 const sourceFields = ['repoURL', 'path', 'targetRevision', 'directory', 'helm', 'chart', 'name', 'ref', 'kustomize', 'plugin']
 
@@ -150,6 +173,8 @@ function nameOf(meta: Fields): string {
 
 function sourceOf(spec: Fields, readYaml: Declared['readYaml']): Source {
   if (spec.has('sources')) spec.fault('sources', 'several sources are not supported yet; use spec.source')
+  for (const field of later)
+    if (spec.has(field)) spec.fault(field, 'is not supported yet: nothing would wait for it; leave it out')
   const source = spec.inner('source', sourceFields)
   for (const later of ['kustomize', 'plugin', 'chart'] as const)
     if (source.has(later))
@@ -157,6 +182,7 @@ function sourceOf(spec: Fields, readYaml: Declared['readYaml']): Source {
   const repoURL = source.text('repoURL', '')
   if (repoURL === '') source.fault('repoURL', 'is missing; give the http(s) URL or the absolute path of a Git repository')
   const directory = source.inner('directory', ['recurse', 'include', 'exclude', 'jsonnet'])
+  if (Object.keys(directory.record('jsonnet')).length > 0) directory.fault('jsonnet', 'is not supported; use YAML or a chart')
   return {
     repoURL,
     path: pathOf(source),
@@ -198,7 +224,7 @@ const chartFields = [
 ]
 
 function chartOf(helm: Fields, readYaml: Declared['readYaml']): ChartOptions {
-  for (const later of ['fileParameters', 'kubeVersion', 'apiVersions'])
+  for (const later of ['fileParameters', 'kubeVersion', 'apiVersions', 'namespace'])
     if (helm.has(later)) helm.fault(later, 'is not supported yet')
   return {
     releaseName: helm.text('releaseName', ''),
@@ -241,9 +267,32 @@ function destinationOf(spec: Fields, defaultNode: string): Destination {
   return { place: `node/${name}`, kind: 'node', name, namespace: destination.text('namespace', 'default') }
 }
 
+/** How Argo CD writes to a cluster: a node does all of it by itself, or has no use for it. */
+const heeded = new Set([
+  'CreateNamespace',
+  'Validate',
+  'SkipDryRunOnMissingResource',
+  'ApplyOutOfSyncOnly',
+  'PrunePropagationPolicy',
+  'PruneLast',
+  'Replace',
+  'Force',
+  'ServerSideApply',
+  'ServerSideDiff',
+  'ClientSideApplyMigration',
+  'FailOnSharedResource',
+  'RespectIgnoreDifferences',
+])
+
 /** Slipway's own group: automated, pruning, self-healing unless written otherwise; Argo CD's: manual unless written. */
 function syncPolicyOf(spec: Fields, own: boolean): SyncPolicy {
   const policy = spec.inner('syncPolicy', ['automated', 'retry', 'syncOptions', 'managedNamespaceMetadata'])
+  for (const [at, option] of policy.textList('syncOptions').entries())
+    if (!heeded.has(option.split('=')[0]?.trim() ?? ''))
+      policy.fault(
+        `syncOptions[${at}]`,
+        `${JSON.stringify(option)} is not supported for a whole application; see spec.syncPolicy and spec.deletion`,
+      )
   const written = policy.has('automated')
   const automated = policy.inner('automated', ['enabled', 'prune', 'selfHeal', 'allowEmpty'])
   return {
@@ -256,14 +305,16 @@ function syncPolicyOf(spec: Fields, own: boolean): SyncPolicy {
 
 const rolloutFields = ['healthTimeout', 'bakeTime', 'onFailure', 'writeBack', 'restartsAllowed', 'afterHooks'] as const
 
+/** `slipway.dev/health-timeout` -> healthTimeout */
+const annotationFields: ReadonlyMap<string, (typeof rolloutFields)[number]> = new Map(
+  rolloutFields.map(field => [`${ownGroup}/${field.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`, field] as const),
+)
+
 /** `spec.rollout` in our group; `slipway.dev/health-timeout` and so on as annotations on either. */
 function rolloutOf(spec: Fields, annotations: Readonly<Record<string, string>>): RolloutPolicy {
   const faults = spec.faults
   const written: Record<string, unknown> = { ...spec.record('rollout') }
-  for (const field of rolloutFields) {
-    const annotation = annotations[`slipway.dev/${field.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`]
-    if (annotation !== undefined) written[field] ??= annotation
-  }
+  for (const [name, field] of annotationFields) if (annotations[name] !== undefined) written[field] ??= annotations[name]
   const rollout = fieldsOf(written, 'spec.rollout', faults, rolloutFields)
   return {
     healthTimeoutMs: rollout.duration('healthTimeout', rolloutDefaults.healthTimeoutMs),

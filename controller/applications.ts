@@ -7,7 +7,7 @@ import { refKey } from '../runtime/contract/manifest.js'
 import { type Application, type Declared, parseApplication } from './application.js'
 import { eventsBetween, illnessEvent } from './events.js'
 import type { Fault } from './fields.js'
-import { awaitedOf, illnessOf } from './illness.js'
+import { awaitedOf, type Ill, illAfter } from './illness.js'
 import { type Actor, type Attempt, type Ledger, namedReleases, newLedger } from './ledger.js'
 import type { Pass, Prepared } from './reconcile.js'
 import type { Release, ReleaseId } from './release.js'
@@ -23,7 +23,7 @@ export interface Entry {
   /** The last pass could not be made: what stood in the way, since when (ms since 1970). */
   readonly failure: { readonly since: number; readonly message: string } | null
   /** Settled and not well: since when (ms since 1970), and what shows it. */
-  readonly ill: Facts['ill']
+  readonly ill: Ill | null
 }
 
 export interface ApplicationsOptions {
@@ -204,18 +204,13 @@ export class Applications {
     const entry = this.#entries.get(app.name)
     if (entry === undefined) return
     if (step.kind === 'forget') return this.#forget(app.name)
-    const ill = this.#illnessAfter(entry, pass)
+    const ill = illAfter(entry.ill, pass, this.#options.now())
     this.#set(app.name, { ...entry, ledger, pass, failure: null, ill })
     if (store.ledger(app.name, app.destination.place)?.version !== ledger.version && ledger.version > 1)
       await store.putLedger(ledger)
     await this.#dropReleases(app.name, ledger)
     this.#tellIfChanged(app.name)
     if ((ill === null) !== (entry.ill === null)) await this.tellEvent(illnessEvent(pass, ill, entry.ill?.since ?? 0))
-  }
-
-  #illnessAfter({ ill: before }: Entry, pass: Pass): Entry['ill'] {
-    const ill = illnessOf(pass)
-    return ill === null ? null : { message: ill.message, log: ill.log, since: before?.since ?? (ill.at || this.#options.now()) }
   }
 
   failed(name: string, message: string): void {
@@ -256,7 +251,10 @@ export class Applications {
       ledger,
       candidate: pass?.candidate ?? null,
       silent: silent ?? (failure === null ? null : { since: failure.since, message: failure.message }),
-      health: { status: health?.status ?? 'Unknown', message: health?.message ?? 'not looked at yet' },
+      health:
+        ill !== null && health?.status === 'Healthy'
+          ? { status: 'Degraded', message: ill.message }
+          : { status: health?.status ?? 'Unknown', message: health?.message ?? 'not looked at yet' },
       ready: health === undefined || health.pods.wanted === 0 ? '' : `${health.pods.ready} of ${health.pods.wanted} ready`,
       awaited: pass === null ? '' : awaitedOf({ ...pass, ledger }, ledger.current && this.release(app, ledger.current.release)),
       ill,

@@ -5,7 +5,7 @@ import { podsOf, workloadOf } from './health/own.js'
 import { isUnderWay } from './ledger.js'
 import type { Pass } from './reconcile.js'
 import type { Release } from './release.js'
-import { counted } from './words.js'
+import { counted, span } from './words.js'
 
 export interface Illness {
   /** ms since 1970 at which it showed first; 0 = the pods do not say. */
@@ -61,6 +61,45 @@ export function illnessOf({
   const { ready, wanted } = health.pods
   const message = `${ready} of ${wanted} ready: container ${ill.container.name} of pod ${ill.pod.name} ${stateText(ill.container)}`
   return { at: troubledAt(ill.container), message, log: ill.container.lastLog }
+}
+
+export interface Ill {
+  /** ms since 1970: when it showed first, and when it may count as well again (0 = not while it shows). */
+  readonly since: number
+  readonly until: number
+  readonly message: string
+  readonly log: readonly string[]
+}
+
+/** Shorter bake times say nothing of what ends again and again: back-off makes its runs few. */
+const shortestRecoveryMs = 10_000
+
+/**
+ * One that was ill and looks well is well once what had ended, or lost readiness, was ready through a bake time: in a crash loop there are
+ * moments in which all is ready. Silence says nothing.
+ */
+export function illAfter(before: Ill | null, pass: Illable, now: number): Ill | null {
+  const ill = illnessOf(pass)
+  if (ill !== null) return { message: ill.message, log: ill.log, since: before?.since ?? (ill.at || now), until: 0 }
+  const { ledger, observed, app } = pass
+  if (before === null || ledger.attempt?.outcome == null) return null
+  if (observed.silent !== null) return before
+  const recovering = podsOf(ledger, observed)
+    .own.flatMap(pod => pod.containers.filter(each => troubledAt(each) >= before.since).map(container => ({ pod, container })))
+    .toSorted((a, b) => readyAt(b.pod) - readyAt(a.pod))[0]
+  const neededMs = Math.max(app.rollout.bakeTimeMs, shortestRecoveryMs)
+  const until = recovering === undefined ? 0 : readyAt(recovering.pod) + neededMs
+  if (recovering === undefined || until <= now) return null
+  const { pod, container } = recovering
+  const message = `container ${container.name} of pod ${pod.name} is ready again, ${counted(container.restartCount, 'restart')}; it counts as well once that lasts ${span(neededMs)}`
+  return { message, log: container.lastLog, since: before.since, until }
+}
+
+type Illable = Pick<Pass, 'app' | 'ledger' | 'health' | 'observed' | 'decision'>
+
+function readyAt(pod: ObservedPod): number {
+  const at = Date.parse(pod.readyAt)
+  return Number.isNaN(at) ? 0 : at
 }
 
 function troubledAt(container: ObservedContainer | undefined): number {

@@ -216,7 +216,9 @@ export async function startController(
         writeBack(pass, abort)
         if (pass.ledger.deletion === null) await cluster.answer(pass.app, formerNodes(pass))
       }
-      return { wakeAt: pass.step.kind === 'none' ? pass.decision.wakeAt : now() }
+      const wellAt = applications.get(name)?.ill?.until || Number.POSITIVE_INFINITY
+      const wakeAt = Math.min(pass.decision.wakeAt ?? Number.POSITIVE_INFINITY, wellAt)
+      return { wakeAt: pass.step.kind !== 'none' ? now() : wakeAt === Number.POSITIVE_INFINITY ? null : wakeAt }
     },
     onFailure(name, error, failures, retryInMs) {
       applications.failed(name, (error as Error).message)

@@ -115,11 +115,52 @@ t.test('every fault is named at once, with its path and what was wanted', async 
       shopWith({ source: { repoURL: 'x', kustomize: {} } }),
       ['spec.source.kustomize: a kustomize source is not supported yet; use a directory of YAML or a chart in the repository'],
     ],
+    [
+      shopWith({ dependsOn: ['db'], syncWindows: [] }),
+      [
+        'spec.dependsOn: is not supported yet: nothing would wait for it; leave it out',
+        'spec.syncWindows: is not supported yet: nothing would wait for it; leave it out',
+      ],
+    ],
+    [
+      shopWith({ syncPolicy: { syncOptions: ['CreateNamespace=true', 'Prune=false'] } }),
+      [
+        'spec.syncPolicy.syncOptions[1]: "Prune=false" is not supported for a whole application; see spec.syncPolicy and spec.deletion',
+      ],
+    ],
+    [
+      shopWith({}, { operation: { sync: {} } }),
+      ['operation: is not taken from a declaration; ask for it: slipway sync, slipway rollback'],
+    ],
+    [
+      shopWith({}, { metadata: { name: 'shop', annotations: { 'argocd.argoproj.io/skip-reconcile': 'true' } } }),
+      ['metadata.annotations.argocd.argoproj.io/skip-reconcile: is not supported; pause the application instead: slipway pause'],
+    ],
+    [
+      shopWith({}, { metadata: { name: 'shop', annotations: { 'slipway.dev/mode': 'observe' } } }),
+      [
+        'metadata.annotations.slipway.dev/mode: is none that Slipway heeds yet; known are health-timeout, bake-time, on-failure, write-back, restarts-allowed, after-hooks',
+      ],
+    ],
+    [shopWith({ source: { helm: { namespace: 'other' } } }), ['spec.source.helm.namespace: is not supported yet']],
+    [
+      shopWith({ source: { directory: { jsonnet: { libs: ['x'] } } } }),
+      ['spec.source.directory.jsonnet: is not supported; use YAML or a chart'],
+    ],
     ['text', ['apiVersion: want slipway.dev/v1alpha1 or argoproj.io/v1alpha1, got ""']],
   ]
 
   for (const [input, expected] of cases)
     for (const line of expected) t.ok(faultsOf(input).includes(line), `${line}\n(got ${faultsOf(input).join('; ')})`)
+})
+
+t.test('what only says how Argo CD writes to a cluster is taken as it is', async t => {
+  const syncPolicy = { syncOptions: ['CreateNamespace=true', 'ServerSideApply=true', 'PruneLast=true'], retry: { limit: 5 } }
+  const annotations = { 'slipway.dev/bake-time': '3s', 'slipway.dev/declared-by': 'fleet', 'example.com/x': 'y' }
+
+  const app = parsed(shopWith({ syncPolicy, ignoreDifferences: [] }, { metadata: { name: 'shop', annotations } }))
+
+  t.equal(app.rollout.bakeTimeMs, 3000)
 })
 
 t.test('durations are read as Go writes them', async t => {

@@ -1,7 +1,9 @@
 // The command line on the real thing: exit codes that scripts rely on, and what programs read with -o json.
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { application } from '../support/applications.js'
-import { startSlipway } from '../support/slipway.js'
+import { lives, startSlipway } from '../support/slipway.js'
 import { loadWebImage, removeImages, type WebOptions, web } from '../support/web.js'
 
 t.setTimeout(300_000)
@@ -120,6 +122,28 @@ await t.test('slipway up again changes nothing that runs', async t => {
     (['nats', 'runtime', 'controller'] as const).map(name => slipway.pid(name)),
     before,
   )
+})
+
+await t.test('a machine that lost keys and store gets both back from a backup, and what runs goes on', async t => {
+  const file = join(slipway.work, 'slipway.backup')
+  const [before, history] = [await lives(slipway, 'shop'), (await shop.history()).length]
+  t.equal(await code('backup', file), 0)
+  await slipway.cli('down')
+  for (const lost of ['keys', 'nats', 'controller']) rmSync(join(slipway.state, lost), { recursive: true })
+  await slipway.cli('up')
+  t.same((await json<{ items: unknown[] }>('apps')).items, [], 'nobody knows of it')
+
+  const refused = await slipway.cli('restore', file, '--yes')
+  t.match(refused, { err: /other keys/ })
+  t.not(refused.code, 0)
+  t.match(await slipway.cli('restore', file, '--yes', '--force'), { code: 0, out: /slipway down, then slipway up/ })
+  await slipway.cli('down')
+  t.equal(await code('up'), 0)
+
+  t.equal(await code('wait', 'shop', '--timeout', '60s'), 0)
+  t.match(await json('status', 'shop'), { state: /Healthy|RolledBack|OutOfSync/, release: { commit: first } })
+  t.equal((await json<{ items: unknown[] }>('history', 'shop')).items.length, history)
+  t.same(await lives(slipway, 'shop'), before)
 })
 
 await t.test('slipway down --purge leaves nothing behind', async t => {
