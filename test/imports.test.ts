@@ -23,7 +23,7 @@ const rules: readonly Rule[] = [
     files: /^renderer\//,
     ours: /^renderer\//,
     packages: /^(js-yaml|handlebars\/|@handlebars\/|re2js$|bcryptjs$|smol-toml$)/,
-    node: /^node:(crypto|path|buffer)$/,
+    node: /^node:(crypto|path|buffer|zlib)$/,
   },
   { files: /^runtime\/contract\//, ours: /^runtime\/contract\//, packages: /^$/ },
   { files: /^runtime\/workloads\//, ours: /^runtime\/(contract|workloads|pods\/types)/, packages: /^$/, node: /^node:crypto$/ },
