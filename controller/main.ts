@@ -273,7 +273,7 @@ export async function startController(
     if (epoch() === null || !cluster.ready()) return
     const names = await takeBack({
       store,
-      kept: cluster.kept,
+      kept: () => cluster.kept(store.madeAt()),
       entries: () => applications.all(),
       load: () => void applications.load(),
       declare: (manifest, by, parent) => applications.declare(manifest, by, parent, false),
