@@ -135,6 +135,17 @@ t.test('how long ago something was goes on being counted', async test => {
   }
 })
 
+t.test('an age in a sentence of the list is asked for again', async test => {
+  const said = (seconds: number) => view('shop', { state: 'OutOfSync', short: `held back: judged bad ${seconds} s ago` })
+  const { page, api } = await opened(test, [said(12)])
+  await page.getByText('judged bad 12 s ago').waitFor()
+
+  api.told.views.set('shop', said(24))
+
+  await page.getByText('judged bad 24 s ago').waitFor({ timeout: 60_000 })
+  test.equal(await page.locator('.row').count(), 1)
+})
+
 t.test('lines of several pods stand in the order in which they were said', async test => {
   const { page, api } = await opened(test, [view('shop')])
   const line = (pod: string, seconds: string, text: string) => ({
