@@ -459,4 +459,4 @@ function logPass(log: pino.Logger, { app, step, decision, ledger }: Pass): void 
   if (step.kind !== 'none' && step.kind !== 'remember') log.info({ ...facts, step: step.kind }, 'step')
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await main(process.env)
+if (process.argv[1] === fileURLToPath(import.meta.url)) void main(process.env)
