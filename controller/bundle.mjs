@@ -12,10 +12,14 @@ const starts = {
   controller: `import { main } from '${build}/controller/main.js'\nvoid main(process.env)\n`,
   runtime: `import { main } from '${build}/runtime/main.js'\nvoid main(process.argv.slice(2), process.env).then(code => { process.exitCode = code })\n`,
   'names/main': `import '${build}/runtime/network/names/main.js'\n`,
+  'render/worker': `import '${build}/controller/render/worker.js'\n`,
 }
 
 /** What a bundle starts beside itself and is packed too. */
-const packed = { [`${build}/runtime/network/names/process.js`]: ['./main.js', './names/main.cjs'] }
+const packed = {
+  [`${build}/runtime/network/names/process.js`]: ['./main.js', '../../../lean/names/main.cjs'],
+  [`${build}/controller/render/pool.js`]: ['./worker.js', '../../lean/render/worker.cjs'],
+}
 
 /** The few lines that start a program, which exist in no file. */
 function start(name) {
@@ -31,9 +35,9 @@ const places = {
   name: 'places',
   transform(code, id) {
     if (!code.includes('import.meta.url')) return null
-    if (packed[id] !== undefined) return { code: replaced(code, ...packed[id]), map: null }
     const own = JSON.stringify(relative(lean, id))
-    return { code: code.replaceAll('import.meta.url', `new URL(${own}, import.meta.url).href`), map: null }
+    const near = packed[id] === undefined ? code : replaced(code, ...packed[id])
+    return { code: near.replaceAll('import.meta.url', `new URL(${own}, import.meta.url).href`), map: null }
   },
 }
 
