@@ -36,9 +36,6 @@ t.test('a schema that refers to itself without end is refused', async t => {
   t.match(problems({ schema, values: 'a: 1' }).join('\n'), /reference cycle/)
 })
 
-  t.match(problem, /anyOf|without end/)
-})
-
 function problems({ schema, values }: Omit<SchemaCase, 'problems'>): string[] {
   try {
     const found = validate(new JsonReader(JSON.stringify(schema)).value(), unmarshalMap(values))
