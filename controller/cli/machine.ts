@@ -1,7 +1,8 @@
 // One machine's parts and processes: found, joined, started, ended. What `up`, `down` and `check` share; it speaks to no API but to hear that it answers.
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -104,19 +105,27 @@ export async function firewallOf(
 }
 
 /** What the last `up` chose; else a port each, and address ranges made from the state directory, so that several instances do not meet. */
-export function machineOf(layout: Layout, env: Environment): Omit<Machine, 'engine' | 'engineIsPrivate'> {
+export function machineOf(
+  layout: Layout,
+  env: Environment,
+  taken: readonly string[] = localAddresses(),
+): Omit<Machine, 'engine' | 'engineIsPrivate'> {
   const before = readMachine(layout)
   const port = env.SLIPWAY_PORT !== undefined ? Number(env.SLIPWAY_PORT) : (before?.port ?? defaultPort)
   return {
     node: env.SLIPWAY_NODE ?? before?.node ?? defaultNodeName(),
     port,
     natsPort: env.SLIPWAY_NATS_PORT !== undefined ? Number(env.SLIPWAY_NATS_PORT) : (before?.natsPort ?? 0),
-    network: before?.network ?? networkOf(layout, env),
+    network: before?.network ?? networkOf(layout, env, taken),
   }
 }
 
-/** The usual state directory has the documented names and ranges; any other gets its own. */
-function networkOf(layout: Layout, env: Environment): Readonly<Record<string, string>> {
+function localAddresses(): readonly string[] {
+  return Object.values(networkInterfaces()).flatMap(all => all?.map(({ address }) => address) ?? [])
+}
+
+/** The usual state directory has the documented names and ranges; any other gets its own: the first from its hash that is not `taken`. */
+function networkOf(layout: Layout, env: Environment, taken: readonly string[]): Readonly<Record<string, string>> {
   const named = [
     'SLIPWAY_POD_NETWORK',
     'SLIPWAY_POD_BRIDGE',
@@ -128,7 +137,7 @@ function networkOf(layout: Layout, env: Environment): Readonly<Record<string, st
   if (layout.state === defaultStateDir({}, true) || Object.keys(given).length === named.length) return given
   const hash = createHash('sha256').update(layout.state).digest()
   const tag = hash.toString('hex').slice(0, 6)
-  const block = 20 + ((hash[4] ?? 0) % 90) * 2
+  const block = freeBlock(hash[4] ?? 0, taken)
   return {
     SLIPWAY_POD_NETWORK: `slipway-${tag}`,
     SLIPWAY_POD_BRIDGE: `slwp${tag}`,
@@ -137,6 +146,20 @@ function networkOf(layout: Layout, env: Environment): Readonly<Record<string, st
     SLIPWAY_SERVICE_RANGE: `10.${block + 1}.0.0/16`,
     ...given,
   }
+}
+
+const blocks = 90
+
+/** Two neighbours of 10.20.0.0/16 to 10.199.0.0/16 in which this machine has no address. */
+function freeBlock(from: number, taken: readonly string[]): number {
+  const all = Array.from({ length: blocks }, (_, at) => 20 + ((from + at) % blocks) * 2)
+  const free = all.find(
+    block => !taken.some(address => address.startsWith(`10.${block}.`) || address.startsWith(`10.${block + 1}.`)),
+  )
+  if (free !== undefined) return free
+  throw new Error(
+    'no pair of address ranges in 10.20.0.0/16 to 10.199.0.0/16 is free here: name two in SLIPWAY_POD_RANGE and SLIPWAY_SERVICE_RANGE',
+  )
 }
 
 export function readMachine(layout: Layout): Machine | null {
@@ -280,13 +303,35 @@ export async function purgeMachine(
     const told = `what runs could not be taken away, so ${layout.state} was kept: ${(error as Error).message}`
     return { lines: [told, 'see to it that the engine answers, then: slipway down --purge'], failed: true }
   }
-  if (machine?.engineIsPrivate) lines.push(await purgeEngine(machine.engine, engineDirectory(env), volumes))
+  rmSync(join(engineDirectory(env), 'instances', nameOf(layout.state)), { force: true })
+  if (machine?.engineIsPrivate) lines.push(await purgeEngine(machine.engine, engineDirectory(env), layout.state, volumes))
   rmSync(layout.state, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 })
   return { lines: [...lines, `${layout.state} removed`], failed: false }
 }
 
+/** Says beside a private engine, if `host` is it, that this instance uses it: who ends it must know of everyone, with containers or without. */
+export function useEngine(directory: string, host: string, state: string): void {
+  if (host !== `unix://${join(directory, 'docker.sock')}`) return
+  const users = join(directory, 'instances')
+  mkdirSync(users, { recursive: true, mode: 0o700 })
+  writeFileSync(join(users, nameOf(state)), `${state}\n`, { mode: 0o600 })
+}
+
+/** State directories of other instances that use it; one whose directory is gone uses nothing. */
+export function othersOn(directory: string, state: string): readonly string[] {
+  const users = join(directory, 'instances')
+  const states = existsSync(users) ? readdirSync(users).map(name => readFileSync(join(users, name), 'utf8').trim()) : []
+  return states.filter(other => other !== state && existsSync(join(other, 'run', 'up.json'))).sort()
+}
+
+function nameOf(state: string): string {
+  return createHash('sha256').update(state).digest('hex').slice(0, 16)
+}
+
 /** Another instance on this machine may run on the same private engine. */
-async function purgeEngine(host: string, directory: string, volumes: boolean): Promise<string> {
+async function purgeEngine(host: string, directory: string, state: string, volumes: boolean): Promise<string> {
+  const users = othersOn(directory, state)
+  if (users.length > 0) return `private engine kept: ${users.join(', ')} ${users.length === 1 ? 'uses' : 'use'} it too`
   const docker = connectDocker(host)
   const others = await docker.containers.list(['slipway.node'], AbortSignal.timeout(10_000)).catch(() => [])
   await docker.close()

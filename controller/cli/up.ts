@@ -1,6 +1,7 @@
 // slipway up: everything on this machine, nothing to configure. Started detached; running it again changes nothing that runs.
 import { existsSync, readFileSync } from 'node:fs'
 import { alone } from '../../runtime/alone.js'
+import { engineDirectory } from '../../runtime/docker/engine.js'
 import { haproxyImage } from '../../runtime/docker/haproxy.js'
 import { Cli, type Define, type SharedOptions } from './cli.js'
 import { saveContext } from './contexts.js'
@@ -15,6 +16,7 @@ import {
   placesOf,
   startProcesses,
   untilReady,
+  useEngine,
   writeMachine,
 } from './machine.js'
 import { makeLayout } from './processes.js'
@@ -60,6 +62,7 @@ export const define: Define = (command, around) => {
         engineIsPrivate: parts.engine.private,
       }
       writeMachine(places.layout, machine)
+      useEngine(engineDirectory(env), machine.engine, places.layout.state)
       const started = await startProcesses(places, machine, parts, env).finally(release)
       const url = `http://127.0.0.1:${machine.port}`
       await untilReady(places.layout, url, 60_000, around.signal).catch((error: Error) => {
