@@ -14,6 +14,8 @@ export interface Limits {
   readonly items: number
   /** Texts that `tpl` parses. */
   readonly parses: number
+  /** What keys, certificates and slow hashes of one render may cost: a bcrypt is 1, an RSA key of 2048 bits 4, of 4096 bits 30. */
+  readonly secrets: number
   /** Characters of one file or rendered template that is read as YAML. */
   readonly yaml: number
   /** YAML nodes of one text, aliases expanded. */
@@ -31,6 +33,7 @@ export const defaultLimits: Limits = {
   text: 4_000_000,
   items: 100_000,
   parses: 10_000,
+  secrets: 600,
   yaml: 8_000_000,
   nodes: 500_000,
   aliases: 1_000,
@@ -43,6 +46,7 @@ export class Meter {
   #steps = 0
   #output = 0
   #parses = 0
+  #secrets = 0
   constructor(limits: Limits) {
     this.limits = limits
   }
@@ -64,6 +68,12 @@ export class Meter {
   parsed(): void {
     if (++this.#parses > this.limits.parses)
       exceeded(`tpl called more than ${this.limits.parses} times`, 'is it called in a loop?')
+  }
+
+  secret(cost: number): void {
+    this.#secrets += cost
+    if (this.#secrets > this.limits.secrets)
+      exceeded(`keys, certificates and slow hashes of a cost of more than ${this.limits.secrets}`, 'are they made in a loop?')
   }
 
   text(length: number): void {

@@ -502,7 +502,5 @@ function checkUsable(config: RuntimeConfig): void {
 }
 
 if (process.argv[1] !== undefined && import.meta.url === `file://${realPath(process.argv[1])}`) {
-  void main(process.argv.slice(2), process.env).then(code => {
-    process.exitCode = code
-  })
+  process.exitCode = await main(process.argv.slice(2), process.env)
 }

@@ -204,11 +204,10 @@ export async function startProcesses(
     HOME: env.HOME ?? '/',
     SLIPWAY_HOME: layout.state,
     SLIPWAY_NODE: machine.node,
-    // glibc: memory that is freed goes back at once instead of being kept for the next busy minute. V8's parser and compiler take theirs
-    // in pieces of up to 32 kB: unmapped one by one, while between smaller ones they stayed (30 MB in the controller).
+    // glibc: memory that is freed goes back at once instead of being kept for the next busy minute.
     MALLOC_ARENA_MAX: '1',
     MALLOC_TRIM_THRESHOLD_: '65536',
-    MALLOC_MMAP_THRESHOLD_: '32768',
+    MALLOC_MMAP_THRESHOLD_: '65536',
   }
   const own = Object.fromEntries(
     Object.entries(env).flatMap(([name, value]) => (name.startsWith('SLIPWAY_') && value !== undefined ? [[name, value]] : [])),

@@ -2,6 +2,8 @@
 import { randomBytes } from 'node:crypto'
 import { goFunctions } from '../../renderer/functions/go.js'
 import { type Call, CallError, type GoFunction } from '../../renderer/functions/signature.js'
+import { formatTime } from '../../renderer/functions/sprig/layout.js'
+import { Time } from '../../renderer/functions/sprig/time.js'
 import { defaultLimits, Meter } from '../../renderer/limits.js'
 import { sprint } from '../../renderer/value/format.js'
 import { sortedKeys } from '../../renderer/value/keys.js'
@@ -58,7 +60,11 @@ export function noted(value: Value): unknown {
   if (value instanceof Bytes) return { y: base64(value.bytes) }
   if (typeof value === 'number') return { f: sprint(value) }
   if (value instanceof Int) return { i: value.type, v: value.value.toString() }
-  if (value instanceof Struct) return { p: clean(value.print()), s: typeOf(value) }
+  if (value instanceof Struct)
+    return {
+      p: clean(value instanceof Time ? formatTime(value, '2006-01-02T15:04:05.999999999Z07:00') : value.print()),
+      s: typeOf(value),
+    }
   const type = value[goType] === undefined ? {} : { t: value[goType] }
   if (isList(value)) return { l: value[goNil] ? null : value.map(noted), ...type }
   return { m: value[goNil] ? null : sortedKeys(value).map(key => [noted(key), noted(value.get(key) as Value)]), ...type }

@@ -54,8 +54,24 @@ function sortedItems(list: unknown): string {
   return JSON.stringify(((list as { l?: unknown[] | null }).l ?? []).map(item => JSON.stringify(item)).sort())
 }
 
+/** No two calls of these give the same. */
+const minted: ReadonlySet<string> = new Set(['htpasswd', 'genPrivateKey', 'genSelfSignedCert'])
+
+/** Dates of what is no moment are those of now. */
+export function meansNow(call: Case): boolean {
+  const at = { date: 1, dateInZone: 1, date_in_zone: 1, htmlDate: 0, htmlDateInZone: 0, ago: 0, durationRound: 0, now: -1 }[
+    call.fn
+  ]
+  if (at === undefined) return false
+  const moment = call.args[at] as { time?: number; i?: string; f?: string } | null | undefined
+  if (call.fn === 'durationRound') return moment?.time !== undefined
+  return !(moment?.time !== undefined || ['int', 'int64', 'int32'].includes(moment?.i ?? ''))
+}
+
 /** undefined: they agree. */
-export function difference(fn: string, go: Answer, ours: Answer): string | undefined {
+export function difference(call: Case, go: Answer, ours: Answer): string | undefined {
+  const { fn } = call
+  if ((meansNow(call) || minted.has(fn)) && go.err === undefined && ours.err === undefined) return undefined
   // A limit is ours alone.
   if (ours.err?.startsWith('limit: ') === true) return undefined
   if (go.err !== undefined || ours.err !== undefined) {

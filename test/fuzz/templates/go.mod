@@ -1,3 +1,0 @@
-module slipway/fuzz/templates
-
-go 1.26
