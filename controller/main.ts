@@ -264,10 +264,18 @@ export async function startController(
     log.warn({ entries: count }, 'a backup was taken back with its keys')
   }
   let adopting: Promise<void> = Promise.resolve()
-  /** One after the other: each report of a node asks for it, and two at once would take back the same application twice. */
+  let adoptingNext: Promise<void> | null = null
+  /**
+   * One after the other: each report of a node asks for it, and two at once would take back the same application twice. Those who ask
+   * while one is made share the next.
+   */
   function adoptKept(): Promise<void> {
-    adopting = adopting.then(adopt, adopt)
-    return adopting
+    const begin = () => {
+      adoptingNext = null
+      return adopt()
+    }
+    adoptingNext ??= adopting = adopting.then(begin, begin)
+    return adoptingNext
   }
   async function adopt(): Promise<void> {
     if (epoch() === null || !cluster.ready()) return

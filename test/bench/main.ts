@@ -1,9 +1,10 @@
 // `npm run bench -- NAME [--runs N] [--json]`: runs one benchmark, prints its table, and with --json one last line for programs.
 // To add one: a file that exports a `Bench`, and a line in the table below.
 import { type Bench, line, table } from './bench.js'
+import { many } from './many.js'
 import { push } from './push.js'
 
-const benches: readonly Bench[] = [push]
+const benches: readonly Bench[] = [push, many]
 
 async function main(args: readonly string[]): Promise<number> {
   const at = args.indexOf('--runs')

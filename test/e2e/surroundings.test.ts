@@ -283,6 +283,9 @@ beside('12: paused in the middle of a rollback it stays where it is, however lon
   const before = await lives(slipway, 'twelve')
   await delay(17_000) // longer than the health timeout, after which a rollback that runs has failed
   const stuck = await app.view()
+  await act('twelve', 'resume')
+  const resumed = await app.until('resumed', view => view.state !== 'Paused')
+  await act('twelve', 'pause')
   writeFileSync(at('twelve'), '')
   await app.until('the good pods are ready', view => view.health.status === 'Healthy')
   const paused = await app.view()
@@ -290,6 +293,7 @@ beside('12: paused in the middle of a rollback it stays where it is, however lon
   await act('twelve', 'resume')
   const view = await app.settled(bad, 'RolledBack')
 
+  t.equal(resumed.state, 'RollingBack', 'the time of the pause does not count')
   for (const seen of [stuck, paused]) t.match(seen, { state: 'Paused', attempt: { outcome: null, step: 'RollingBack' } })
   t.same(during, before)
   t.equal(view.release?.commit, good)

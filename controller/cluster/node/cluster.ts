@@ -87,9 +87,7 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
   /** The last order of what was forgotten: the node remembers it, and obeys none that is older. */
   const ended = new Map<string, Sequence>()
   const tell = (node: string, application: string) => {
-    const touched = places
-      .all()
-      .filter(place => (node === '' || place.node === node) && (application === '' || place.application === application))
+    const touched = application === '' ? places.all().filter(place => node === '' || place.node === node) : [{ application }]
     for (const name of new Set(touched.map(place => place.application))) for (const listener of listeners) listener(name)
   }
   const lost = (gone: readonly Place[]) => {

@@ -91,7 +91,7 @@ export async function openRepository(
   mkdirSync(join(directory, 'templates'), { recursive: true })
   writeFileSync(join(directory, 'Chart.yaml'), chart)
   writeFileSync(join(directory, 'templates/web.hbs'), templates)
-  const inside = (...args: readonly string[]) => run('git', ['-C', directory, ...args], { env: environment })
+  const inside = (...args: readonly string[]) => run('git', ['-C', directory, ...args], { env: authored })
   await inside('init', '--quiet', '--initial-branch=main')
   await inside('remote', 'add', 'origin', url)
 
@@ -111,7 +111,7 @@ export async function openRepository(
   }
 }
 
-const environment = {
+export const authored = {
   ...process.env,
   GIT_AUTHOR_NAME: 'Ana Lima',
   GIT_AUTHOR_EMAIL: 'ana@shop.test',
@@ -120,7 +120,7 @@ const environment = {
 }
 
 /** As GitHub does. */
-async function announce({ client, webhookSecret }: Instance, url: string): Promise<void> {
+export async function announce({ client, webhookSecret }: Instance, url: string): Promise<void> {
   const body = JSON.stringify({ ref: 'refs/heads/main', repository: { clone_url: url } })
   const signature = createHmac('sha256', webhookSecret).update(body).digest('hex')
   const headers = { 'content-type': 'application/json', 'x-hub-signature-256': `sha256=${signature}` }
