@@ -246,7 +246,8 @@ export interface AttemptTimes {
   readonly ended: number
 }
 
-export interface Verdict {
+/** What speaks against a release: the same for a sign that is seen, a verdict that is kept and one that is shown. */
+export interface Evidence {
   readonly kind: 'bad' | 'surroundings'
   /** CamelCase sign: `CrashLoop`, `OOMKilled`, `NeverReady`, `ProgressDeadlineExceeded`, `HookFailed`, `ImagePullFailed`... */
   readonly sign: string
@@ -262,6 +263,9 @@ export interface Verdict {
   readonly log: readonly string[]
   /** `restartsAllowed 2`, `memory limit 64Mi`, `health timeout 5 min`. */
   readonly limit: string
+}
+
+export interface Verdict extends Evidence {
   readonly at: number
 }
 

@@ -1,7 +1,7 @@
 // What people and programs are shown: one shape for REST, CLI and page. Made from facts in one place (`words.ts` makes the
 // sentences), never stored. Times are RFC 3339 strings; ''/null where there is none.
 import type { ObjectRef } from '../runtime/contract/manifest.js'
-import type { Outcome } from './ledger.js'
+import type { Evidence, Outcome } from './ledger.js'
 
 export type StateWord =
   | 'Healthy'
@@ -111,18 +111,7 @@ export interface AttemptView {
   readonly wentBackTo: string
 }
 
-export interface VerdictView {
-  readonly kind: 'bad' | 'surroundings'
-  readonly sign: string
-  readonly message: string
-  readonly object: ObjectRef | null
-  readonly pod: string
-  readonly container: string
-  readonly reason: string
-  readonly exitCode: number | null
-  readonly restarts: number
-  readonly log: readonly string[]
-  readonly limit: string
+export interface VerdictView extends Evidence {
   readonly at: string
 }
 

@@ -3,28 +3,17 @@
 import type { ContainerState, ObservedContainer, ObservedPod } from '../../runtime/contract/documents.js'
 import { type Manifest, type ObjectRef, refKey, refOf, refText } from '../../runtime/contract/manifest.js'
 import type { Observed } from '../cluster/cluster.js'
-import type { HookRun } from '../ledger.js'
+import type { Evidence, HookRun } from '../ledger.js'
 import { workloadOf } from './own.js'
 import { conditionsOf, find } from './status.js'
 
-export interface Sign {
+export interface Sign extends Evidence {
   /** Which sign of what, to know it again in the next pass. */
   readonly key: string
-  readonly sign: string
-  readonly kind: 'bad' | 'surroundings'
   /** ms for which it must have been seen; `timeout`: judged when the health timeout is over. */
   readonly afterMs: number | 'timeout'
   /** `always`: no surroundings explain it; `job`: they may, but a first release needs no patience; `no`: both rules hold it back. */
   readonly hopeless: 'always' | 'job' | 'no'
-  readonly message: string
-  readonly object: ObjectRef | null
-  readonly pod: string
-  readonly container: string
-  readonly reason: string
-  readonly exitCode: number | null
-  readonly restarts: number
-  readonly log: readonly string[]
-  readonly limit: string
 }
 
 const configReasons = new Set(['CreateContainerConfigError', 'CreateContainerError', 'RunContainerError'])

@@ -1,5 +1,5 @@
 // An application whose manifests are Applications; and rollbacks written to Git.
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { application } from '../support/applications.js'
@@ -62,6 +62,45 @@ await t.test('an application of applications declares, changes and withdraws its
   t.equal(born.policy.bakeTimeSeconds, 1)
   t.equal(changed.uid, born.uid)
   t.same(await slipway.containers('child', true), [])
+})
+
+await t.test("NATS wiped: a child is its parent's again, though that heals nothing by itself", async t => {
+  const child = await given('lost-child', 'ann:may-push')
+  const first = await child.push(files())
+  const url = await slipway.git.create('lost-parent')
+  const parent = await application(slipway, 'lost-parent', {
+    repoURL: as(url, 'ann:may-push'),
+    pushURL: as(url, 'ann:may-push'),
+    spec: { syncPolicy: { automated: { selfHeal: false } } },
+  })
+  const declaration = {
+    apiVersion: 'slipway.dev/v1alpha1',
+    kind: 'Application',
+    metadata: { name: 'lost-child' },
+    spec: {
+      source: { repoURL: child.repoURL, path: '.', targetRevision: 'main' },
+      destination: { name: slipway.node, namespace: 'lost-child' },
+      rollout: { bakeTime: '1s', healthTimeout: '20s' },
+    },
+  }
+  const one = await parent.push({ 'child.yaml': documents([declaration]) })
+  await parent.declare()
+  await parent.settled(one, 'Healthy')
+  await child.settled(first, 'Healthy')
+  const running = await lives(slipway, 'lost-child')
+
+  slipway.signal('nats', 'SIGSTOP')
+  rmSync(join(slipway.state, 'nats', 'store'), { recursive: true, force: true })
+  await slipway.crash('nats', 'controller')
+  const known = async (name: string) => (await slipway.client.application(name).catch(() => null)) !== null
+  await waitUntil('both are known again', 60_000, async () => (await known('lost-child')) && (await known('lost-parent')))
+  await child.settled(first, 'Healthy')
+  const view = await parent.settled(one, 'Healthy')
+  const declared = (await slipway.client.call('GET', '/api/v1/applications/lost-child/declaration')) as unknown
+
+  t.equal(view.sync.status, 'Synced')
+  t.match(JSON.stringify(declared), /"slipway.dev\/declared-by":"lost-parent"/)
+  t.same(await lives(slipway, 'lost-child'), running)
 })
 
 await t.test('a rollback is written to Git as a revert, which deploys as already running', async t => {
