@@ -213,14 +213,13 @@ export async function startProcesses(
     Object.entries(env).flatMap(([name, value]) => (name.startsWith('SLIPWAY_') && value !== undefined ? [[name, value]] : [])),
   )
   const natsURL = `nats://127.0.0.1:${machine.natsPort}`
-  const node = (name: Program, heapMB: number, flags: readonly string[] = []) => ({
+  const node = (name: Program, heapMB: number) => ({
     command: process.execPath,
     args: [
       '--max-semi-space-size=1',
       '--optimize-for-size',
       '--expose-gc',
       `--max-old-space-size=${heapMB}`,
-      ...flags,
       places.started(name),
     ],
   })
@@ -228,8 +227,7 @@ export async function startProcesses(
     { name: 'nats', command: nats, args: natsArgs, env: { PATH: base.PATH, GOGC: '50' } },
     {
       name: 'runtime',
-      // It waits for others most of the time: V8's two optimizing compilers and what they make cost 8 MB, and save it nothing measurable.
-      ...node('runtime', 192, ['--no-opt', '--no-maglev']),
+      ...node('runtime', 192),
       env: {
         ...own,
         ...base,

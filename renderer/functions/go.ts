@@ -1,5 +1,6 @@
 // All functions that templates in Go's language can call: Sprig 3.3.0's and Helm's, by name.
 import { json } from './helm/json-functions.js'
+import { toml } from './helm/toml-functions.js'
 import { yaml } from './helm/yaml-functions.js'
 import type { GoFunction } from './signature.js'
 import { certificates } from './sprig/certificates.js'
@@ -22,6 +23,7 @@ import { words } from './sprig/words.js'
 export const goFunctions: ReadonlyMap<string, GoFunction> = new Map(
   [
     json,
+    toml,
     yaml,
     certificates,
     dates,

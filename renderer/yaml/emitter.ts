@@ -1,8 +1,16 @@
 // Scalars and indicators as go-yaml v2's emitter (`emitterc.go`) lays them out: which style a text gets, and where its lines break.
 import { isBlank, isBlankOrEnd, isBreak, isPrintable } from './characters.js'
 
-/** Lines are folded at the first single space beyond this column. */
-const width = 80
+export interface EmitterStyle {
+  /** Lines are folded at the first single space beyond this column. */
+  readonly width: number
+  /** Whether a tab may stand in a plain or a single-quoted text: yaml.v3 has it in double quotes. */
+  readonly plainTabs: boolean
+}
+
+/** As go-yaml v2 writes. */
+const second: EmitterStyle = { width: 80, plainTabs: true }
+
 /** No character of it needs a thought: the common case of keys, names, images, paths. */
 const simple = /^(?!\.\.\.)[A-Za-z0-9_./$(][A-Za-z0-9_./$()+=@-]*$/
 
@@ -15,6 +23,10 @@ export class Emitter {
   #whitespace = true
   /** Nothing but indentation and `- ` stands on this line yet. */
   #indention = true
+  readonly #style: EmitterStyle
+  constructor(style: EmitterStyle = second) {
+    this.#style = style
+  }
 
   text(): string {
     return this.#parts.join('')
@@ -61,7 +73,7 @@ export class Emitter {
 
   /** `canBePlain`: unquoted it would be read as a text. `indent`: of its further lines. `key`: on one line. */
   scalar(text: string, canBePlain: boolean, indent: number, key: boolean): void {
-    const style = canBePlain && simple.test(text) ? 'word' : styleOf(text, canBePlain, key)
+    const style = canBePlain && simple.test(text) ? 'word' : styleOf(text, canBePlain, key, this.#style)
     if (style === 'word') this.word(text)
     else if (style === 'plain') this.#flowing(text, indent, !key, '')
     else if (style === 'single') this.#flowing(text, indent, !key, "'")
@@ -73,7 +85,7 @@ export class Emitter {
     if (!this.#whitespace) this.#put(' ')
     if (quote !== '') this.#put(quote)
     if (/[\n\r\x85\u2028\u2029]/.test(text)) this.#brokenFlow(text, indent, quote)
-    else if (mayBreak && this.#column + text.length > width) this.#folded(text, indent, quote)
+    else if (mayBreak && this.#column + text.length > this.#style.width) this.#folded(text, indent, quote)
     else this.#put(quote === '' ? text : text.replaceAll("'", "''"))
     if (quote !== '') this.#put(quote)
     this.#whitespace = false
@@ -90,7 +102,7 @@ export class Emitter {
       if (space && !afterSpace && text.charCodeAt(at + 1) !== 32 && (quote === '' || (at > 0 && at < text.length - 1))) {
         flush(at)
         from = at
-        if (this.#column > width) {
+        if (this.#column > this.#style.width) {
           this.toIndent(indent)
           from = at + 1
         }
@@ -134,7 +146,7 @@ export class Emitter {
         afterSpace = false
       } else if (code === 32) {
         const inside = at > 0 && at < characters.length - 1
-        if (mayBreak && !afterSpace && this.#column > width && inside) {
+        if (mayBreak && !afterSpace && this.#column > this.#style.width && inside) {
           this.toIndent(indent)
           if (characters[at + 1] === ' ') this.#put('\\')
         } else this.#put(char)
@@ -202,11 +214,11 @@ function escaped(code: number): string {
 }
 
 /** go-yaml's `analyze_scalar` and `select_scalar_style`. `key`: in a place where only one line fits. */
-function styleOf(text: string, canBePlain: boolean, key: boolean): Style {
+function styleOf(text: string, canBePlain: boolean, key: boolean, { plainTabs }: EmitterStyle): Style {
   if (text === '') return canBePlain ? 'single' : 'double'
   const found = analyze(text)
   if (text.includes('\n')) return key || !found.block ? 'double' : 'literal'
-  if (!canBePlain || (key && found.broken)) return 'double'
+  if (!canBePlain || (key && found.broken) || (!plainTabs && text.includes('\t'))) return 'double'
   if (found.plain) return 'plain'
   return found.single ? 'single' : 'double'
 }

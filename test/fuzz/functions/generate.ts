@@ -18,6 +18,7 @@ import {
   types,
   urls,
   versions,
+  yamls,
   zones,
 } from './pools.js'
 
@@ -317,6 +318,10 @@ export const makers: Readonly<Record<string, readonly Maker[] | ((chance: Chance
   fromJsonArray: [from(jsons)],
   mustFromJson: [from(jsons)],
   mustToJson: [any],
+  toYaml: [any],
+  toYamlPretty: [any],
+  fromYaml: [from(yamls)],
+  fromYamlArray: [from(yamls)],
   toToml: [chance => (chance() < 0.8 ? dictValue(chance, 3) : anyValue(chance))],
   fromToml: [from(tomls)],
   buildCustomCert: [from(codes), from(codes)],
