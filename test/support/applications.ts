@@ -17,6 +17,8 @@ export interface ApplicationOptions {
   readonly repoURL?: string
   /** Where the working copy pushes to, when not to a new repository of that name. */
   readonly pushURL?: string
+  /** How long `settled` and `until` wait unless told otherwise, ms; a minute where nothing is said. */
+  readonly patienceMs?: number
   /** Uses the repository of that one. */
   readonly of?: TestApplication
 }
@@ -43,7 +45,7 @@ export interface TestApplication {
 
 /** Short times, so that tests are quick; `rollout` says otherwise where it matters. */
 const quick = { bakeTime: '1s', healthTimeout: '20s' }
-const patienceMs = 60_000
+const usualPatienceMs = 60_000
 
 /** Not declared yet: `declare` does that, usually after the first push. */
 export async function application(slipway: Slipway, name: string, options: ApplicationOptions = {}): Promise<TestApplication> {
@@ -51,6 +53,7 @@ export async function application(slipway: Slipway, name: string, options: Appli
   const copy = options.of?.copy ?? (await workingCopy(join(slipway.work, 'copies', name), pushURL))
   const repoURL = options.repoURL ?? pushURL
   const file = join(slipway.work, `${name}.json`)
+  const patienceMs = options.patienceMs ?? usualPatienceMs
   const webhook = () => tell(slipway, repoURL)
   const view = async () => {
     const found = await slipway.client.application(name)
