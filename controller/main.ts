@@ -281,7 +281,7 @@ export async function startController(
     if (epoch() === null || !cluster.ready()) return
     const names = await takeBack({
       store,
-      kept: cluster.kept,
+      kept: () => cluster.kept(store.madeAt()),
       entries: () => applications.all(),
       load: () => void applications.load(),
       declare: (manifest, by, parent) => applications.declare(manifest, by, parent, false),
@@ -467,4 +467,4 @@ function logPass(log: pino.Logger, { app, step, decision, ledger }: Pass): void 
   if (step.kind !== 'none' && step.kind !== 'remember') log.info({ ...facts, step: step.kind }, 'step')
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await main(process.env)
+if (process.argv[1] === fileURLToPath(import.meta.url)) void main(process.env)

@@ -3,6 +3,7 @@
 import { refKey, refOf, refText } from '../runtime/contract/manifest.js'
 import { type Application, type Declared, isApplication, parseApplication } from './application.js'
 import type { Ledger } from './ledger.js'
+import { hookTypes } from './release/hooks.js'
 import type { Candidate, CommitSha, GitTree, Rejection, Release, Revision, Stale } from './release.js'
 
 /** What is known of one (repository, ref), as controller/git has it. Times are ms since 1970; 0 for never. */
@@ -78,7 +79,10 @@ export function createSources(options: SourcesOptions): Sources {
     try {
       const tree = await options.treeAt(repoURL, tip.tip, path)
       const candidate = await options.candidateOf({ application: app, revision, tree, salt }, signal)
-      const fault = candidate.kind === 'release' ? childFault(app, candidate.release, options.declared) : null
+      const fault =
+        candidate.kind === 'release'
+          ? (childFault(app, candidate.release, options.declared) ?? unrunHook(candidate.release))
+          : null
       return fault === null ? candidate : { kind: 'rejection', revision, rejection: fault, stale: null }
     } catch (error) {
       const rejection = rejectionOf(error)
@@ -141,6 +145,18 @@ function childFault(app: Application, release: Release, declared: Declared): Rej
         excerpt: '',
         transient: false,
       }
+  }
+  return null
+}
+
+/** Dropped silently, a deletion would leave undone what the release says it does. */
+function unrunHook(release: Release): Rejection | null {
+  for (const object of release.objects) {
+    const phase = hookTypes(object).find(type => type === 'PreDelete' || type === 'PostDelete')
+    if (phase === undefined) continue
+    const where = release.origins[refKey(refOf(object))] ?? ''
+    const message = `${where === '' ? '' : `${where}: `}${refText(refOf(object))} is a ${phase} hook, and those are not run yet: leave it out, and do what it does by hand before deleting the application`
+    return { reason: 'NotYet', message, excerpt: '', transient: false }
   }
   return null
 }

@@ -502,5 +502,7 @@ function checkUsable(config: RuntimeConfig): void {
 }
 
 if (process.argv[1] !== undefined && import.meta.url === `file://${realPath(process.argv[1])}`) {
-  process.exitCode = await main(process.argv.slice(2), process.env)
+  void main(process.argv.slice(2), process.env).then(code => {
+    process.exitCode = code
+  })
 }

@@ -2,11 +2,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type ApplicationId, type DesiredDocument, isNewer, type Problem, type ReportDocument } from './contract/documents.js'
 import type { Manifest } from './contract/manifest.js'
+import { withKnownObjects } from './known-objects.js'
 import { createLoop } from './loop.js'
 import type { DataPlane } from './network/types.js'
 import type { PodRecord, Pods, PodView } from './pods/types.js'
 import type { Preflights } from './preflight.js'
-import { reportOf, type ServiceAddresses, saysTheSame } from './report.js'
+import { reportOf, type ServiceAddresses, textOf } from './report.js'
 import type { NodeState } from './state.js'
 import { type NodeMemory, type NodePlan, planNode, trafficOf } from './workloads/node.js'
 import type { NodeObject } from './workloads/objects.js'
@@ -58,8 +59,12 @@ export function createReconciler(
 ): Reconciler {
   const obeyed = new Map(kept.documents.map(document => [document.application.name, document]))
   const offered = new Map<string, DesiredDocument>()
-  const reported = new Map<string, ReportDocument>()
+  /** What was last said of each application. */
+  const reported = new Map<string, string>()
+  const plans: Parameters<typeof planNode>[1] = new Map()
   let memory = kept.memory
+  /** What the traffic is steered by: memory, and what of it is just being written. */
+  let planned = kept.memory
   let savedMemory = JSON.stringify(kept.memory)
   let trouble = ''
 
@@ -71,7 +76,7 @@ export function createReconciler(
   const unlisten = world.pods.onChange(wake)
   const steer = inTurn(() =>
     world.dataPlane.apply(
-      trafficOf({ documents: documents(), pods: world.pods.list(), memory, refusals: world.refusals }),
+      trafficOf({ documents: documents(), pods: world.pods.list(), memory: planned, refusals: world.refusals }),
       ending.signal,
     ),
   )
@@ -81,27 +86,23 @@ export function createReconciler(
     const unsaved = await obeyOffered()
     for (const document of documents()) preflights.ask(document)
     const now = world.now()
-    const plan = planNode({
-      documents: documents(),
-      pods: world.pods.list(),
-      memory,
-      salt: world.salt,
-      now,
-      newId: world.newId,
-      refusals: world.refusals,
-    })
+    const { salt, newId, refusals } = world
+    const plan = planNode({ documents: documents(), pods: world.pods.list(), memory, salt, now, newId, refusals }, plans)
+    planned = plan.memory
+    // Beside the disk, except where it is to see whose pods they are from now on.
+    const steered = plan.handOver.length === 0 ? settle(steer()) : null
     const forgetful = await settle(remember(plan.memory))
     if (forgetful === null) for (const { uid, application } of plan.handOver) handOver(uid, application)
     const unmade = forgetful === null ? makeAll(plan.create) : null
     // What is ready gets its traffic before anything that serves is taken away.
-    const steering = await settle(steer())
-    const steered = steering === null || steering.name === 'ListenerConflict'
-    if (forgetful === null && steered && !signal.aborted) for (const step of plan.terminate) end(step)
+    const steering = await (steered ?? settle(steer()))
+    const isSteered = steering === null || steering.name === 'ListenerConflict'
+    if (forgetful === null && isSteered && !signal.aborted) for (const step of plan.terminate) end(step)
     await preflights.quickOnes()
     tell(plan)
     const failure = unsaved ?? forgetful ?? unmade
     if (failure !== null) throw failure
-    if (steering !== null && !steered) {
+    if (steering !== null && !isSteered) {
       throw new Error('steering the data plane; nothing is taken out of it meanwhile', { cause: steering })
     }
     become(steering === null ? '' : steering.message)
@@ -111,25 +112,28 @@ export function createReconciler(
 
   /** Each for itself; the error of the first that could not be kept, or null. */
   async function obeyOffered(): Promise<Error | null> {
-    const failures: Error[] = []
-    for (const [name, document] of [...offered]) {
-      // Touches nothing that runs, so it need not wait for the disk.
-      preflights.ask(document)
-      const failure = await settle(world.state.saveDocument(document))
-      if (failure !== null) {
-        failures.push(failure)
-        continue
-      }
-      obeyed.set(name, document)
-      if (offered.get(name) === document) offered.delete(name)
-      const { epoch, generation, release, attempt, deleted, objects } = document
-      world.log('obeying', { application: name, epoch, generation, release, attempt, deleted, objects: objects.length })
-    }
-    return failures[0] ?? null
+    const failures = await Promise.all([...offered.values()].map(obey))
+    return failures.find(failure => failure !== null) ?? null
+  }
+
+  async function obey(document: DesiredDocument): Promise<Error | null> {
+    const { name } = document.application
+    // Touches nothing that runs, so it need not wait for the disk.
+    preflights.ask(document)
+    const failure = await settle(world.state.saveDocument(document))
+    if (failure !== null) return failure
+    obeyed.set(name, document)
+    if (offered.get(name) === document) offered.delete(name)
+    const { epoch, generation, release, attempt, deleted, objects } = document
+    world.log('obeying', { application: name, epoch, generation, release, attempt, deleted, objects: objects.length })
+    return null
   }
 
   /** Before anything is done with it: a Job that was counted as run must not run again. */
   async function remember(next: NodeMemory): Promise<void> {
+    const names = Object.keys(next)
+    const isSame = names.length === Object.keys(memory).length && names.every(name => next[name] === memory[name])
+    if (isSame) return
     const text = JSON.stringify(next)
     if (text !== savedMemory) await world.state.saveMemory(next)
     savedMemory = text
@@ -210,8 +214,9 @@ export function createReconciler(
         addresses: addressesOf,
         now: world.now(),
       })
-      if (saysTheSame(reported.get(name), report)) continue
-      reported.set(name, report)
+      const text = textOf(report)
+      if (reported.get(name) === text) continue
+      reported.set(name, text)
       world.report(report)
     }
   }
@@ -248,7 +253,7 @@ export function createReconciler(
       const { name } = document.application
       const newest = offered.get(name) ?? obeyed.get(name)
       if (newest !== undefined && !isNewer(document, newest)) return
-      offered.set(name, document)
+      offered.set(name, withKnownObjects(document, newest ?? null))
       wake()
     },
     obeyed: () => obeyed,

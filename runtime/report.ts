@@ -7,7 +7,7 @@ import {
   type PreflightAnswer,
   type ReportDocument,
 } from './contract/documents.js'
-import { canonicalJson, contentHash } from './contract/hash.js'
+import { contentHash } from './contract/hash.js'
 import { groupOf, type Manifest } from './contract/manifest.js'
 import type { PodView } from './pods/types.js'
 import { isAvailable } from './workloads/plan.js'
@@ -54,8 +54,17 @@ export function reportOf({ document, objects, pods, preflight, addresses, now }:
         : { ...object, status: { ...serviceStatus(service, addresses(service)), ...object.status } }
     }),
     pods: pods.map(pod => observedPod(pod, now)),
-    ledgerHash: document.ledger === '' ? '' : contentHash(document.ledger),
+    ledgerHash: ledgerHash(document),
   }
+}
+
+/** Documents never change once made, and every pass reports on each. */
+const ledgerHashes = new WeakMap<DesiredDocument, string>()
+
+function ledgerHash(document: DesiredDocument): string {
+  const known = ledgerHashes.get(document) ?? (document.ledger === '' ? '' : contentHash(document.ledger))
+  ledgerHashes.set(document, known)
+  return known
 }
 
 function isService(manifest: Manifest): boolean {
@@ -94,7 +103,7 @@ export function observedPod(pod: PodView, now: number): ObservedPod {
   }
 }
 
-/** Two reports that differ in nothing but when they were made say the same. */
-export function saysTheSame(a: ReportDocument | undefined, b: ReportDocument): boolean {
-  return a !== undefined && canonicalJson({ ...a, at: '' }) === canonicalJson({ ...b, at: '' })
+/** All that it says but when it was made: two reports with the same text say the same. */
+export function textOf({ at: _, ...said }: ReportDocument): string {
+  return JSON.stringify(said)
 }

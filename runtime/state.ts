@@ -1,11 +1,12 @@
 // What the node keeps on its own disk: the last document it obeyed of each application, and what its planners remember. Sealed, whole or not at all.
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DesiredDocument } from './contract/documents.js'
 import { compress, decompress } from './contract/frame.js'
 import { openWith, sealWith } from './contract/seal.js'
 import { encodeToken } from './contract/subjects.js'
 import { written } from './failpoint.js'
+import { replaceFile } from './whole-file.js'
 import type { NodeMemory } from './workloads/node.js'
 
 export interface NodeState {
@@ -69,30 +70,10 @@ async function readSealed<T>(
   }
 }
 
-/** Written beside, synced, renamed over, and the directory synced: after a power cut there is the old one or the new one. */
 async function writeSealed(path: string, value: unknown, key: Uint8Array): Promise<void> {
-  const beside = `${path}.new`
   try {
-    const file = await open(beside, 'w', 0o600)
-    try {
-      await file.writeFile(sealWith(key, compress(value), context))
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(beside, path)
-    await syncDirectory(join(path, '..'))
+    await replaceFile(path, sealWith(key, compress(value), context), true)
   } catch (error) {
-    await rm(beside, { force: true }).catch(() => {})
     throw new Error(`writing ${path}: nothing new is obeyed until it can be written`, { cause: error })
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r')
-  try {
-    await directory.sync()
-  } finally {
-    await directory.close()
   }
 }

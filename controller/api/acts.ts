@@ -1,5 +1,5 @@
 // What a person asks of one application: sync, roll back, retry, pause, resume. Acknowledged once it is written down.
-import { Type } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
 import { type Api, actorOf, known, type World } from './api.js'
 import { Repeats } from './repeats.js'
 import { accepted, done, nameParams, problems } from './schemas.js'

@@ -1,6 +1,6 @@
 // /api/v1/applications: list, get, declare, delete; with cursors, entity tags and dry runs.
 import { createHash } from 'node:crypto'
-import { Type } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
 import type { FastifyReply } from 'fastify'
 import type { Manifest } from '../../runtime/contract/manifest.js'
 import type { ApplicationView } from '../view.js'

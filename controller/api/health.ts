@@ -1,5 +1,5 @@
 // Is it alive, is it ready, which version: for load balancers, Kubernetes probes and people.
-import { Type } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Api, World } from './api.js'
 

@@ -1,5 +1,5 @@
 // What can be seen of one application: history, manifests, resource tree, diff, events; and the nodes.
-import { Type } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
 import type { Manifest } from '../../runtime/contract/manifest.js'
 import type { AttemptView, DiffView, EventView, NodeView, ObjectView } from '../view.js'
 import { type Api, known, type World } from './api.js'

@@ -1,6 +1,6 @@
 // Log lines of an application's containers: one JSON object a line, or server-sent events for browsers; live until either side ends.
 import { Readable } from 'node:stream'
-import { Type } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
 import { stillAllowed } from './access.js'
 import { type Api, known, streamTimeoutMs, type World } from './api.js'
 import { nameParams, problems } from './schemas.js'

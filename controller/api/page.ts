@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import fastifyStatic from '@fastify/static'
-import { Type } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
 import type { Api } from './api.js'
 
 /** Files under /assets carry a hash of their content in their names and may be kept for ever; the page itself is asked for each time. */

@@ -10,7 +10,7 @@ interface Remembered {
 
 /** Remembers the answers of the last hour, at most 5,000. A failed one is forgotten, so that it can be tried again. */
 export class Repeats {
-  readonly #remembered = new LRUCache<string, Remembered>({ max: 5000, ttl: 3_600_000 })
+  readonly #remembered = new LRUCache<string, Remembered>({ maxSize: 5000, sizeCalculation: () => 1, ttl: 3_600_000 })
 
   /** `key` undefined: just does it. `scope`: caller and route, so that keys of different people never meet. */
   once<T>(scope: string, key: string | undefined, body: unknown, act: () => Promise<T>): Promise<T> {

@@ -1,5 +1,5 @@
 // What goes over the wire, as JSON schemas: they check what comes in and are the OpenAPI document. Shapes: `../view.ts`.
-import { type TSchema, Type } from '@fastify/type-provider-typebox'
+import { type TSchema, Type } from 'typebox'
 
 /** One object shape, closed: what is not listed here is not part of the API. */
 const closed = <T extends Record<string, TSchema>>(properties: T, options: Record<string, unknown> = {}) =>

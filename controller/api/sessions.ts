@@ -1,6 +1,6 @@
 // Tokens for programs, one-time login links and the page's session; backup and restore, which need the same rights.
 import { Readable } from 'node:stream'
-import { Type } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
 import { cookieOf, sessionCookie } from './access.js'
 import { type Api, actorOf, streamTimeoutMs, type World } from './api.js'
 import { Buckets } from './limits.js'

@@ -8,7 +8,7 @@ const rooms = ['controller', 'runtime', 'renderer']
 
 /** `build`: where the compiler writes. */
 export function programOf(build: string, name: Program): string {
-  const [plain, lean] = [join(build, name, 'main.js'), join(build, 'lean', `${name}.js`)]
+  const [plain, lean] = [join(build, name, 'main.js'), join(build, 'lean', `${name}.cjs`)]
   const packedAt = changedAt(lean)
   return packedAt > 0 && rooms.every(room => !hasNewer(join(build, room), packedAt)) ? lean : plain
 }

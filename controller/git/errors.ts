@@ -40,9 +40,7 @@ export function sourceErrorOf(error: unknown, shown: string): SourceError {
   const failure = (error ?? {}) as Failure
   const status = failure.data?.statusCode
   if (failure.code === 'HttpError' && status !== undefined) return ofStatus(status, shown)
-  if (failure.name === 'TimeoutError' || failure.code === 'UND_ERR_HEADERS_TIMEOUT' || failure.code === 'UND_ERR_BODY_TIMEOUT') {
-    return unreachable(shown, 'it did not answer in time')
-  }
+  if (failure.name === 'TimeoutError') return unreachable(shown, 'it did not answer in time')
   if (failure.name === 'AbortError') return unreachable(shown, 'the request was given up')
   if (failure.code === 'SmartHttpError') {
     return new SourceError('RepositoryNotFound', `${shown} answers, but not as a Git server: check spec.source.repoURL`)
@@ -96,8 +94,8 @@ function unreachable(shown: string, fact: string): SourceError {
 const networkFacts: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'the connection was refused',
   ECONNRESET: 'the connection was cut',
-  UND_ERR_SOCKET: 'the connection was cut',
-  UND_ERR_CONNECT_TIMEOUT: 'it did not answer in time',
+  EPIPE: 'the connection was cut',
+  ETIMEDOUT: 'it did not answer in time',
   ENOTFOUND: 'its host name is unknown',
   EAI_AGAIN: 'its host name could not be looked up',
   EHOSTUNREACH: 'there is no way to its host',

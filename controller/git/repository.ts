@@ -8,7 +8,9 @@ import { LRUCache } from 'lru-cache'
 import { SourceError } from './errors.js'
 import { type Objects, parseTree, type TreeEntry } from './tree.js'
 
+// Bounded by size, not by number: a cache with a `max` takes room for so many at once, 400 kB a repository.
 const blobMemoryBytes = 32 << 20
+const treeMemoryEntries = 200_000
 const maxBlobBytes = 16 << 20
 /** Packs are held by the library's cache while it lives: it is let go when nothing was read for this long. */
 const packMemoryMs = 3_000
@@ -31,8 +33,11 @@ export class Repository implements Objects {
   #letGo: NodeJS.Timeout | null = null
   #queue: Promise<unknown> = Promise.resolve()
   readonly #blobs = new LRUCache<string, Uint8Array>({ maxSize: blobMemoryBytes, sizeCalculation: blob => blob.byteLength + 64 })
-  readonly #trees = new LRUCache<string, readonly TreeEntry[]>({ max: 20_000 })
-  readonly #commits = new LRUCache<string, CommitFacts>({ max: 500 })
+  readonly #trees = new LRUCache<string, readonly TreeEntry[]>({
+    maxSize: treeMemoryEntries,
+    sizeCalculation: tree => tree.length + 1,
+  })
+  readonly #commits = new LRUCache<string, CommitFacts>({ maxSize: 500, sizeCalculation: () => 1 })
 
   constructor(gitdir: string, shown: string) {
     this.gitdir = gitdir

@@ -3,9 +3,9 @@
 import { createHash } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Agent } from 'undici'
 import type { CommitSha, Revision, TreeId } from '../release.js'
 import { SourceError } from './errors.js'
+import { openConnections } from './http.js'
 import { initRepository, Repository, replaceRepository } from './repository.js'
 import {
   type FetchWant,
@@ -48,13 +48,7 @@ export class GitStore {
   readonly #options: GitStoreOptions
   readonly #limits: TransportLimits
   readonly #repositories = new Map<string, Repository>()
-  readonly #agent = new Agent({
-    keepAliveTimeout: 30_000,
-    connect: { timeout: 10_000 },
-    headersTimeout: 60_000,
-    bodyTimeout: 60_000,
-    maxHeaderSize: 32_768,
-  })
+  readonly #connections = openConnections()
 
   constructor(options: GitStoreOptions) {
     this.#options = options
@@ -62,7 +56,7 @@ export class GitStore {
   }
 
   async close(): Promise<void> {
-    await this.#agent.destroy()
+    this.#connections.close()
   }
 
   /**
@@ -115,7 +109,7 @@ export class GitStore {
     const remote = parseRemote(url, this.#options.credentialsOf)
     const path = this.#options.path ?? '/usr/local/bin:/usr/bin:/bin'
     const transport =
-      remote.kind === 'http' ? httpTransport(remote, this.#agent, this.#limits) : localTransport(remote, path, this.#limits)
+      remote.kind === 'http' ? httpTransport(remote, this.#connections, this.#limits) : localTransport(remote, path, this.#limits)
     return { remote, transport, repository: this.#repository(remote) }
   }
 

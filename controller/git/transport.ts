@@ -3,10 +3,9 @@
 import { execFile } from 'node:child_process'
 import * as fs from 'node:fs'
 import git, { type HttpClient } from 'isomorphic-git'
-import type { Dispatcher } from 'undici'
 import { SourceError, sourceErrorOf } from './errors.js'
 import { fetchShallow, listRefs } from './fetch.js'
-import { httpClient } from './http.js'
+import { type Connections, httpClient } from './http.js'
 import { authorizationOf, type Remote } from './url.js'
 
 type HttpRemote = Extract<Remote, { kind: 'http' }>
@@ -49,11 +48,11 @@ export interface TransportLimits {
   readonly maxBytes: number
 }
 
-export function httpTransport(remote: HttpRemote, dispatcher: Dispatcher, limits: TransportLimits): Transport {
+export function httpTransport(remote: HttpRemote, connections: Connections, limits: TransportLimits): Transport {
   const authorization = remote.credentials === null ? null : authorizationOf(remote.credentials)
   const client = (signal: AbortSignal, deadlineMs: number) =>
     httpClient({
-      dispatcher,
+      connections,
       authorization,
       maxBytes: limits.maxBytes,
       signal: AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]),

@@ -8,7 +8,7 @@ import { List } from './list.js'
 import { Nodes } from './nodes.js'
 import { CopyLine } from './parts.js'
 import { place } from './route.js'
-import { applications, connection, keepFresh, listed, lookAgain, now, tick } from './store.js'
+import { applications, connection, keepFresh, listed, lookAgain, lookAgainAtAging, now, tick } from './store.js'
 import './style.css'
 import { shapeOf } from './words.js'
 
@@ -85,6 +85,7 @@ effect(() => {
 
 addEventListener('keydown', onKey)
 setInterval(tick, 1000)
+setInterval(() => void lookAgainAtAging(), 10_000)
 setInterval(() => place.value.page === 'apps' && place.value.app !== '' && void lookAgain(place.value.app), 5000)
 void keepFresh()
 render(<Page />, document.getElementById('app')!)

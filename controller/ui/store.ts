@@ -123,6 +123,12 @@ export async function lookAgain(name: string): Promise<void> {
   if (view !== null && applications.value.has(name)) put(view)
 }
 
+/** In the list they carry ages too, where something waits or is silent. */
+export async function lookAgainAtAging(): Promise<void> {
+  const aging = [...applications.value.values()].filter(({ short }) => / ago\b|\bfor \d+ (s|min|h|d)\b/.test(short))
+  await Promise.all(aging.slice(0, 20).map(({ name }) => lookAgain(name)))
+}
+
 function drop(name: string): void {
   const rest = new Map(applications.value)
   rest.delete(name)

@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
 import type { ApplicationView } from '../../controller/view.js'
 import { type Client, clientFromContext } from './client.js'
 import { loadImage } from './engine.js'
-import { busyboxFiles, imageArchive, nodeFiles, staticBusybox } from './images.js'
+import { busyboxFiles, demoImage, nodeFiles, staticBusybox } from './images.js'
 import { get, type Load, startLoad } from './load.js'
 
 const here = dirname(fileURLToPath(import.meta.url))
@@ -129,7 +129,7 @@ async function start(): Promise<Client> {
   const server = readFileSync(join(root, 'examples/demo', busybox === null ? 'server.mjs' : 'server.sh'))
   const path = busybox === null ? '/app/server.mjs' : '/app/server.sh'
   const entrypoint = busybox === null ? ['/bin/node', path] : ['/bin/sh', path]
-  await loadImage(home, imageArchive('slipway-demo/shop:1', [...files, { path, content: server, mode: 0o755 }], { entrypoint }))
+  await loadImage(home, demoImage('slipway-demo/shop:1', [...files, { path, content: server, mode: 0o755 }], { entrypoint }))
   check(true, `image slipway-demo/shop:1 made from ${busybox === null ? 'the running Node' : busybox}, without a registry`)
   return client
 }

@@ -1,7 +1,8 @@
 // Container images without a registry: a docker-archive made from a static busybox, or from the running Node with its libraries.
 import { execFileSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, realpathSync } from 'node:fs'
+import { architecture, imageArchive, imageParts } from '../../runtime/docker/image-archive.js'
+import type { TarEntry } from '../../runtime/docker/tar.js'
 
 export interface ImageFile {
   /** Absolute inside the image. */
@@ -17,22 +18,10 @@ export interface ImageConfig {
   readonly workingDir?: string
 }
 
-/** A docker-archive (manifest.json, config, one layer) for `POST /images/load`. Same input, same image id. */
-export function imageArchive(tag: string, files: readonly ImageFile[], config: ImageConfig): Buffer {
-  const layer = tar(files.map(file => ({ ...file, path: file.path.replace(/^\/+/, '') })))
-  const image = JSON.stringify({
-    architecture: process.arch === 'x64' ? 'amd64' : process.arch,
-    os: 'linux',
-    config: { Entrypoint: config.entrypoint, Env: config.env ?? ['PATH=/bin:/usr/bin'], WorkingDir: config.workingDir ?? '/' },
-    rootfs: { type: 'layers', diff_ids: [`sha256:${sha256(layer)}`] },
-  })
-  const name = sha256(Buffer.from(image))
-  const manifest = JSON.stringify([{ Config: `${name}.json`, RepoTags: [tag], Layers: ['layer.tar'] }])
-  return tar([
-    { path: 'manifest.json', content: manifest },
-    { path: `${name}.json`, content: image },
-    { path: 'layer.tar', content: layer },
-  ])
+/** A docker-archive for `POST /images/load`. Same input, same image id. */
+export function demoImage(tag: string, files: readonly ImageFile[], { entrypoint, env, workingDir }: ImageConfig): Buffer {
+  const config = { Entrypoint: entrypoint, Env: env ?? ['PATH=/bin:/usr/bin'], WorkingDir: workingDir ?? '/' }
+  return imageArchive(tag, imageParts(entriesOf(files), config, architecture())).archive
 }
 
 const busyboxPaths = ['/bin/busybox', '/usr/bin/busybox', '/bin/busybox.static']
@@ -104,46 +93,18 @@ export function nodeFiles(): readonly ImageFile[] {
   ]
 }
 
-/** POSIX ustar; directories are made on the way. */
-export function tar(files: readonly ImageFile[]): Buffer {
-  const blocks: Buffer[] = []
-  const made = new Set<string>()
-  for (const file of files) {
-    const parts = file.path.split('/')
-    for (let depth = 1; depth < parts.length; depth++) {
-      const dir = `${parts.slice(0, depth).join('/')}/`
-      if (made.has(dir)) continue
-      made.add(dir)
-      blocks.push(header(dir, 0, dir === 'tmp/' ? 0o1777 : 0o755, '5'))
-    }
-    const content = typeof file.content === 'string' ? Buffer.from(file.content) : Buffer.from(file.content)
-    blocks.push(
-      header(file.path, content.length, file.mode ?? 0o644, '0'),
-      content,
-      Buffer.alloc((512 - (content.length % 512)) % 512),
-    )
-  }
-  return Buffer.concat([...blocks, Buffer.alloc(1024)])
-}
-
-function header(path: string, size: number, mode: number, type: '0' | '5'): Buffer {
-  const block = Buffer.alloc(512)
-  if (Buffer.byteLength(path) > 99) throw new Error(`${path}: longer than the 99 bytes of a ustar name`)
-  block.write(path, 0)
-  block.write(`${mode.toString(8).padStart(7, '0')}\0`, 100)
-  block.write('0000000\0', 108)
-  block.write('0000000\0', 116)
-  block.write(`${size.toString(8).padStart(11, '0')}\0`, 124)
-  block.write('00000000000\0', 136)
-  block.write('        ', 148)
-  block.write(type, 156)
-  block.write('ustar\0', 257)
-  block.write('00', 263)
-  const sum = block.reduce((total, byte) => total + byte, 0)
-  block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148)
-  return block
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex')
+/** With the directories that lead to them. */
+function entriesOf(files: readonly ImageFile[]): readonly TarEntry[] {
+  const paths = files.map(file => file.path.replace(/^\/+/, ''))
+  const directories = paths.flatMap(path => path.split('/').map((_, depth, parts) => parts.slice(0, depth).join('/')))
+  const made = [...new Set(directories)].filter(path => path !== '')
+  return [
+    ...made.map(path => ({
+      path: `${path}/`,
+      content: Buffer.alloc(0),
+      mode: path === 'tmp' ? 0o1777 : 0o755,
+      directory: true as const,
+    })),
+    ...files.map(({ content, mode }, at) => ({ path: paths[at] ?? '', content: Buffer.from(content), mode: mode ?? 0o644 })),
+  ]
 }

@@ -63,11 +63,16 @@ export function compileMethod(base: Evaluate, call: FieldCall): (frame: Frame, d
   const { fields, at, holder } = call
   const leading = fields.slice(0, -1)
   const name = fields.at(-1) as string
-  const receiverOf = leading.length === 0 ? base : compileFields(base, leading, at, holder)
   return (frame, dot, piped) => {
-    const receiver = receiverOf(frame, dot)
+    let holding = holder === undefined ? undefined : frame.slots[holder]
+    let receiver = base(frame, dot)
+    for (const field of leading) {
+      const found = step(frame, receiver, field, at, holding)
+      holding = receiver
+      receiver = found
+    }
     const method = methodOf(receiver, name)
-    if (method === undefined) return notMethod(frame, receiver, name, at(frame))
+    if (method === undefined) return notMethod(frame, receiver, name, at(frame), holding)
     const wrong = countError(name, method, call.args.length, call.piped)
     if (wrong !== undefined) throw failure(frame, at(frame), wrong)
     return callMethod(frame, method, name, argumentsOf(frame, dot, piped, call, method), call.node)
@@ -80,10 +85,10 @@ function argumentsOf(frame: Frame, dot: Maybe, piped: Maybe, call: FieldCall, me
   return args
 }
 
-function notMethod(frame: Frame, receiver: Maybe, name: string, node: Node): Maybe {
+function notMethod(frame: Frame, receiver: Maybe, name: string, node: Node, holder: Maybe): Maybe {
   if (isDict(receiver) || (receiver instanceof Struct && receiver.kind === 'map'))
     throw failure(frame, node, `${name} is not a method but has arguments`)
-  const field = fieldOf(frame, receiver, name, node, undefined)
+  const field = fieldOf(frame, receiver, name, node, holder)
   if (receiver === undefined) return field
   throw failure(frame, node, `${name} has arguments but cannot be invoked as function`)
 }

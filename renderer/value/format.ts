@@ -1,4 +1,5 @@
 // Go's package fmt: `printf` with its verbs and its complaints, `print`, `println`, and what `%v` makes of every value.
+import { RenderFault } from '../fault.js'
 import { Complex } from './complex.js'
 import { durationText } from './duration.js'
 import { floatText, formatFloat } from './float.js'
@@ -75,8 +76,29 @@ export function formatValue(value: Value, as: Directive): string {
   return formatInside(value, as, 0)
 }
 
+/**
+ * Characters that one value may be printed as. Maps are shared by reference, and a few dozen that hold one another twice would fill
+ * all memory; one that holds itself ends at the stack's limit.
+ */
+const mostCharacters = 32_000_000
+let printedCharacters = 0
+
+/** Counts what one outermost value is printed as. */
+function counted(text: string): string {
+  printedCharacters += text.length + 1
+  if (printedCharacters > mostCharacters)
+    throw new RenderFault('LimitExceeded', `a value of more than ${mostCharacters} characters is printed`)
+  return text
+}
+
 /** `depth`: collections around the value. */
 function formatInside(value: Value, as: Directive, depth: number): string {
+  if (depth > 0) return counted(formatOne(value, as, depth))
+  printedCharacters = 0
+  return formatOne(value, as, depth)
+}
+
+function formatOne(value: Value, as: Directive, depth: number): string {
   if (typeof value === 'string') return formatText(value, as, value)
   if (typeof value === 'number') return formatNumber(value, as)
   if (typeof value === 'boolean') return as.verb === 't' || as.verb === 'v' ? padded(String(value), as) : badVerb(value, as)

@@ -36,7 +36,7 @@ export function sealTo(recipient: KeyObject, plain: Uint8Array, context: string)
 export function openSealed(privateKey: KeyObject, sealed: Uint8Array, context: string): Uint8Array {
   const bytes = versioned(sealed, 1 + keyLength + ivLength + tagLength, context)
   const theirs = bytes.subarray(1, 1 + keyLength)
-  const salt = Buffer.concat([theirs, rawPublicKey(createPublicKey(privateKey as never))])
+  const salt = Buffer.concat([theirs, rawPublicKey(publicKeyOf(privateKey))])
   const key = agree(privateKey, publicKeyFromRaw('x25519', theirs), salt)
   return decrypt(key, bytes.subarray(1 + keyLength), context)
 }
@@ -53,7 +53,19 @@ export function openWith(key: Uint8Array, sealed: Uint8Array, context: string): 
 
 /** The last 32 bytes of the key's SPKI form. */
 export function rawPublicKey(key: KeyObject): Buffer {
-  return key.export({ type: 'spki', format: 'der' }).subarray(-keyLength)
+  const known = rawKeys.get(key) ?? key.export({ type: 'spki', format: 'der' }).subarray(-keyLength)
+  rawKeys.set(key, known)
+  return known
+}
+
+/** A key is asked for its form with every document that is sealed to it or opened with it. Never written to. */
+const rawKeys = new WeakMap<KeyObject, Buffer>()
+const publicKeys = new WeakMap<KeyObject, KeyObject>()
+
+function publicKeyOf(privateKey: KeyObject): KeyObject {
+  const known = publicKeys.get(privateKey) ?? createPublicKey(privateKey as never)
+  publicKeys.set(privateKey, known)
+  return known
 }
 
 export function publicKeyFromRaw(type: 'x25519' | 'ed25519', raw: Uint8Array): KeyObject {

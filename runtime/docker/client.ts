@@ -1,4 +1,5 @@
 // The calls made to a container engine: this list and no other. Nothing of the outside is ever passed through to the engine.
+import { buffer, text } from 'node:stream/consumers'
 import { written } from '../failpoint.js'
 import { EngineError, isEngineError } from './errors.js'
 import { type EngineLine, readLines } from './frames.js'
@@ -58,7 +59,7 @@ export function connectDocker(host: string) {
         limitMs: 10_000,
         signal,
       })
-      await answer.body.dump()
+      answer.resume()
     },
     /** For what the compatible API of Podman leaves different. Asked once. */
     isPodman: onPodman,
@@ -209,7 +210,7 @@ function containerCalls(http: Transport, killsFirst: () => Promise<boolean>) {
         signal,
         doing,
       })
-      return Buffer.from(await response.body.arrayBuffer())
+      return buffer(response)
     },
     putArchive: async (id: string, path: string, tar: Buffer, signal?: AbortSignal): Promise<void> => {
       const body = { type: 'application/x-tar', content: tar }
@@ -250,7 +251,7 @@ async function* logLines(
   }
   const response = await http.open(ask)
   try {
-    yield* readLines(response.body, options.tty ?? false)
+    yield* readLines(response, options.tty ?? false)
   } catch (error) {
     throw classified(error, ask)
   }
@@ -269,10 +270,10 @@ function imageCalls(http: Transport) {
     load: async (tar: Buffer, signal?: AbortSignal): Promise<void> => {
       const body = { type: 'application/x-tar', content: tar }
       const doing = 'loading an image'
-      const text = await (
-        await http.open({ method: 'POST', path: '/images/load', query: { quiet: true }, body, limitMs: 120_000, signal, doing })
-      ).body.text()
-      const said = text
+      const answer = await text(
+        await http.open({ method: 'POST', path: '/images/load', query: { quiet: true }, body, limitMs: 120_000, signal, doing }),
+      )
+      const said = answer
         .split('\n')
         .map(line => progressOf(line)?.error)
         .find(Boolean)
@@ -307,7 +308,7 @@ async function pullImage(
   const response = await http.open(ask)
   let rest = ''
   try {
-    for await (const piece of response.body) {
+    for await (const piece of response) {
       const lines = (rest + Buffer.from(piece).toString('utf8')).split('\n')
       rest = lines.pop() ?? ''
       for (const line of lines) takeProgress(line, ref, progress)

@@ -33,7 +33,7 @@ export async function followEvents(
       const response = await docker.openEvents(since === 0 ? { filters } : { filters, since }, signal)
       retryMs = 100
       listener.onConnect()
-      for await (const event of readEvents(response.body)) {
+      for await (const event of readEvents(response)) {
         since = event.time
         listener.onEvent(event)
       }

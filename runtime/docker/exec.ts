@@ -15,7 +15,7 @@ export async function runCommand(
   const id = await docker.exec.create(container, command, signal)
   const response = await docker.exec.start(id, signal)
   try {
-    const output = await collect(response.body, outputLimit)
+    const output = await collect(response, outputLimit)
     const ended = await docker.exec.inspect(id, signal)
     return { exitCode: ended.ExitCode ?? -1, output }
   } catch (error) {

@@ -1,9 +1,8 @@
 // The image that holds a pod's network while its containers come and go: one static program that does nothing, written out
 // as machine code, so that no registry is needed.
-import { createHash } from 'node:crypto'
 import type { Docker } from './client.js'
 import { isEngineError } from './errors.js'
-import { makeTar } from './tar.js'
+import { imageArchive, imageParts } from './image-archive.js'
 
 type Architecture = 'amd64' | 'arm64'
 
@@ -27,27 +26,8 @@ function architectureOf(name: string): Architecture {
 
 /** A docker-archive and the id that the engine will give it. */
 export function pauseImage(architecture: Architecture): { readonly id: string; readonly archive: Buffer } {
-  const layer = makeTar([{ path: 'pause', content: pauseProgram(architecture), mode: 0o755 }])
-  const config = Buffer.from(
-    JSON.stringify({
-      architecture,
-      os: 'linux',
-      config: { Entrypoint: ['/pause'] },
-      rootfs: { type: 'layers', diff_ids: [`sha256:${sha256(layer)}`] },
-    }),
-  )
-  const hash = sha256(config)
-  const manifest = [{ Config: `${hash}.json`, RepoTags: ['slipway/pause:1'], Layers: ['layer.tar'] }]
-  const archive = makeTar([
-    { path: `${hash}.json`, content: config },
-    { path: 'layer.tar', content: layer },
-    { path: 'manifest.json', content: Buffer.from(JSON.stringify(manifest)) },
-  ])
-  return { id: `sha256:${hash}`, archive }
-}
-
-function sha256(content: Buffer): string {
-  return createHash('sha256').update(content).digest('hex')
+  const entries = [{ path: 'pause', content: pauseProgram(architecture), mode: 0o755 }]
+  return imageArchive('slipway/pause:1', imageParts(entries, { Entrypoint: ['/pause'] }, architecture))
 }
 
 /**

@@ -6,9 +6,11 @@ export interface TarEntry {
   readonly mode?: number
   /** A symbolic link to this, instead of a file. */
   readonly link?: string
+  /** A directory, its path ending in `/`, instead of a file. */
+  readonly directory?: true
 }
 
-/** Files and links only, paths up to 100 bytes; times are zero, so the same content gives the same bytes. */
+/** Files, links and directories, paths up to 100 bytes; times are zero, so the same content gives the same bytes. */
 export function makeTar(entries: readonly TarEntry[]): Buffer {
   const parts = entries.flatMap(entry => [header(entry), entry.content, Buffer.alloc((512 - (entry.content.length % 512)) % 512)])
   return Buffer.concat([...parts, Buffer.alloc(1024)])
@@ -24,7 +26,7 @@ function header(entry: TarEntry): Buffer {
   block.write(octal(entry.content.length, 12), 124)
   block.write(octal(0, 12), 136)
   block.write('        ', 148)
-  block.write(entry.link === undefined ? '0' : '2', 156)
+  block.write(entry.directory ? '5' : entry.link === undefined ? '0' : '2', 156)
   block.write(entry.link ?? '', 157, 100)
   block.write('ustar\x0000', 257)
   const sum = block.reduce((total, byte) => total + byte, 0)

@@ -1,5 +1,8 @@
 // HTTP to a container engine over a unix socket or TCP: time limits, cancellation and errors that classify.
-import { type Dispatcher, Pool } from 'undici'
+import { Agent, type IncomingMessage, request as httpRequest, type RequestOptions } from 'node:http'
+import { stringify } from 'node:querystring'
+import { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { EngineError, kindOf } from './errors.js'
 
 /** Everything the engine is asked with a body or an answer of its own. Paths come without the version. */
@@ -18,8 +21,8 @@ export interface Ask {
 }
 
 export interface Transport {
-  /** The answer's body as a stream; statuses from 400 on throw EngineError. */
-  open(ask: Ask): Promise<Dispatcher.ResponseData>
+  /** The answer, whose body is to be read; statuses from 400 on throw EngineError. */
+  open(ask: Ask): Promise<IncomingMessage>
   /** The answer read and parsed; undefined where it was empty or 304. */
   json<T>(ask: Ask): Promise<T>
   close(): Promise<void>
@@ -27,60 +30,100 @@ export interface Transport {
 
 /** `unix:///run/docker.sock`, `tcp://10.0.0.5:2375`, `http://...`. Throws on anything else. */
 export function connectTransport(host: string, versionPrefix: () => Promise<string>): Transport {
-  const pool = openPool(host)
-  const open = async (ask: Ask): Promise<Dispatcher.ResponseData> => {
-    const response = await request(pool, ask, await versionPrefix())
-    if (response.statusCode < 400) return response
-    const said = errorText(await readAll(response.body, ask))
-    throw new EngineError(ask.doing, kindOf(response.statusCode, said), response.statusCode, said)
+  const place = placeOf(host)
+  // Streams (events, logs, exec) hold connections for as long as they like: there is no upper bound.
+  const agent = new Agent({ keepAlive: true, timeout: keepMs })
+  let closed = false
+  const open = async (ask: Ask): Promise<IncomingMessage> => {
+    const prefix = await versionPrefix()
+    if (closed) throw classified(new Error('the connection to it was closed'), ask)
+    const response = await answerTo({ ...place, agent }, ask, prefix)
+    if ((response.statusCode ?? 0) < 400) return response
+    const said = errorText(await readAll(response, ask))
+    throw new EngineError(ask.doing, kindOf(response.statusCode ?? 0, said), response.statusCode ?? 0, said)
   }
   return {
     open,
     json: async <T>(ask: Ask): Promise<T> => {
-      const response = await open(ask)
-      const text = await readAll(response.body, ask)
-      return (text === '' ? undefined : JSON.parse(text)) as T
+      const said = await readAll(await open(ask), ask)
+      return (said === '' ? undefined : JSON.parse(said)) as T
     },
-    close: () => pool.destroy(),
+    close: async () => {
+      closed = true
+      agent.destroy()
+    },
   }
 }
 
-function openPool(host: string): Pool {
+/** How long a connection waits for its next request. */
+const keepMs = 10_000
+const connectMs = 5_000
+
+function placeOf(host: string): RequestOptions {
   const url = new URL(host)
-  // Streams (events, logs, exec) hold connections for as long as they like: the pool has no upper bound.
-  const options = { connections: null, pipelining: 1, headersTimeout: 0, bodyTimeout: 0, keepAliveTimeout: 10_000 }
-  if (url.protocol === 'unix:') {
-    return new Pool('http://engine', { ...options, connect: { socketPath: decodeURIComponent(url.pathname), timeout: 5_000 } })
-  }
-  if (url.protocol === 'tcp:' || url.protocol === 'http:') {
-    return new Pool(`http://${url.host}`, { ...options, connect: { timeout: 5_000 } })
-  }
+  if (url.protocol === 'unix:') return { socketPath: decodeURIComponent(url.pathname) }
+  if (url.protocol === 'tcp:' || url.protocol === 'http:') return { host: url.hostname, port: url.port || 80 }
   throw new Error(`container engine address ${host}: only unix:// and tcp:// are spoken; set DOCKER_HOST to one of these`)
 }
 
-async function request(pool: Pool, ask: Ask, prefix: string): Promise<Dispatcher.ResponseData> {
-  const limitMs = ask.limitMs ?? 30_000
-  const content = ask.json === undefined ? ask.body?.content : JSON.stringify(ask.json)
+async function answerTo(place: RequestOptions, ask: Ask, prefix: string): Promise<IncomingMessage> {
   const type = ask.json === undefined ? ask.body?.type : 'application/json'
+  const query = stringify(definedOnly(ask.query))
+  const options: RequestOptions = {
+    ...place,
+    method: ask.method,
+    path: `${prefix}${ask.path}${query === '' ? '' : `?${query}`}`,
+    headers: { ...(type === undefined ? {} : { 'content-type': type }), ...ask.headers },
+  }
   try {
-    return await pool.request({
-      method: ask.method,
-      path: `${prefix}${ask.path}`,
-      query: definedOnly(ask.query),
-      headers: { ...(type === undefined ? {} : { 'content-type': type }), ...ask.headers },
-      body: content ?? null,
-      headersTimeout: limitMs,
-      bodyTimeout: limitMs,
-      signal: ask.signal ?? null,
-    } as Dispatcher.RequestOptions)
+    return await exchange(options, ask)
   } catch (error) {
     throw classified(error, ask)
   }
 }
 
-export async function readAll(body: Dispatcher.ResponseData['body'], ask: Ask): Promise<string> {
+/** One request, until the head of its answer; the signal and the limit go on to hold for the body. */
+function exchange(options: RequestOptions, { limitMs = 30_000, signal, json, body }: Ask): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted()
+    let response: IncomingMessage | null = null
+    const asked = httpRequest(options)
+    const stop = (reason: Error): void => {
+      response?.destroy(reason)
+      asked.destroy(reason)
+    }
+    const abort = (): void => stop(signal?.reason)
+    signal?.addEventListener('abort', abort, { once: true })
+    asked.once('close', () => signal?.removeEventListener('abort', abort))
+    asked.on('error', reject)
+    asked.on('timeout', () => stop(new Error(`no answer within ${limitMs / 1000} s`)))
+    asked.setTimeout(limitMs)
+    asked.once('socket', socket => {
+      if (!socket.connecting) return
+      const clock = setTimeout(() => stop(new Error(`no connection within ${connectMs / 1000} s`)), connectMs)
+      for (const over of ['connect', 'close']) socket.once(over, () => clearTimeout(clock))
+    })
+    asked.once('response', answer => {
+      response = answer
+      // Heard by whoever reads it; an answer that nobody reads any more must not end the process.
+      answer.on('error', () => {})
+      resolve(answer)
+    })
+    send(asked, json === undefined ? body?.content : JSON.stringify(json))
+  })
+}
+
+function send(asked: ReturnType<typeof httpRequest>, content: string | Buffer | AsyncIterable<Uint8Array> | undefined): void {
+  if (content === undefined || typeof content === 'string' || Buffer.isBuffer(content)) asked.end(content)
+  else
+    Readable.from(content)
+      .on('error', error => asked.destroy(error))
+      .pipe(asked)
+}
+
+async function readAll(body: IncomingMessage, ask: Ask): Promise<string> {
   try {
-    return await body.text()
+    return await text(body)
   } catch (error) {
     throw classified(error, ask)
   }

@@ -2,7 +2,7 @@
 import { contentHash } from '../contract/hash.js'
 import type { Haproxy } from './haproxy/process.js'
 import { backendsOf, configText, type Places, serverName, shapeText } from './haproxy/text.js'
-import type { Listener, Target } from './listeners.js'
+import type { Bind, Listener, Target } from './listeners.js'
 import { layOut, planSteps, type Slot, type SlotStep, slotCount, stepped } from './slots.js'
 
 export type Balancer = ReturnType<typeof createBalancer>
@@ -121,6 +121,11 @@ export function createBalancer(haproxy: Haproxy, quietAddress: () => string) {
     lead,
     /** True when nothing new is to be bound for these. */
     listensAlready: (listeners: readonly Listener[]) => contentHash(listeners) === contentHash(listening),
+    /** True when all that these bind is bound already. */
+    listensTo: (listeners: readonly Listener[]) => {
+      const bound = new Set(listening.flatMap(({ binds }) => binds.map(bindKey)))
+      return listeners.every(({ binds }) => binds.every(bind => bound.has(bindKey(bind))))
+    },
     backendsWith: (ip: string): readonly string[] =>
       [...(running?.layout ?? [])].filter(([, slots]) => slots.some(slot => slot.ip === ip)).map(([backend]) => backend),
     /** The master's and all workers' pids. */
@@ -131,6 +136,10 @@ export function createBalancer(haproxy: Haproxy, quietAddress: () => string) {
       return [master, ...workers, ...old]
     },
   }
+}
+
+function bindKey({ ip, port }: Bind): string {
+  return `${ip}:${port}`
 }
 
 function count(targets: readonly Target[], before: number): number {

@@ -142,7 +142,9 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     const others = (wanted?.services ?? []).filter(service => !asked.has(serviceKey(service)))
     const listening = listenersOf(others, looking(book))
     const candidates = listenersOf(services, looking(book))
-    const found = findConflicts([...listening, ...candidates], await foreignSockets())
+    // Who else listens is asked only for what is not ours already: reading all sockets of a machine takes its time.
+    const foreign = balancer.listensTo(candidates) ? [] : await foreignSockets()
+    const found = findConflicts([...listening, ...candidates], foreign)
     return found.filter(({ service }) => asked.has(service))
   }
 

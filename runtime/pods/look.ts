@@ -12,7 +12,7 @@ import type { PodWorld } from './world.js'
 export type LifeChange = (life: PodLife) => PodLife
 
 /** A small difference is only our clock's against the engine's. */
-const sameStartMs = 5_000
+export const sameStartMs = 5_000
 /** The engine may say that a container ended before it says that memory was the reason. */
 const oomTellMs = 50
 

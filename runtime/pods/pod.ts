@@ -7,7 +7,7 @@ import { nextStep, type PodStep } from './decide.js'
 import { afterReady, afterRun, afterUnhealthy, withContainer, withReadiness } from './happen.js'
 import { type Keeper, makeKeeper } from './keep.js'
 import { allContainers, type ContainerLife, type PodLife, stateOf, type Terminating } from './life.js'
-import { inspectOrNull, lookAt } from './look.js'
+import { inspectOrNull, lookAt, sameStartMs } from './look.js'
 import { maskOf } from './mask.js'
 import { type Bell, makeBell, rest } from './rest.js'
 import { addressOf, runContainer, runSandbox } from './run.js'
@@ -95,6 +95,13 @@ export class LivingPod {
     this.#dirty.add(id)
     if (oom) this.#oomSeen.add(id)
     this.#bell.ring()
+  }
+
+  /** Our own doing: the engine need not be asked again what it has just answered. `at` is ms since 1970, in whole seconds. */
+  knowsStart(id: string, at: number): boolean {
+    return Object.values(this.#life.containers).some(
+      each => each.id === id && each.phase === 'running' && Math.abs(each.startedAt - at) <= sameStartMs,
+    )
   }
 
   /** What the engine lists of this pod: what fits less than known is looked at. */

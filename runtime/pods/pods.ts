@@ -2,7 +2,7 @@
 // ours and nobody's any more.
 import { setTimeout as delay } from 'node:timers/promises'
 import { followEvents } from '../docker/events.js'
-import type { ContainerListed } from '../docker/shapes.js'
+import type { ContainerListed, EngineEvent } from '../docker/shapes.js'
 import { join } from './happen.js'
 import { afterBoot, newLife } from './life.js'
 import { maskOf } from './mask.js'
@@ -65,13 +65,11 @@ export function createPods(world: PodWorld): RuntimePods {
       world.log.warn({ error: String(error), retryMs }, 'engine events lost')
       world.engineLost()
     }
-    const onEvent = ({
-      Action,
-      Actor,
-    }: {
-      Action: string
-      Actor: { ID: string; Attributes: Readonly<Record<string, string>> }
-    }): void => living.get(Actor.Attributes['slipway.pod-uid'] ?? '')?.look(Actor.ID, Action === 'oom')
+    const onEvent = ({ Action, Actor, time }: EngineEvent): void => {
+      const pod = living.get(Actor.Attributes['slipway.pod-uid'] ?? '')
+      if (pod === undefined || (Action === 'start' && pod.knowsStart(Actor.ID, time * 1000))) return
+      pod.look(Actor.ID, Action === 'oom')
+    }
     void followEvents(world.docker, ours, { onConnect, onEvent, onLost }, closing.signal)
     void relistForEver()
   }

@@ -36,16 +36,16 @@ export async function runContainer(
   const { record } = life
   const around = surroundingsOf(world, record)
   try {
-    const [image, prepared] = await Promise.all([
+    const run = stateOf(life, spec.name).run + 1
+    const [image, prepared, log] = await Promise.all([
       imageOf(world, record, spec, signal),
       world.volumes.prepare(record, around, signal),
+      world.volumes.terminationFile(record.uid, spec.name, run),
       saved,
     ])
     if (isProblem(image)) return { kind: 'image', problem: image }
     const problem = rootProblem(record, spec, image.user)
     if (problem !== null) throw new ConfigError(problem)
-    const run = stateOf(life, spec.name).run + 1
-    const log = await world.volumes.terminationFile(record.uid, spec.name, run)
     const mounts = [...(await world.volumes.mountsOf(spec, prepared)), bind(log, spec.terminationMessagePath)]
     const env = environmentOf(record, spec, around)
     const parts = { node: world.node, run, imageId: image.id, env, mounts, attachment: await attachmentOf(world, life) }

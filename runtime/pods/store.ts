@@ -1,8 +1,9 @@
 // Pods on disk, encrypted (AES-256-GCM: they hold Secret values), each whole in one file that is replaced at once.
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { written } from '../failpoint.js'
+import { replaceFile } from '../whole-file.js'
 import type { PodLife } from './life.js'
 
 export interface PodStore {
@@ -53,23 +54,11 @@ export function openPodStore(dir: string, key: Buffer): PodStore {
     save: (life, durable = false) =>
       inTurn(life.record.uid, () =>
         written('runtime.pod.saved', () =>
-          writeWhole(pathOf(life.record.uid), seal(JSON.stringify(life), key, life.record.uid), durable),
+          replaceFile(pathOf(life.record.uid), seal(JSON.stringify(life), key, life.record.uid), durable),
         ),
       ),
     remove: uid => inTurn(uid, () => written('runtime.pod.forgotten', () => rm(pathOf(uid), { force: true }))),
   }
-}
-
-async function writeWhole(path: string, content: Buffer, durable: boolean): Promise<void> {
-  const beside = `${path}.new`
-  const file = await open(beside, 'w', 0o600)
-  try {
-    await file.writeFile(content)
-    if (durable) await file.datasync()
-  } finally {
-    await file.close()
-  }
-  await rename(beside, path)
 }
 
 /** The uid is bound in: one pod's file does not pass for another's. */

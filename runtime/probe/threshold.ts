@@ -33,7 +33,7 @@ export function afterAnswer(state: ProbeState, answer: ProbeAnswer, spec: ProbeS
 }
 
 /** Milliseconds between tries while a new container is expected to become ready; the last one repeats. */
-const eagerMs = [25, 50, 100]
+const eagerMs = [10, 20, 40, 100]
 /** A command costs the machine more than a connection. */
 const eagerExecMs = [100, 200, 500, 1000]
 

@@ -6,6 +6,7 @@ import type { DataPlaneState } from '../network/types.js'
 import type { PodRecord, PodView } from '../pods/types.js'
 import { type DeploymentMemory, planDeployment } from './deployment.js'
 import { type JobMemory, planJob } from './job.js'
+import { type KeptPlans, keptPlan } from './kept-plans.js'
 import { matches, type NodeObject, type ReadObject, readObject, type Template } from './objects.js'
 import { type Ending, earliest, type Plan } from './plan.js'
 import { type PodMemory, planPod } from './pod.js'
@@ -47,7 +48,6 @@ export interface NodePlan {
   readonly terminate: readonly Ending[]
   /** Pods that become another application's: the one that now names what they are of. */
   readonly handOver: readonly { readonly uid: string; readonly application: ApplicationId }[]
-  readonly dataPlane: DataPlaneState
   readonly memory: NodeMemory
   /** By application name. */
   readonly objects: Readonly<Record<string, readonly ObservedObject[]>>
@@ -71,7 +71,7 @@ interface Entry {
   readonly problems: readonly Problem[]
 }
 
-interface ApplicationPlan {
+export interface ApplicationPlan {
   readonly create: readonly PodRecord[]
   readonly terminate: readonly Ending[]
   readonly memory: Readonly<Record<string, ObjectMemory>>
@@ -79,7 +79,8 @@ interface ApplicationPlan {
   readonly wakeAt: number | null
 }
 
-export function planNode(seen: NodeInput): NodePlan {
+/** `kept` is filled and used here: of what came to rest nothing is planned again until something that its plan was made from changes. */
+export function planNode(seen: NodeInput, kept: KeptPlans<ApplicationPlan> = new Map()): NodePlan {
   const owners = claims(seen.documents, seen.memory)
   const input = { ...seen, pods: handedOver(seen, owners) }
   const entries = new Map(input.documents.map(document => [document.application.name, entriesOf(document, owners, input)]))
@@ -88,7 +89,7 @@ export function planNode(seen: NodeInput): NodePlan {
     .flatMap(({ object, problems }) => (object !== null && problems.length === 0 ? [object] : []))
   const shared = sharedContent(honoured)
   const plans = input.documents.map(
-    document => [document, planApplication(document, entries.get(document.application.name)!, shared, input)] as const,
+    document => [document, planOnce(document, entries.get(document.application.name)!, shared, input, kept)] as const,
   )
   const memory = Object.fromEntries(plans.map(([document, plan]) => [document.application.name, plan.memory]))
   return {
@@ -97,7 +98,6 @@ export function planNode(seen: NodeInput): NodePlan {
     handOver: input.pods.flatMap(({ record }, at) =>
       record === seen.pods[at]?.record ? [] : [{ uid: record.uid, application: record.application }],
     ),
-    dataPlane: dataPlaneOf(input, entries, memory),
     memory,
     objects: Object.fromEntries(plans.map(([document, plan]) => [document.application.name, plan.objects])),
     wakeAt: earliest(plans.map(([, plan]) => plan.wakeAt)),
@@ -183,7 +183,31 @@ function leftOf(
   })
 }
 
-type Content = Pick<Surroundings, 'configMaps' | 'secrets' | 'services' | 'claims'>
+function planOnce(
+  document: DesiredDocument,
+  entries: readonly Entry[],
+  content: Content,
+  input: NodeInput,
+  kept: KeptPlans<ApplicationPlan>,
+): ApplicationPlan {
+  const { name } = document.application
+  const problems = entries.flatMap(entry => entry.problems)
+  const namespaces = new Set(entries.map(({ manifest }) => manifest.metadata.namespace ?? ''))
+  const basis = [
+    document,
+    ...entries.map(({ manifest }) => manifest),
+    problems.length === 0 ? '' : JSON.stringify(problems),
+    ...[...namespaces].flatMap(namespace => content.byNamespace.get(namespace) ?? []),
+    ...input.pods.filter(pod => pod.record.application.name === name),
+  ]
+  const memory = input.memory[name]
+  return keptPlan(kept, name, { basis, memory, now: input.now }, () => planApplication(document, entries, content, input))
+}
+
+type Content = Pick<Surroundings, 'configMaps' | 'secrets' | 'services' | 'claims'> & {
+  /** What the pods of a namespace are made from, beside their own objects. */
+  readonly byNamespace: ReadonlyMap<string, readonly NodeObject[]>
+}
 
 function sharedContent(objects: readonly NodeObject[]): Content {
   const ofKind = <K extends NodeObject['kind']>(kind: K) =>
@@ -194,7 +218,20 @@ function sharedContent(objects: readonly NodeObject[]): Content {
     secrets: new Map(ofKind('Secret').map(object => [key(object), object.data])),
     services: ofKind('Service'),
     claims: new Map(ofKind('PersistentVolumeClaim').map(object => [key(object), object])),
+    byNamespace: grouped(objects.filter(({ kind }) => contents.has(kind))),
   }
+}
+
+const contents = new Set<NodeObject['kind']>(['ConfigMap', 'Secret', 'Service', 'PersistentVolumeClaim'])
+
+function grouped(objects: readonly NodeObject[]): Content['byNamespace'] {
+  const groups = new Map<string, NodeObject[]>()
+  for (const object of objects) {
+    const group = groups.get(object.ref.namespace)
+    if (group === undefined) groups.set(object.ref.namespace, [object])
+    else group.push(object)
+  }
+  return groups
 }
 
 function planApplication(

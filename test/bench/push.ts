@@ -115,13 +115,14 @@ async function story(stage: Stage): Promise<Measured> {
   }
   const crash = await badOnes(stage, 'crash', options.runs)
   const neverReady = await badOnes(stage, 'never-ready', Math.min(options.runs, neverReadyRuns))
+  const busy = residentMB(instance.home)
   await traffic.stop()
   await served.stop()
   options.say('an idle minute')
   await healthy(stage)
   await delay(75_000, undefined, { signal })
   const cpu = await processorPercent(instance.home, idleMs, signal)
-  return told(stage, { bare, pushed, polled, crash, neverReady, traffic, times: served.times, cpu })
+  return told(stage, { bare, pushed, polled, crash, neverReady, traffic, times: served.times, busy, cpu })
 }
 
 /** Each takes half a minute and more: 30 s are the least that a release without haste is given. */
@@ -217,11 +218,13 @@ interface Found {
   readonly neverReady: readonly Bad[]
   readonly traffic: ReturnType<typeof startLoad>
   readonly times: ReadonlyMap<string, number>
+  /** Resident memory right after the last push, when a render child is there. */
+  readonly busy: ReturnType<typeof residentMB>
   readonly cpu: Awaited<ReturnType<typeof processorPercent>>
 }
 
 async function told({ instance, options }: Stage, found: Found): Promise<Measured> {
-  const { bare, pushed, polled, crash, neverReady, traffic, times, cpu } = found
+  const { bare, pushed, polled, crash, neverReady, traffic, times, busy, cpu } = found
   const of = <T>(values: readonly T[], pick: (value: T) => number) => median(values.map(pick))
   const bareStartMs = median(bare)
   const pushToServingMs = of(pushed, each => each.servingMs)
@@ -252,6 +255,7 @@ async function told({ instance, options }: Stage, found: Found): Promise<Measure
       requestsFailed: traffic.failures.length,
       requestsServedTwice,
       rssMB: { ...round(rss), total: rounded(total(rss)) },
+      rssBusyMB: { render: rounded(busy.render), total: rounded(total(busy)) },
       pssMB: { total: rounded(total(proportionalMB(instance.home))) },
       cpuPercentIdle: { ...round(cpu), total: rounded(total(cpu)) },
     },
@@ -269,7 +273,8 @@ async function told({ instance, options }: Stage, found: Found): Promise<Measure
       `${applications} applications in a repository each, ${applications * replicas} pods with readiness and liveness probes every 10 s; load of ${load.rate} requests a second on the one that is pushed to, half of the clients keep their connection`,
       'good pushes follow each other once the release is healthy as a whole: each supersedes the one that bakes; bad ones begin from a release that has baked',
       'the steps count from the webhook; readyMs is the first new pod; pollToServingMs counts from the end of the push, at a random moment of the poll',
-      'the idle minute is measured when nothing was pushed for more than a minute: the render child has ended by then (about 48 MB while it is there); it is started again by a webhook, beside the fetch',
+      'rssMB and the idle minute are measured when nothing was pushed for more than a minute: the render child has ended by then; it is started again by a webhook, beside the fetch. rssBusyMB is right after the last push, with it',
+      'the total of rssMB holds the keepers too, which the goal does not name',
       'rssMB counts the pages that processes share (most of the Node binary) for each of them; pssMB counts them once',
       `${unseen} of the answered requests were not found in the servers' logs`,
       ...traffic.failures.slice(0, 5).map(failure => `failed: ${failure}`),

@@ -6,9 +6,9 @@ import { programOf } from '../../controller/cli/programs.js'
 
 const rows: readonly (readonly [behaviour: string, files: Readonly<Record<string, number>>, expected: string])[] = [
   ['without a bundle, what the compiler made', {}, 'runtime/main.js'],
-  ['a bundle that is newer than all it was made of', { 'lean/runtime.js': 9 }, 'lean/runtime.js'],
-  ['compiled since: the bundle is stale', { 'lean/runtime.js': 9, 'renderer/yaml/load.js': 10 }, 'runtime/main.js'],
-  ['the page is no part of it', { 'lean/runtime.js': 9, 'controller/ui/app.js': 10 }, 'lean/runtime.js'],
+  ['a bundle that is newer than all it was made of', { 'lean/runtime.cjs': 9 }, 'lean/runtime.cjs'],
+  ['compiled since: the bundle is stale', { 'lean/runtime.cjs': 9, 'renderer/yaml/load.js': 10 }, 'runtime/main.js'],
+  ['the page is no part of it', { 'lean/runtime.cjs': 9, 'controller/ui/app.js': 10 }, 'lean/runtime.cjs'],
 ]
 
 for (const [behaviour, files, expected] of rows)

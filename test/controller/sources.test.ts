@@ -6,7 +6,7 @@ import { newLedger } from '../../controller/ledger.js'
 import type { Candidate, CommitSha, GitTree } from '../../controller/release.js'
 import { createSources, type SourcesOptions, type Tip } from '../../controller/sources.js'
 import type { Manifest } from '../../runtime/contract/manifest.js'
-import { application, candidate, configMap, rejection, release, revision } from './builders.js'
+import { application, candidate, configMap, job, rejection, release, revision } from './builders.js'
 
 const app = application()
 const ledger = newLedger(app, 'node/lab', 'salt')
@@ -95,4 +95,22 @@ t.test('a broken Application among the objects holds its parent, and so does its
   t.match(await sources({}, candidate(release(child('kid', { source: {} })))).of(), { rejection: { reason: 'InvalidManifest' } })
   t.match(await sources({}, candidate(release(child('shop', whole)))).of(), { rejection: { message: /declares itself/ } })
   t.match(await sources({}, candidate(release(child('kid', whole)))).of(), { kind: 'release' })
+})
+
+t.test('a hook that a deletion would have to run holds its release, by name', async t => {
+  const table: readonly [string, Record<string, string>, RegExp | null][] = [
+    [
+      'before it',
+      { 'argocd.argoproj.io/hook': 'PreDelete' },
+      /^Job .*clean is a PreDelete hook, and those are not run yet: leave it out/,
+    ],
+    ['after it', { 'argocd.argoproj.io/hook': 'PostSync,PostDelete' }, /is a PostDelete hook/],
+    ["Helm's", { 'helm.sh/hook': 'pre-delete' }, /is a PreDelete hook/],
+    ['of a sync', { 'helm.sh/hook': 'pre-upgrade' }, null],
+    ['skipped', { 'argocd.argoproj.io/hook': 'Skip', 'helm.sh/hook': 'pre-delete' }, null],
+  ]
+  for (const [what, annotations, message] of table) {
+    const found = await sources({}, candidate(release(configMap('web', 'a'), job('clean', 'ok:1', { annotations })))).of()
+    t.match(found, message === null ? { kind: 'release' } : { kind: 'rejection', rejection: { reason: 'NotYet', message } }, what)
+  }
 })

@@ -7,6 +7,7 @@ import { build } from 'vite'
 import type { ApplicationView } from '../../controller/view.js'
 import { type RunningApi, runApi } from '../support/api.js'
 import { chromiumPath, openBrowser } from '../support/browser.js'
+import { until } from '../support/controller.js'
 import { ago, attempt, event, node, object, release, rolledBack, view } from '../support/service.js'
 
 /** Upwards from the compiled test to where the page's sources lie. */
@@ -115,6 +116,50 @@ t.test('why shows the evidence, the likely cause, and the lines to copy', async 
     'slipway retry shop',
   ])
     test.ok(text.includes(part), part)
+})
+
+t.test('how long ago something was goes on being counted', async test => {
+  const { page, api } = await opened(test, [view('shop')], { path: '#/apps/shop/events' })
+  api.told.events = [event('shop', 'rolled-back', { message: 'hauled back', at: ago(5) })]
+  api.told.history = [attempt()]
+  for (const [tab, where] of [
+    ['events', '.events time'],
+    ['history', '.panel'],
+  ] as const) {
+    await page.getByRole('tab', { name: tab }).click()
+    await page.waitForSelector(where)
+    const text = () => page.locator(where).first().innerText()
+    const before = await until('an age', async () => (/ s ago/.test(await text()) ? text() : null))
+    await until(`another age in ${tab}`, async () => (await text()) !== before)
+    test.match(await text(), / s ago/, tab)
+  }
+})
+
+t.test('an age in a sentence of the list is asked for again', async test => {
+  const said = (seconds: number) => view('shop', { state: 'OutOfSync', short: `held back: judged bad ${seconds} s ago` })
+  const { page, api } = await opened(test, [said(12)])
+  await page.getByText('judged bad 12 s ago').waitFor()
+
+  api.told.views.set('shop', said(24))
+
+  await page.getByText('judged bad 24 s ago').waitFor({ timeout: 60_000 })
+  test.equal(await page.locator('.row').count(), 1)
+})
+
+t.test('lines of several pods stand in the order in which they were said', async test => {
+  const { page, api } = await opened(test, [view('shop')])
+  const line = (pod: string, seconds: string, text: string) => ({
+    at: `2026-03-01T12:00:${seconds}Z`,
+    pod,
+    container: 'web',
+    text,
+  })
+  api.told.logs = [line('a', '00', 'one'), line('a', '00.5', 'three'), line('b', '00.123', 'two'), line('b', '01', 'four')]
+  await page.goto(`${api.url}/#/apps/shop/logs`)
+
+  await page.getByText('four').waitFor()
+  const text = await page.locator('.log').innerText()
+  test.same(text.match(/one|two|three|four/g), ['one', 'two', 'three', 'four'])
 })
 
 t.test('objects, diff, history, logs and events each show theirs', async test => {

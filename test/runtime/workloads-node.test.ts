@@ -1,6 +1,8 @@
 import t from 'tap'
 import type { DesiredDocument } from '../../runtime/contract/documents.js'
-import { reportOf, saysTheSame } from '../../runtime/report.js'
+import { withKnownObjects } from '../../runtime/known-objects.js'
+import { reportOf, textOf } from '../../runtime/report.js'
+import { type Asked, type KeptPlans, keptPlan } from '../../runtime/workloads/kept-plans.js'
 import { claims } from '../../runtime/workloads/node.js'
 import { container, deployment, document, epoch, object, toy, view } from '../support/node.js'
 
@@ -311,13 +313,13 @@ t.test('a report says the same until something but its time changes', async t =>
     })
   const first = report(epoch)
 
-  t.ok(saysTheSame(first, report(epoch + second)))
+  t.equal(textOf(first), textOf(report(epoch + second)))
   t.match(first.objects[1]!.status, { clusterIP: '10.210.0.1', loadBalancer: { ingress: [{ ip: '192.0.2.1' }] } })
   t.match(first.pods, [
     { ready: true, available: true, workload: { kind: 'Deployment', name: 'web' }, owner: { kind: 'ReplicaSet' } },
   ])
   node.pods = [view(node.pods[0]!.record, { reason: 'OOMKilled' })]
-  t.notOk(saysTheSame(first, report(epoch)))
+  t.not(textOf(first), textOf(report(epoch)))
 })
 
 t.test('a deletion is reported once nothing is left', async t => {
@@ -337,4 +339,55 @@ t.test('a deletion is reported once nothing is left', async t => {
   t.notOk(report().deleted)
   node.gone()
   t.ok(report().deleted)
+})
+
+t.test('of what came to rest nothing is planned again until something that its plan was made from changes', async t => {
+  const [document, pod, other, memory] = [{}, {}, {}, { web: 1 }]
+  const asked = { basis: [document, '', pod], memory, now: epoch }
+  interface Plan {
+    readonly create: readonly unknown[]
+    readonly terminate: readonly unknown[]
+    readonly memory: unknown
+    readonly wakeAt: number | null
+  }
+  const resting: Plan = { create: [], terminate: [], memory: { web: 1 }, wakeAt: epoch + second }
+  const cases: readonly [string, Partial<Plan>, Partial<Asked>, number][] = [
+    ['nothing', {}, {}, 1],
+    ['time, before it is to be looked at', {}, { now: epoch + second - 1 }, 1],
+    ['time, when it is to be looked at', {}, { now: epoch + second }, 2],
+    ['the clock, set back', {}, { now: epoch - 1 }, 2],
+    ['a pod', {}, { basis: [document, '', other] }, 2],
+    ['one pod more', {}, { basis: [document, '', pod, other] }, 2],
+    ['a problem', {}, { basis: [document, 'taken', pod] }, 2],
+    ['what is remembered', {}, { memory: { web: 1 } }, 2],
+    ['nothing, but a pod was made', { create: [pod] }, {}, 2],
+    ['nothing, but something new was remembered', { memory: { web: 2 } }, {}, 2],
+  ]
+  for (const [change, more, next, times] of cases) {
+    const kept: KeptPlans<Plan> = new Map()
+    let made = 0
+    const make = () => {
+      made++
+      return { ...resting, ...more }
+    }
+    keptPlan(kept, 'shop', asked, make)
+    keptPlan(kept, 'shop', { ...asked, ...next }, make)
+    t.equal(made, times, change)
+  }
+})
+
+t.test('objects that a newer document says over again keep the value that they had', async t => {
+  const [web, api] = [deployment({}, {}, 'web'), deployment({}, {}, 'api')]
+  const copy = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T
+  const asking = { release: 'r2', round: 1, objects: [copy(web), copy(api)], digests: {} }
+
+  const asked = withKnownObjects(document([copy(web)], { preflight: asking }), document([web]))
+  const applied = withKnownObjects(document([copy(web), copy(api)]), asked)
+
+  t.same(asked, document([web], { preflight: asking }))
+  t.equal(asked.objects[0], web)
+  t.equal(asked.preflight?.objects[0], web)
+  t.equal(applied.objects[0], web)
+  t.equal(applied.objects[1], asked.preflight?.objects[1])
+  t.equal(withKnownObjects(asked, null), asked)
 })

@@ -3,7 +3,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type ImageParts, sha256 } from './archive.js'
+import { type ImageParts, sha256 } from '../../runtime/docker/image-archive.js'
 
 export interface ImageServer {
   /** `127.0.0.1:5000` */

@@ -1,8 +1,10 @@
 // Builders for what a node plans with: manifests, documents and pods as data, and a node that moves on when told to.
+import { deepStrictEqual } from 'node:assert'
 import type { DesiredDocument, ObservedContainer } from '../../runtime/contract/documents.js'
 import type { Manifest } from '../../runtime/contract/manifest.js'
+import type { DataPlaneState } from '../../runtime/network/types.js'
 import type { PodRecord, PodView } from '../../runtime/pods/types.js'
-import { type NodeInput, type NodeMemory, type NodePlan, planNode } from '../../runtime/workloads/node.js'
+import { type NodeInput, type NodeMemory, type NodePlan, planNode, trafficOf } from '../../runtime/workloads/node.js'
 
 export const epoch = Date.parse('2026-01-01T00:00:00Z')
 
@@ -91,10 +93,10 @@ export interface Toy {
   pods: readonly PodView[]
   memory: NodeMemory
   refusals: NodeInput['refusals']
-  /** One pass: what it decides is done (made pods are there, not ready; ended ones are terminating). */
-  pass(): NodePlan
+  /** One pass, planned with what is kept of the passes before, which must be what is planned without: what it decides is done (made pods are there, not ready; ended ones are terminating). */
+  pass(): NodePlan & { readonly dataPlane: DataPlaneState }
   /** Passes until one decides nothing. */
-  rest(): NodePlan
+  rest(): NodePlan & { readonly dataPlane: DataPlaneState }
   /** Matching pods become ready, or lose it. */
   ready(which?: (pod: PodView) => boolean, value?: boolean): void
   change(which: (pod: PodView) => boolean, more: Partial<PodView>): void
@@ -104,6 +106,11 @@ export interface Toy {
 
 export function toy(...documents: readonly DesiredDocument[]): Toy {
   let made = 0
+  const plans: Parameters<typeof planNode>[1] = new Map()
+  const idsAfter = (count: number) => () => {
+    made = ++count
+    return { uid: `u${made}`, suffix: String(made).padStart(5, 'x') }
+  }
   const node: Toy = {
     now: epoch,
     documents,
@@ -111,18 +118,21 @@ export function toy(...documents: readonly DesiredDocument[]): Toy {
     memory: {},
     refusals: () => [],
     pass() {
-      const newId = () => ({ uid: `u${++made}`, suffix: String(made).padStart(5, 'x') })
-      const plan = planNode({ ...node, salt: 'salt', newId })
+      const before = made
+      const anew = planNode({ ...node, salt: 'salt', newId: idsAfter(before) })
+      const plan = planNode({ ...node, salt: 'salt', newId: idsAfter(before) }, plans)
+      deepStrictEqual(plan, anew)
+      const dataPlane = trafficOf({ ...node, memory: plan.memory })
       const ended = new Set(plan.terminate.map(ending => ending.uid))
       const kept = node.pods.map(pod => (ended.has(pod.record.uid) ? { ...pod, terminating: true, ready: false } : pod))
       const owners = new Map(plan.handOver.map(({ uid, application }) => [uid, application]))
       const handed = kept.map(pod => {
-        const application = owners.get(pod.record.uid) ?? pod.record.application
-        return { ...pod, record: { ...pod.record, application } }
+        const application = owners.get(pod.record.uid)
+        return application === undefined ? pod : { ...pod, record: { ...pod.record, application } }
       })
       node.pods = [...handed, ...plan.create.map(record => view(record, { ip: `10.0.0.${made}` }))]
       node.memory = plan.memory
-      return plan
+      return { ...plan, dataPlane }
     },
     rest() {
       for (let passes = 0; passes < 100; passes++) {

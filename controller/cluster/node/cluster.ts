@@ -1,5 +1,6 @@
 // Nodes as a `Cluster`: each write is the next generation of one document, put with compare-and-set; each read is from memory.
 
+import type { KeyObject } from 'node:crypto'
 import { cut } from '../../../runtime/contract/chunks.js'
 import type { DesiredDocument, NodeCondition, NodeLease, Sequence } from '../../../runtime/contract/documents.js'
 import { isNewer } from '../../../runtime/contract/documents.js'
@@ -62,8 +63,11 @@ export interface NodeCluster extends Cluster {
   ready(): boolean
   /** Highest epoch that any document or report names; a lease's epoch must be higher. */
   seenEpoch(): number
-  /** What lies with the nodes for a store that was lost: ledger, declaration and releases of each application, newest orders first. */
-  kept(): readonly (Kept & { readonly node: string; readonly epoch: number })[]
+  /**
+   * What lies with the nodes for a store that was lost: ledger, declaration and releases of each application, newest orders first.
+   * Only of orders of an epoch before this one, ms since 1970.
+   */
+  kept(epoch?: number): readonly (Kept & { readonly node: string; readonly epoch: number })[]
   /** Its own place answers to it, and former ones to nobody: what lies there is never taken back, and others may take it over. */
   answer(app: Application, formerNodes: readonly string[]): Promise<void>
   readonly running: Promise<void>
@@ -86,6 +90,12 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
   const open = createOpener(packer, options.warn)
   /** The last order of what was forgotten: the node remembers it, and obeys none that is older. */
   const ended = new Map<string, Sequence>()
+  const nodeKeys = new Map<string, KeyObject>()
+  const nodeKey = (encoded: string): KeyObject => {
+    const key = nodeKeys.get(encoded) ?? decodePublicKey('x25519', encoded)
+    nodeKeys.set(encoded, key)
+    return key
+  }
   const tell = (node: string, application: string) => {
     const touched = application === '' ? places.all().filter(place => node === '' || place.node === node) : [{ application }]
     for (const name of new Set(touched.map(place => place.application))) for (const listener of listeners) listener(name)
@@ -119,10 +129,7 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
         `node ${place.node} has another key than it joined with; let it in again with: slipway runtime rejoin`,
       )
     }
-    const frame = encodeDesired(document, keys.signing.privateKey, [
-      decodePublicKey('x25519', node.sealing),
-      keys.sealing.publicKey,
-    ])
+    const frame = encodeDesired(document, keys.signing.privateKey, [nodeKey(node.sealing), keys.sealing.publicKey])
     const key = documentKey(place.node, place.application, 'head')
     const set = `${document.epoch.toString(36)}${document.generation % 2 === 0 ? 'a' : 'b'}`
     const former = place.head?.raw
@@ -264,12 +271,13 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
         0,
         ...places.all().flatMap(({ head, report, returned }) => [head?.document, report, returned].map(one => one?.epoch ?? 0)),
       ),
-    kept: () =>
+    kept: (epoch = Infinity) =>
       places
         .all()
         .flatMap(({ node, head, returned }) => {
           const document = newest(head?.document ?? null, returned)
-          const kept = document === null || document.deleted || document.letGo ? null : open(document)
+          const isAsked = document !== null && !document.deleted && !document.letGo && document.epoch < epoch
+          const kept = isAsked ? open(document) : null
           // Let go on purpose: the node goes on with it, nobody else does.
           return kept === null || kept.ledger.deletion?.cascade === false ? [] : [{ ...kept, node, epoch: document!.epoch }]
         })

@@ -3,7 +3,7 @@ import type { KeyObject } from 'node:crypto'
 import { ChunkError } from '../../../runtime/contract/chunks.js'
 import type { DesiredDocument, NodeLease, ReportDocument, Sequence } from '../../../runtime/contract/documents.js'
 import { contractVersion, isNewer } from '../../../runtime/contract/documents.js'
-import { FrameError, parseDesired, parseReport, parseReturned } from '../../../runtime/contract/frame.js'
+import { FrameError, parseDesired, parseReport, parseReturned, verifyDesired } from '../../../runtime/contract/frame.js'
 import {
   buckets,
   decodeToken,
@@ -156,9 +156,9 @@ export function watchPlaces(options: PlacesOptions, handlers: PlacesHandlers, si
     if (lease === null) return
     unreadable.delete(level.key)
     const before = nodes.get(lease.node)
+    const wasSilent = before === undefined || isSilent(before, options.now())
     nodes.set(lease.node, { lease, heardAt: Math.max(before?.heardAt ?? 0, Math.min(options.now(), level.writtenAt)) })
-    const same = before !== undefined && !isSilent(before, options.now()) && toldBy(before.lease) === toldBy(lease)
-    if (!same) handlers.changed(lease.node, '')
+    if (wasSilent || tellsMore(before.lease, lease)) handlers.changed(lease.node, '')
   }
   const readLease = (level: Level): NodeLease | null => {
     try {
@@ -241,13 +241,16 @@ function lostHead(head: Head): Head {
 function takeHead(place: Place, bytes: Uint8Array, level: Level, options: PlacesOptions): void {
   const { head, writing } = place
   if (head !== null && head.revision >= level.revision) return
-  const document = parseDesired(bytes, options.signing, options.sealing, place)
-  if (writing !== null && isSame(document, writing)) return
-  if (head?.ours && !isNewer(document, head.document)) {
+  // The header says whose order it is: most are our own, and need not be opened.
+  const order = verifyDesired(bytes, options.signing)
+  const isHere = order.node === place.node && order.application.name === place.application
+  if (isHere && writing !== null && isSame(order, writing)) return
+  if (isHere && head?.ours && !isNewer(order, head.document)) {
     // Ours, or older than ours in a store that was set back: only where it lies is news.
-    place.head = { ...head, revision: level.revision, raw: level.value, behind: !isSame(document, head.document) }
+    place.head = { ...head, revision: level.revision, raw: level.value, behind: !isSame(order, head.document) }
     return
   }
+  const document = parseDesired(bytes, options.signing, options.sealing, place)
   place.head = { document, revision: level.revision, raw: level.value, ours: false, behind: false }
   place.material = { epoch: document.epoch, generation: document.generation }
 }
@@ -292,9 +295,11 @@ function jsonOf(bytes: Uint8Array): Partial<NodeLease> | null {
   }
 }
 
-/** What of a lease is news to every application of the node. */
-function toldBy({ told, conditions }: NodeLease): string {
-  return JSON.stringify([told, agedBy(conditions ?? [])])
+/** News to every application of the node. That something is on its way again lets nobody go on, and is none. */
+function tellsMore(before: NodeLease, now: NodeLease): boolean {
+  const buckets = ['desired', 'reports'] as const
+  const isTold = buckets.some(bucket => now.told[bucket] !== '' && now.told[bucket] !== before.told[bucket])
+  return isTold || JSON.stringify(agedBy(before.conditions ?? [])) !== JSON.stringify(agedBy(now.conditions ?? []))
 }
 
 /** Conditions because of which what is known of pods is old. */

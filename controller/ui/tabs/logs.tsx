@@ -92,7 +92,7 @@ function useLines(name: string, pod: string, previous: boolean): { readonly seen
       if (waiting.length === 0) return
       const fresh = waiting
       waiting = []
-      setSeen(before => [...before, ...fresh].slice(-most))
+      setSeen(before => inTime([...before, ...fresh]).slice(-most))
     }, 100)
     setSeen([])
     setFailed('')
@@ -108,6 +108,12 @@ function useLines(name: string, pod: string, previous: boolean): { readonly seen
     }
   }, [name, pod, previous])
   return { seen, failed }
+}
+
+/** Each pod's lines come in their order, one pod's after another's: what was said when is what one looks for. */
+function inTime(all: readonly Line[]): readonly Line[] {
+  const moment = ({ at }: Line) => at.replace('Z', '')
+  return all.toSorted((a, b) => (moment(a) < moment(b) ? -1 : moment(a) > moment(b) ? 1 : 0))
 }
 
 /** Terminal colours and other controls out: it is text. */

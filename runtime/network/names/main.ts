@@ -27,7 +27,7 @@ const nameservers = (text: string) => [...text.matchAll(/^nameserver\s+(\S+)/gm)
 const resolvers = watched('/etc/resolv.conf', nameservers, [])
 
 process.on('SIGHUP', () => {})
-await startResponder({
+void startResponder({
   address,
   port: Number(port),
   zone,

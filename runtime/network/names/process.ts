@@ -55,7 +55,7 @@ export function createNames({ directory, program, address }: NamesPlaces) {
   }
 
   function end(): void {
-    for (const found of findProcesses([file, main])) sendSignal(found, 'SIGKILL')
+    for (const found of findProcesses([file, '/names/main.'])) sendSignal(found, 'SIGKILL')
     rmSync(pidFile, { force: true })
   }
 

@@ -1,6 +1,6 @@
 // The server that is measured: a static busybox and two scripts. It says which version it is, and writes down the id of each request.
 import { readFileSync } from 'node:fs'
-import { busyboxFiles, imageArchive, staticBusybox } from '../../../examples/demo/images.js'
+import { busyboxFiles, demoImage, staticBusybox } from '../../../examples/demo/images.js'
 import { connectDocker, type Docker } from '../../../runtime/docker/client.js'
 
 export const image = 'slipway-bench/web:1'
@@ -37,7 +37,7 @@ export async function loadServer(engine: string): Promise<void> {
     { path: '/app/server.sh', content: server, mode: 0o755 },
     { path: '/app/serve.sh', content: serve, mode: 0o755 },
   ]
-  const archive = imageArchive(image, files, { entrypoint: ['/bin/sh', '/app/server.sh'] })
+  const archive = demoImage(image, files, { entrypoint: ['/bin/sh', '/app/server.sh'] })
   await withEngine(engine, docker => docker.images.load(archive, AbortSignal.timeout(60_000)))
 }
 

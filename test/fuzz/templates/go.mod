@@ -1,0 +1,3 @@
+module slipway/fuzz/templates
+
+go 1.26

@@ -1,0 +1,49 @@
+// Violations of values.schema.json, as Helm 3.22 prints them (golden/schema.json was recorded from it).
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { JsonReader } from '../../renderer/values/json.js'
+import { validate } from '../../renderer/schema/validate.js'
+import { SchemaError } from '../../renderer/schema/document.js'
+import { violationText } from '../../renderer/schema/words.js'
+import { unmarshalMap } from '../../renderer/yaml/decode.js'
+
+interface SchemaCase {
+  readonly schema: unknown
+  readonly values: string
+  readonly problems: string
+}
+
+const cases = JSON.parse(readFileSync('test/renderer/golden/schema.json', 'utf8')) as readonly SchemaCase[]
+
+t.test('what values violate is told as Helm tells it', async t => {
+  for (const one of cases) {
+    const lines = one.problems.split('\n').filter(line => line !== '' && line !== 'd:')
+    t.same(problems(one).sort(), lines.sort(), JSON.stringify(one.schema))
+  }
+})
+
+t.test('a schema elsewhere is never fetched', async t => {
+  for (const ref of ['https://example.com/x.json', 'http://json-schema.org/draft-07/schema#', 'file:///etc/passwd', '../x.json'])
+    t.match(
+      problems({ schema: { properties: { a: { $ref: ref } } }, values: 'a: 1' })[0],
+      /schemas outside of the chart are not read/,
+    )
+})
+
+t.test('a schema that refers to itself without end is refused', async t => {
+  const schema = { properties: { a: { allOf: [{ $ref: '#/$defs/x' }] } }, $defs: { x: { anyOf: [{ $ref: '#/$defs/x' }] } } }
+
+  t.match(problems({ schema, values: 'a: 1' }).join('\n'), /reference cycle/)
+})
+
+function problems({ schema, values }: Omit<SchemaCase, 'problems'>): string[] {
+  try {
+    const found = validate(new JsonReader(JSON.stringify(schema)).value(), unmarshalMap(values))
+    return violationText(found)
+      .split('\n')
+      .filter(line => line !== '')
+  } catch (cause) {
+    if (!(cause instanceof SchemaError)) throw cause
+    return [cause.message]
+  }
+}
