@@ -139,7 +139,10 @@ function compileRange(scope: Scope, node: ControlNode): Execute {
       const collection = run(frame, dot)
       frame.slots[holder] = collection
       const items = itemsOf(frame, collection, slots.length, () => at(frame))
-      return loop(frame, items, list, targets) ? onward : otherwise(frame, dot)
+      if (loop(frame, items, list, targets)) return onward
+      // A break in the else branch ends this range, though it is the outer one that makes it legal; a continue goes on with the outer.
+      const flow = otherwise(frame, dot)
+      return flow === breaks ? onward : flow
     }
   })
 }

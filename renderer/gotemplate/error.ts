@@ -7,16 +7,20 @@ import type { Source } from './ast.js'
 export class ParseError extends Error {
   /** Only the line is known. */
   readonly place: Place
-  /** What was being parsed, for an excerpt. */
-  readonly source: Source
   /** The message without its place. */
   readonly what: string
+  readonly #source: Source
   constructor(source: Source, line: number, what: string) {
     super(`template: ${source.name}:${line}: ${what}`)
     this.name = 'ParseError'
-    this.source = source
+    this.#source = source
     this.place = { file: source.name, line, column: 0 }
     this.what = what
+  }
+
+  /** What was being parsed, for an excerpt. Not a plain property: a log of the error must not show the file. */
+  get source(): Source {
+    return this.#source
   }
 }
 
@@ -26,15 +30,20 @@ export class ParseError extends Error {
  */
 export class ExecError extends Error {
   readonly place: Place
-  readonly source: Source
+  readonly #source: Source
   /** The message without place and template. */
   readonly what: string
   constructor(message: string, place: Place, source: Source, what: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause })
     this.name = 'ExecError'
     this.place = place
-    this.source = source
+    this.#source = source
     this.what = what
+  }
+
+  /** As of ParseError. */
+  get source(): Source {
+    return this.#source
   }
 
   /** The error where it began, in the innermost template. */

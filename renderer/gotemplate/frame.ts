@@ -107,15 +107,33 @@ class PlacedFault extends RenderFault {
   readonly hasPlace = true
 }
 
-/** Gives a limit's fault the place of what was running; a stack that is too deep is a limit too. */
-export function placed(error: unknown, frame: Frame): unknown {
-  if (error instanceof PlacedFault) return error
-  const tooDeep = 'templates inside one another, too deep; does one include itself?'
-  const what = error instanceof RangeError ? tooDeep : error instanceof RenderFault ? (error as Error).message : undefined
-  if (what === undefined) return error
+/** JavaScript's stack is full. Where that is found there is no room to word an error: it is worded where the stack is nearly empty. */
+class StackFull extends Error {
+  readonly frame: Frame
+  constructor(frame: Frame) {
+    super()
+    this.frame = frame
+  }
+}
+
+/** What a failed execution throws: a limit's fault with the place of what was running, anything else as it is. */
+export function placed(error: unknown, frame: Frame, isOutermost: boolean): unknown {
+  if (error instanceof StackFull) return isOutermost ? placedFault(error.frame, tooDeep) : error
+  if (isStackFull(error)) return isOutermost ? placedFault(frame, tooDeep) : new StackFull(frame)
+  if (error instanceof PlacedFault || !(error instanceof RenderFault)) return error
+  return placedFault(frame, (error as Error).message)
+}
+
+const tooDeep = 'templates inside one another, too deep; does one include itself?'
+
+/** A full stack inside the engine's own code is not always a RangeError. */
+function isStackFull(error: unknown): boolean {
+  return error instanceof Error && error.message.includes('Maximum call stack size exceeded')
+}
+
+function placedFault(frame: Frame, what: string): RenderFault {
   const { source } = frame.template
-  const place = placeOf(source.name, source.text, frame.node?.at ?? 0)
-  const fault = faultAt('LimitExceeded', place, what, source.text)
+  const fault = faultAt('LimitExceeded', placeOf(source.name, source.text, frame.node?.at ?? 0), what, source.text)
   return new PlacedFault('LimitExceeded', fault.message, fault.excerpt)
 }
 

