@@ -1,20 +1,25 @@
 // The one door: files and options in, Kubernetes objects or one fault out. No network, no clock, no disk, no environment.
-import { type Chart, isChart, loadChart } from './chart/chart.js'
+import { type Chart, isChart, isHelmChart, loadChart } from './chart/chart.js'
 import { type DirectoryOptions, manifestPaths } from './chart/directory.js'
 import { type RenderedObject, readManifests } from './chart/manifests.js'
 import { type FaultReason, RenderFault } from './fault.js'
 import { type Files, textOfFile } from './files.js'
+import type { Chance } from './functions/signature.js'
 import { evaluate, type World } from './handlebars/evaluate.js'
 import { parseTemplate, type Template } from './handlebars/parse.js'
+import { type ChartCache, renderHelmSide } from './helm/door.js'
+import { pure } from './helm/engine.js'
 import { defaultLimits, type Limits, Meter } from './limits.js'
-import type { Dict, Value } from './value.js'
+import { type Dict, isDict, type Value } from './value.js'
 import { gatherValues, type ValueInputs } from './values/gather.js'
 
 export { isChart, isCore } from './chart/chart.js'
 export { isManifest, manifestPaths } from './chart/directory.js'
 export type { RenderedObject } from './chart/manifests.js'
 export { type FaultReason, RenderFault } from './fault.js'
+export type { Chance } from './functions/signature.js'
 export { type Files, valueFilePath } from './files.js'
+export { type ChartCache, readsFiles } from './helm/door.js'
 export { defaultLimits, type Limits } from './limits.js'
 
 export interface RenderOptions extends ValueInputs {
@@ -41,14 +46,18 @@ export type Rendered =
 export interface ParseCache {
   get(key: string): Template | undefined
   set(key: string, template: Template): unknown
+  /** Helm charts, with their parsed templates. */
+  readonly charts?: ChartCache
 }
 
-/** Same files and options, same result. With a `Chart.yaml` it is a chart, else a directory of manifests. */
-export function render(files: Files, options: RenderOptions, cache: ParseCache = new Map()): Rendered {
+/** Same files, options and chance, same result. With a `Chart.yaml` it is a chart, else a directory of manifests. */
+export function render(files: Files, options: RenderOptions, chance: Chance, cache: ParseCache = new Map()): Rendered {
   const limits = { ...defaultLimits, ...options.limits }
   try {
     return {
-      objects: isChart(files.paths) ? renderChart(files, options, limits, cache) : renderDirectory(files, options, limits),
+      objects: isChart(files.paths)
+        ? renderChart(files, options, limits, chance, cache)
+        : renderDirectory(files, options, limits),
     }
   } catch (cause) {
     if (!(cause instanceof RenderFault)) throw cause
@@ -68,19 +77,44 @@ function plainFile(files: Files, path: string, limits: Limits): RenderedObject[]
   return bytes === null ? [] : readManifests({ file: path, text: textOfFile(path, bytes), limits })
 }
 
-function renderChart(files: Files, options: RenderOptions, limits: Limits, cache: ParseCache): RenderedObject[] {
-  const chart = loadChart(files, limits)
-  const root = contextOf(chart, gatherValues(chart.values, options, limits), options)
+/** Templates in Handlebars and in Helm's language may stand side by side; both see the same values. */
+function renderChart(files: Files, options: RenderOptions, limits: Limits, chance: Chance, cache: ParseCache): RenderedObject[] {
+  const meter = new Meter(limits)
+  if (!isHelmChart(files.paths)) {
+    const chart = loadChart(files, limits)
+    const values = gatherValues(chart.values, options, limits)
+    return [
+      ...chart.crds.flatMap(path => plainFile(files, path, limits)),
+      ...renderHandlebars({ files, chart, values, options, meter, cache }),
+    ]
+  }
+  const { objects, values } = renderHelmSide(files, options, meter, pure(chance), cache.charts ?? new Map())
+  if (!files.paths.some(path => path.startsWith('templates/') && path.endsWith('.hbs'))) return [...objects]
+  const chart = loadChart(files, limits, 'helm')
+  const seen = isDict(values) ? values : new Map()
+  return [...objects, ...renderHandlebars({ files, chart, values: seen, options, meter, cache })]
+}
+
+interface HandlebarsSide {
+  readonly files: Files
+  readonly chart: Chart
+  readonly values: Dict
+  readonly options: RenderOptions
+  readonly meter: Meter
+  readonly cache: ParseCache
+}
+
+function renderHandlebars({ files, chart, values, options, meter, cache }: HandlebarsSide): RenderedObject[] {
+  const root = contextOf(chart, values, options)
   const parse = (path: string): Template => parsed(files, path, cache)
   const others = new Set(chart.others)
   const world: World = {
-    meter: new Meter(limits),
+    meter,
     partials: new Map([...chart.partials].map(([name, path]) => [name, parse(path)] as const)),
     file: path => (others.has(path) ? files.read(path) : null),
     filePaths: chart.others,
   }
-  const crds = chart.crds.flatMap(path => plainFile(files, path, limits))
-  return [...crds, ...chart.templates.flatMap(path => renderTemplate(chart, parse(path), root, world))]
+  return chart.templates.flatMap(path => renderTemplate(chart, parse(path), root, world))
 }
 
 function parsed(files: Files, path: string, cache: ParseCache): Template {

@@ -6,6 +6,7 @@ import {
   isManifest,
   manifestPaths,
   RenderFault,
+  readsFiles,
   type RenderOptions,
   valueFilePath,
 } from '../../renderer/index.js'
@@ -195,9 +196,10 @@ async function filesOf(application: Application, entries: readonly TreeEntry[], 
   for (const entry of entries) if (entry.kind !== 'blob') throw refusal(entry.path, entry.kind)
   const core = await reader.all(entries.filter(entry => isCore(entry.path)))
   const others = entries.filter(entry => !isCore(entry.path))
-  const asksForFiles = core.some(
-    ([path, bytes]) => path.endsWith('.hbs') && /files\./i.test(Buffer.from(bytes).toString('latin1')),
-  )
+  const asksForFiles = core.some(([path, bytes]) => {
+    const text = (): string => Buffer.from(bytes).toString('latin1')
+    return path.endsWith('.hbs') ? /files\./i.test(text()) : readsFiles(path, text())
+  })
   if (asksForFiles) return [...core, ...(await reader.all(others))]
   return [...core, ...others.map(({ path }): [string, Uint8Array] => [path, new Uint8Array()])]
 }

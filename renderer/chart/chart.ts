@@ -26,20 +26,33 @@ export function isChart(paths: readonly string[]): boolean {
 
 /** Paths without which the chart cannot be rendered; the others are read when a template names them. */
 export function isCore(path: string): boolean {
-  return path === 'Chart.yaml' || path === 'values.yaml' || path.startsWith('templates/') || isCrd(path)
+  return coreFiles.has(path) || /^(?:templates|charts)\//.test(path) || isCrd(path)
+}
+
+const coreFiles = new Set(
+  'Chart.yaml Chart.lock values.yaml values.schema.json requirements.yaml requirements.lock .helmignore'.split(' '),
+)
+
+/** Has it templates in Helm's language, or subcharts? Then it is loaded, and its values are merged, as Helm does it. */
+export function isHelmChart(paths: readonly string[]): boolean {
+  return paths.some(path => /^charts\/[^_.]/.test(path) || isHelmTemplate(path))
+}
+
+export function isHelmTemplate(path: string): boolean {
+  return path.startsWith('templates/') && !path.endsWith('.hbs') && !/(^|\/)(NOTES\.txt|README\.md|\.[^/]*)$/.test(path)
 }
 
 function isCrd(path: string): boolean {
   return /^crds\/.*\.(yaml|yml|json)$/.test(path)
 }
 
-export function loadChart(files: Files, limits: Limits): Chart {
+/** Its Handlebars side. `within`: the chart has another side, which Helm's rules load. */
+export function loadChart(files: Files, limits: Limits, within: 'alone' | 'helm' = 'alone'): Chart {
   const head = readDict(files, 'Chart.yaml', limits)
   const name = head.get('name')
   if (typeof name !== 'string' || name === '') throw new RenderFault('InvalidChart', 'Chart.yaml: name is missing')
-  refuseLater(files.paths, head)
+  if (within === 'alone') refuseLater(head)
   const inTemplates = files.paths.filter(path => path.startsWith('templates/')).sort()
-  for (const path of inTemplates) refuseTemplate(path)
   const written = inTemplates.filter(path => path.endsWith('.hbs'))
   return {
     name,
@@ -66,22 +79,13 @@ export function dictOf(path: string, bytes: Uint8Array, limits: Limits): Dict {
   return value ?? new Map()
 }
 
-function refuseLater(paths: readonly string[], head: Dict): void {
+/** A chart of Handlebars templates alone has no subcharts: with one it is Helm's. */
+function refuseLater(head: Dict): void {
   const dependencies = head.get('dependencies')
   if (isList(dependencies) && dependencies.length > 0)
-    throw new RenderFault('NotYet', 'Chart.yaml: dependencies are not supported yet')
-  const subchart = paths.find(path => /^charts\/[^_.][^/]*(\/Chart\.yaml|\.tgz)$/.test(path))
-  if (subchart !== undefined) throw new RenderFault('NotYet', `${subchart}: subcharts are not supported yet`)
+    throw new RenderFault('InvalidChart', 'Chart.yaml: dependencies are named, but charts/ has none; run `helm dependency build`')
   if (head.get('type') === 'library')
     throw new RenderFault('InvalidChart', 'Chart.yaml: a library chart renders nothing by itself')
-}
-
-function refuseTemplate(path: string): void {
-  if (path.endsWith('.hbs') || /(^|\/)(NOTES\.txt|README\.md|\.[^/]*)$/.test(path)) return
-  const what = /\.(yaml|yml|tpl|json|txt)$/.test(path)
-    ? "is written in Helm's template language (Go text/template), which is not supported yet; Handlebars templates end in .hbs"
-    : 'is no template; Handlebars templates end in .hbs'
-  throw new RenderFault('NotYet', `${path}: ${what}`)
 }
 
 function isPartial(path: string): boolean {

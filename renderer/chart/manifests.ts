@@ -38,6 +38,11 @@ export function readManifests(source: Source): RenderedObject[] {
   return loadYaml(source.text, options).flatMap(document => new Reader(source, document).objects(document.value, []))
 }
 
+/** The objects of one document that is read already. */
+export function objectsOf(source: Source, document: YamlDocument): RenderedObject[] {
+  return new Reader(source, document).objects(document.value, [])
+}
+
 class Reader {
   readonly #source: Source
   readonly #document: YamlDocument

@@ -30,9 +30,11 @@ export interface Sorted {
 /** Helm's words for a rendered file that is no YAML, or no object. */
 export class OutputError extends Error {
   readonly path: string
+  readonly what: string
   constructor(path: string, what: string) {
     super(`YAML parse error on ${path}: ${what}`)
     this.path = path
+    this.what = what
   }
 }
 

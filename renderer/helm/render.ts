@@ -25,6 +25,9 @@ export interface HelmInput {
   readonly surroundings: Surroundings
 }
 
+/** Values that `values.schema.json` refuses. */
+export class SchemaViolation extends ChartError {}
+
 export interface CrdFile {
   /** `chart/crds/web.yaml` */
   readonly path: string
@@ -36,6 +39,8 @@ export interface HelmOutput extends Sorted {
   readonly crds: readonly CrdFile[]
   /** The chart's own NOTES.txt. */
   readonly notes: string
+  /** The root chart's, as its templates saw (and may have changed) them. */
+  readonly values: Dict
 }
 
 /** Throws errors with Helm's words: `ChartError`, `CoalesceError`, `EngineError`, `OutputError`; `RenderFault` where a limit is reached. */
@@ -47,7 +52,7 @@ export function renderHelm(input: HelmInput): HelmOutput {
   const values = coalesceValues(chart, input.values)
   const problems = input.skipSchema ? '' : schemaProblems(chart, values)
   if (problems !== '')
-    throw new ChartError(`values don't meet the specifications of the schema(s) in the following chart(s):\n${problems}`)
+    throw new SchemaViolation(`values don't meet the specifications of the schema(s) in the following chart(s):\n${problems}`)
   checkKubeVersion(chart, input.capabilities.kubeVersion.version)
   const files = renderTemplates({
     chart,
@@ -60,7 +65,7 @@ export function renderHelm(input: HelmInput): HelmOutput {
   })
   const notes = files.get(`${chart.metadata.name}/templates/NOTES.txt`) ?? ''
   for (const path of [...files.keys()]) if (path.endsWith('NOTES.txt')) files.delete(path)
-  return { ...sortDocuments(files, input.profile), crds: crdsOf(chart), notes }
+  return { ...sortDocuments(files, input.profile), crds: crdsOf(chart), notes, values }
 }
 
 function checkChart(chart: LoadedChart): void {

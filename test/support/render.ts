@@ -21,7 +21,7 @@ export const options: RenderOptions = {
 }
 
 export function renderTree(tree: Tree, given: Partial<RenderOptions> = {}): Rendered {
-  return render(filesOf(tree), { ...options, ...given })
+  return render(filesOf(tree), { ...options, ...given }, { random: count => new Uint8Array(count), now: 0 })
 }
 
 /** What the template printed, carried in a ConfigMap's `data.text`; of a fault its message and excerpt. */

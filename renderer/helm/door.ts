@@ -1,0 +1,195 @@
+// Helm charts for the controller: files and options in, objects with their origins out; what is wrong is told with the file, the line and a caret.
+import { createHash } from 'node:crypto'
+import { isHelmTemplate } from '../chart/chart.js'
+import { type LoadedChart, loadDirectory, walked } from '../chart/load.js'
+import { objectsOf, type RenderedObject, readManifests } from '../chart/manifests.js'
+import { ChartError } from '../chart/metadata.js'
+import { parseKubeVersion } from '../chart/version.js'
+import { faultAt, holdsSecrets, type Place, RenderFault } from '../fault.js'
+import type { Files } from '../files.js'
+import { ExecError, ParseError } from '../gotemplate/index.js'
+import type { Meter } from '../limits.js'
+import { textOf } from '../value/text.js'
+import { type Dict, Int, isDict, isList, type Value } from '../value/value.js'
+import type { Value as PlainValue } from '../value.js'
+import { CoalesceError } from '../values/coalesce.js'
+import type { ValueInputs } from '../values/gather.js'
+import { mergeMaps } from '../values/options.js'
+import { setInto, StrvalsError } from '../values/strvals.js'
+import { DecodeError, unmarshalMap } from '../yaml/decode.js'
+import type { YamlDocument } from '../yaml/load.js'
+import { defaultApiVersions } from './api-versions.js'
+import { EngineError, type Surroundings } from './engine.js'
+import { refusalIn } from './functions.js'
+import { type Document, OutputError } from './output.js'
+import { type HelmOutput, renderHelm, SchemaViolation } from './render.js'
+
+export interface DoorOptions extends ValueInputs {
+  readonly release: { readonly name: string; readonly namespace: string }
+  readonly capabilities: { readonly kubeVersion: string; readonly apiVersions: readonly string[] }
+}
+
+/** Loaded charts of earlier renders, by what is in their files; the caller bounds it. */
+export interface ChartCache {
+  get(key: string): LoadedChart | undefined
+  set(key: string, chart: LoadedChart): unknown
+}
+
+export interface HelmSide {
+  readonly objects: readonly RenderedObject[]
+  /** What the root chart's templates see: Handlebars templates beside them see the same. */
+  readonly values: PlainValue
+}
+
+/** Throws `RenderFault`. Hooks are among the objects, with their annotations. */
+export function renderHelmSide(
+  files: Files,
+  options: DoorOptions,
+  meter: Meter,
+  surroundings: Surroundings,
+  charts: ChartCache,
+): HelmSide {
+  try {
+    const chart = loaded(files, charts)
+    const kubeVersion = parseKubeVersion(options.capabilities.kubeVersion) ?? { version: 'v1.31.0', major: '1', minor: '31' }
+    const { apiVersions } = options.capabilities
+    const output = renderHelm({
+      chart,
+      values: givenValues(options),
+      release: { ...options.release, isUpgrade: false, revision: 1 },
+      capabilities: {
+        kubeVersion,
+        apiVersions: apiVersions.length === 0 ? defaultApiVersions : apiVersions,
+        helmVersion: 'v3.22',
+      },
+      profile: '3',
+      skipSchema: false,
+      meter,
+      surroundings,
+    })
+    return { objects: objectsIn(output, chart, meter), values: plain(output.values) }
+  } catch (cause) {
+    throw faultOf(cause)
+  }
+}
+
+function loaded(files: Files, charts: ChartCache): LoadedChart {
+  const contents = walked(files.paths)
+    .filter(name => !name.endsWith('.hbs') || !name.startsWith('templates/'))
+    .map(name => ({ name, bytes: files.read(name) ?? new Uint8Array() }))
+  const hash = createHash('sha256')
+  for (const { name, bytes } of contents) hash.update(`${name}\0${bytes.length}\0`).update(bytes)
+  const key = hash.digest('hex')
+  const known = charts.get(key)
+  if (known !== undefined) return known
+  const chart = loadDirectory(contents)
+  charts.set(key, chart)
+  return chart
+}
+
+/** Value files in order, inline values, parameters: each above the one before. */
+function givenValues(options: ValueInputs): Dict {
+  let values: Dict = new Map()
+  for (const { name, bytes } of options.valueFiles) {
+    if (bytes !== null) values = mergeMaps(values, valuesIn(name, bytes))
+    else if (!options.ignoreMissingValueFiles)
+      throw new RenderFault(
+        'MissingValueFile',
+        `value file ${name} is not in this commit; add it, or set ignoreMissingValueFiles`,
+      )
+  }
+  values = mergeMaps(values, fromJson(options.values) as Dict)
+  for (const { name, value, forceString } of options.parameters) {
+    const list = value.startsWith('{') && value.endsWith('}')
+    const line = `${name}=${list ? value : value.replace(/(?<!\\),/g, '\\,')}`
+    try {
+      setInto(values, line, { kind: forceString ? 'string' : 'typed' })
+    } catch (cause) {
+      if (!(cause instanceof StrvalsError)) throw cause
+      throw new RenderFault('InvalidValues', `parameter ${name}: ${cause.message}`)
+    }
+  }
+  return values
+}
+
+function valuesIn(name: string, bytes: Uint8Array): Dict {
+  try {
+    return unmarshalMap(textOf(bytes))
+  } catch (cause) {
+    if (!(cause instanceof DecodeError)) throw cause
+    throw new RenderFault('InvalidValues', `failed to parse ${name}: ${cause.message}`)
+  }
+}
+
+function fromJson(json: unknown): Value {
+  if (json === null || typeof json === 'boolean' || typeof json === 'number' || typeof json === 'string') return json
+  if (Array.isArray(json)) return json.map(fromJson)
+  return typeof json === 'object' ? new Map(Object.entries(json).map(([key, item]) => [key, fromJson(item)] as const)) : null
+}
+
+/** Go's integers as Handlebars and the reader of manifests hold them: a `bigint` where JavaScript cannot carry them exactly. */
+function plain(value: Value): PlainValue {
+  if (value instanceof Int) {
+    const near = Number(value.value)
+    return Number.isSafeInteger(near) ? near : value.value
+  }
+  if (isDict(value)) return new Map([...value].map(([key, item]) => [key, plain(item)] as const))
+  if (isList(value)) return value.map(plain)
+  return value === null || typeof value !== 'object' ? value : null
+}
+
+/** `templates/web.yaml`, `charts/redis/templates/web.yaml`: without the chart's own name. */
+function relative(path: string): string {
+  return path.slice(path.indexOf('/') + 1)
+}
+
+function objectsIn(output: HelmOutput, chart: LoadedChart, meter: Meter): RenderedObject[] {
+  const sources = new Map(chart.templates.map(({ name, text }) => [name, text] as const))
+  const lines = new Lines()
+  const crds = output.crds.flatMap(({ path, text }) => readManifests({ file: relative(path), text, limits: meter.limits }))
+  const documents = [...output.documents, ...output.hooks].flatMap(document => {
+    const file = relative(document.path)
+    const source = sources.get(file) ?? ''
+    const line = lines.of(document, source)
+    const place: Place = { file, line, column: 0 }
+    const read: YamlDocument = { value: plain(document.value), place, locate: () => place }
+    return objectsOf({ file, text: document.text, limits: meter.limits, template: { source, lineAt: () => line } }, read)
+  })
+  return [...crds, ...documents]
+}
+
+/** Where in its template a document was written, as far as its `kind` tells: the n-th of a kind is at the n-th such line. */
+class Lines {
+  readonly #seen = new Map<string, number>()
+
+  of(document: Document, source: string): number {
+    const key = `${document.path} ${document.kind}`
+    const nth = this.#seen.get(key) ?? 0
+    this.#seen.set(key, nth + 1)
+    const lines = source.split('\n')
+    const places = lines.flatMap((line, at) => (line.trim() === `kind: ${document.kind}` ? [at + 1] : []))
+    return places[Math.min(nth, places.length - 1)] ?? 1
+  }
+}
+
+function faultOf(cause: unknown): unknown {
+  if (cause instanceof SchemaViolation || cause instanceof CoalesceError) return new RenderFault('InvalidValues', cause.message)
+  if (cause instanceof ChartError || cause instanceof DecodeError) return new RenderFault('InvalidChart', cause.message)
+  if (cause instanceof OutputError) return new RenderFault('InvalidYaml', `${relative(cause.path)}: ${cause.what}`)
+  if (cause instanceof EngineError) return templateFault(cause)
+  return cause
+}
+
+/** The innermost template's place and words; what `fail` and `required` say, as it is. */
+function templateFault(error: EngineError): RenderFault {
+  const found = error.origin instanceof ExecError ? error.origin.origin : error.origin
+  if (!(found instanceof ExecError || found instanceof ParseError)) return new RenderFault('TemplateError', error.message)
+  const place: Place = { ...found.place, file: relative(found.place.file) }
+  const what = refusalIn(found.what) ?? found.what
+  return faultAt('TemplateError', place, what, found.source.text, holdsSecrets(found.source.text) ? 'texts' : 'nothing')
+}
+
+/** Do the root chart's templates, or any that could be given its context, read files beside the core ones? */
+export function readsFiles(path: string, text: string): boolean {
+  return path.endsWith('.tgz') || ((isHelmTemplate(path) || path.startsWith('charts/')) && text.includes('Files'))
+}

@@ -1,0 +1,125 @@
+// Helm charts as the controller renders them: objects with their origins, and faults with their place.
+import t from 'tap'
+import { renderTree, type Tree } from '../support/render.js'
+
+const chart: Tree = {
+  'Chart.yaml': 'apiVersion: v2\nname: shop\nversion: 1.2.3\nappVersion: 1.10\n',
+  'values.yaml': 'replicas: 2\nimage: {repository: web, tag: ""}\nredis: {port: 6379}\n',
+  'templates/_helpers.tpl':
+    '{{- define "shop.image" -}}{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{- end -}}',
+  'templates/web.yaml':
+    '# the web\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: {{ .Release.Name }}-web\nspec:\n  replicas: {{ .Values.replicas }}\n  image: {{ include "shop.image" . }}\n---\napiVersion: v1\nkind: Service\nmetadata:\n  name: web\n',
+  'templates/hook.yaml':
+    'apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: migrate\n  annotations:\n    helm.sh/hook: pre-install\n',
+  'templates/NOTES.txt': 'Thank you for installing {{ .Chart.Name }}.',
+  'charts/redis/Chart.yaml': 'apiVersion: v2\nname: redis\nversion: 0.1.0\n',
+  'charts/redis/values.yaml': 'port: 1\nname: cache\n',
+  'charts/redis/templates/service.yaml':
+    'apiVersion: v1\nkind: Service\nmetadata:\n  name: {{ .Values.name }}\nspec:\n  port: {{ .Values.port }}\n',
+  'crds/thing.yaml':
+    'apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata:\n  name: things.example.com\n',
+}
+
+t.test('a Helm chart becomes objects in Helm’s order, with the line of their kind', async t => {
+  const { objects, error } = renderTree(chart, { values: { replicas: 3 } })
+
+  t.equal(error, undefined)
+  t.same(
+    objects?.map(({ manifest, file, line }) => `${manifest.kind}/${manifest.metadata.name} ${file}:${line}`),
+    [
+      'CustomResourceDefinition/things.example.com crds/thing.yaml:1',
+      'Service/cache charts/redis/templates/service.yaml:1',
+      'Service/web templates/web.yaml:11',
+      'Deployment/shop-web templates/web.yaml:3',
+      'Job/migrate templates/hook.yaml:2',
+    ],
+  )
+  t.same(objects?.find(({ manifest }) => manifest.kind === 'Deployment')?.manifest.spec, { replicas: 3, image: 'web:1.1' })
+  t.same(objects?.find(({ manifest }) => manifest.metadata.name === 'cache')?.manifest.spec, { port: 6379 })
+})
+
+t.test('value files and parameters go the way of helm’s flags', async t => {
+  const valueFiles = [{ name: 'prod.yaml', bytes: new TextEncoder().encode('image: {tag: v1}\nreplicas: 4\n') }]
+  const parameters = [
+    { name: 'image.repository', value: 'registry/web', forceString: false },
+    { name: 'image.tag', value: '7', forceString: true },
+  ]
+
+  const { objects } = renderTree(chart, { valueFiles, parameters })
+
+  const spec = objects?.find(({ manifest }) => manifest.kind === 'Deployment')?.manifest.spec
+  t.same(spec, { replicas: 4, image: 'registry/web:7' })
+})
+
+t.test('Handlebars templates beside Helm’s see the same values', async t => {
+  const mixed = {
+    ...chart,
+    'templates/config.hbs':
+      'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: config }\ndata: { port: "{{Values.redis.port}}", release: {{Release.Name}} }\n',
+  }
+
+  const { objects, error } = renderTree(mixed)
+
+  t.equal(error, undefined)
+  t.same(objects?.find(({ manifest }) => manifest.kind === 'ConfigMap')?.manifest.data, { port: '6379', release: 'shop' })
+})
+
+t.test('what is wrong is told with its place', async t => {
+  const table: readonly (readonly [Tree, string, string])[] = [
+    [
+      { 'templates/web.yaml': 'a: {{ .Values.nothing.there }}\n' },
+      'TemplateError',
+      'templates/web.yaml:1:15: nil pointer evaluating interface {}.there',
+    ],
+    [
+      { 'templates/web.yaml': '\n{{ fail "no password" }}\n' },
+      'TemplateError',
+      'templates/web.yaml:2:4: error calling fail: no password',
+    ],
+    [
+      { 'templates/web.yaml': '{{ required "a name!" .Values.name }}' },
+      'TemplateError',
+      'templates/web.yaml:1:4: error calling required: a name!',
+    ],
+    [{ 'templates/web.yaml': '{{ if }}' }, 'TemplateError', 'templates/web.yaml:1: missing value for if'],
+    [{ 'templates/web.yaml': '{{ nosuch 1 }}' }, 'TemplateError', 'templates/web.yaml:1: function "nosuch" not defined'],
+    [
+      { 'templates/web.yaml': 'a: b: c\n' },
+      'InvalidYaml',
+      'templates/web.yaml: error converting YAML to JSON: yaml: mapping values are not allowed in this context',
+    ],
+    [
+      { 'values.schema.json': '{"properties":{"replicas":{"type":"string"}}}' },
+      'InvalidValues',
+      "values don't meet the specifications of the schema(s) in the following chart(s):\nshop:\n- at '/replicas': got number, want string\n\n",
+    ],
+    [
+      { 'Chart.yaml': 'apiVersion: v2\nname: shop\nversion: 1.0.0\nkubeVersion: ">=1.99"\n' },
+      'InvalidChart',
+      'chart requires kubeVersion: >=1.99 which is incompatible with Kubernetes v1.31.0',
+    ],
+    [
+      { 'Chart.yaml': 'apiVersion: v2\nname: shop\nversion: 1.0.0\ndependencies: [{name: db, version: 1.0.0}]\n' },
+      'InvalidChart',
+      'An error occurred while checking for chart dependencies. You may need to run `helm dependency build` to fetch missing dependencies: found in Chart.yaml, but missing in charts/ directory: db',
+    ],
+    [
+      { 'templates/web.yaml': 'kind: Pod\nmetadata: {name: x}\n' },
+      'InvalidManifest',
+      'templates/web.yaml:1: apiVersion is missing',
+    ],
+  ]
+  for (const [files, reason, message] of table) {
+    const { error } = renderTree({ ...chart, ...files })
+    t.same([error?.reason, error?.message], [reason, message])
+  }
+})
+
+t.test('a template that never ends costs its steps and no more', async t => {
+  const { error } = renderTree({
+    ...chart,
+    'templates/web.yaml': '{{ define "x" }}{{ include "x" . }}{{ end }}{{ include "x" . }}',
+  })
+
+  t.equal(error?.reason, 'LimitExceeded')
+})
