@@ -69,17 +69,17 @@ t.test('what is wrong is told with its place', async t => {
     [
       { 'templates/web.yaml': 'a: {{ .Values.nothing.there }}\n' },
       'TemplateError',
-      'templates/web.yaml:1:15: nil pointer evaluating interface {}.there',
+      'templates/web.yaml:1:14: nil pointer evaluating interface {}.there',
     ],
     [
       { 'templates/web.yaml': '\n{{ fail "no password" }}\n' },
       'TemplateError',
-      'templates/web.yaml:2:4: error calling fail: no password',
+      'templates/web.yaml:2:4: no password',
     ],
     [
       { 'templates/web.yaml': '{{ required "a name!" .Values.name }}' },
       'TemplateError',
-      'templates/web.yaml:1:4: error calling required: a name!',
+      'templates/web.yaml:1:4: a name!',
     ],
     [{ 'templates/web.yaml': '{{ if }}' }, 'TemplateError', 'templates/web.yaml:1: missing value for if'],
     [{ 'templates/web.yaml': '{{ nosuch 1 }}' }, 'TemplateError', 'templates/web.yaml:1: function "nosuch" not defined'],
