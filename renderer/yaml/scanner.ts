@@ -732,5 +732,9 @@ function badBytes(text: string): string {
   const byte = text.charCodeAt(at) & 0xff
   const width = (byte & 0xe0) === 0xc0 ? 2 : (byte & 0xf0) === 0xe0 ? 3 : (byte & 0xf8) === 0xf0 ? 4 : 0
   if (width === 0) return 'invalid leading UTF-8 octet'
-  return at + width > text.length ? 'incomplete UTF-8 octet sequence' : 'invalid trailing UTF-8 octet'
+  if (at + width > text.length) return 'incomplete UTF-8 octet sequence'
+  const trailing = Array.from(text.slice(at + 1, at + width), unit => unit.charCodeAt(0) - 0xdc00)
+  if (trailing.some(octet => (octet & 0xc0) !== 0x80 || octet > 0xff)) return 'invalid trailing UTF-8 octet'
+  const value = trailing.reduce((sum, octet) => sum * 64 + (octet & 0x3f), byte & (0x7f >> width))
+  return value < [0, 0, 0x80, 0x800, 0x10000][width]! ? 'invalid length of a UTF-8 sequence' : 'invalid Unicode character'
 }
