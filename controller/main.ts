@@ -127,7 +127,10 @@ export async function startController(
     },
     async withdraw(ref, parent) {
       const by = { kind: 'git', name: parent.name } as const
-      await service.remove(ref.name, by, { cascade: applications.get(ref.name)?.app.deletion === 'cascade' })
+      const child = applications.get(ref.name)
+      // What a person said of a deletion that is on its way already counts.
+      if (child === null || child.ledger.deletion !== null) return
+      await service.remove(ref.name, by, { cascade: child.app.deletion === 'cascade' })
     },
   })
 
@@ -233,6 +236,8 @@ export async function startController(
     follow(app.name)
     sources.forget(app.name)
     if (app.parent !== null) loop.wake(app.parent)
+    // What it had, others may have now.
+    for (const other of applications.all()) if (other.app.destination.place === app.destination.place) loop.wake(other.app.name)
   }
   const wakeAll = () => {
     for (const name of applications.names()) follow(name)

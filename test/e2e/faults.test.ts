@@ -1,30 +1,15 @@
+// Processes killed, NATS stopped, a node silent, down and up again, while requests are served: none of it touches what runs.
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
-import { get, startLoad } from '../../examples/demo/load.js'
-import { application, lines } from '../support/applications.js'
-import { freeNodePort, waitUntil } from '../support/machine.js'
-import { lives, startSlipway } from '../support/slipway.js'
-import { documents, job, loadWebImage, removeImages, type WebOptions, web } from '../support/web.js'
+import t from 'tap'
+import { get } from '../../examples/demo/load.js'
+import { lines } from '../support/applications.js'
+import { waitUntil } from '../support/machine.js'
+import { servedShop } from '../support/served.js'
+import { lives } from '../support/slipway.js'
+import { documents, job, removeImages } from '../support/web.js'
 
 t.setTimeout(300_000)
-const slipway = await startSlipway(t)
-const { image } = await loadWebImage(slipway)
-const nodePort = await freeNodePort()
-const address = `http://127.0.0.1:${nodePort}/`
-const files = (options: Partial<WebOptions> = {}) => ({ 'web.yaml': web({ image, nodePort, ...options }) })
-const shop = await application(slipway, 'shop')
-const first = await shop.push(files())
-await shop.declare()
-await shop.settled(first, 'Healthy')
-const load = startLoad(address, { clients: 4, rate: 40 })
-
-/** A release after everything that happened, and what ran before it was touched by nothing else. */
-async function goesOn(t: Test, message: string, before: readonly string[]): Promise<void> {
-  t.same(await lives(slipway, 'shop'), before, 'no container was touched')
-  const commit = await shop.push(files({ message }))
-  await shop.settled(commit, 'Healthy')
-  t.equal(await get(address), message)
-}
+const { slipway, image, address, files, shop, load, goesOn } = await servedShop(t)
 
 for (const name of ['controller', 'runtime', 'nats'] as const)
   await t.test(`${name} killed: what runs goes on untouched, and the next commit is released`, async t => {

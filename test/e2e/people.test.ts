@@ -1,4 +1,6 @@
 // What people ask for, on the real thing (sequences 12, 13 and 16 of release.md): roll back, pause, resume, retry, delete, move a port.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { get } from '../../examples/demo/load.js'
 import { application } from '../support/applications.js'
@@ -129,15 +131,17 @@ await t.test('renamed: what the old name is let go of, the new one takes over as
   await app.settled(one, 'Healthy')
   const before = await lives(slipway, 'former')
 
-  await slipway.client.call('DELETE', '/api/v1/applications/former?cascade=false')
-  await waitUntil('the application is gone', 60_000, async () => (await slipway.client.application('former')) === null)
   const renamed = await application(slipway, 'latter', {
     of: app,
     spec: { destination: { name: slipway.node, namespace: 'former' } },
   })
   await renamed.declare()
+  const held = await renamed.until('held', view => view.state === 'Held')
+  await slipway.client.call('DELETE', '/api/v1/applications/former?cascade=false')
+  await waitUntil('the application is gone', 60_000, async () => (await slipway.client.application('former')) === null)
   const view = await renamed.settled(one, 'Healthy')
 
+  t.match(held.message, /belongs to application former/i)
   t.equal(view.release?.number, 'r1')
   t.same(await lives(slipway, 'former'), before, 'the same containers')
   t.equal((await renamed.pods()).length, 2)
@@ -146,6 +150,35 @@ await t.test('renamed: what the old name is let go of, the new one takes over as
   await slipway.client.call('DELETE', '/api/v1/applications/latter?cascade=true')
   await waitUntil('the application is gone', 60_000, async () => (await slipway.client.application('latter')) === null)
   t.same(await slipway.containers('former', true), [], 'and ends with it')
+})
+
+await t.test('a deletion that waits for a silent node is turned into letting go, and what runs there goes on', async t => {
+  const app = await application(slipway, 'stuck')
+  const one = await app.push(files({ message: 'one' }))
+  await app.declare()
+  await app.settled(one, 'Healthy')
+  const before = await lives(slipway, 'stuck')
+  const keeper = Number(readFileSync(join(slipway.state, 'run', 'runtime.keeper.pid'), 'utf8'))
+  process.kill(keeper, 'SIGKILL')
+  slipway.signal('runtime', 'SIGKILL')
+  await app.until('its node is silent', view => view.state === 'Unknown', 90_000)
+
+  await slipway.cli('delete', 'stuck', '--cascade', '--yes')
+  await app.until('it waits', view => view.state === 'Deleting')
+  const why = await slipway.cli('why', 'stuck')
+  await slipway.cli('delete', 'stuck', '--cascade=false', '--yes')
+  await waitUntil('the application is gone', 60_000, async () => (await slipway.client.application('stuck')) === null)
+  await slipway.cli('up')
+  await waitUntil('the node is back', 60_000, async () => {
+    const { items } = (await slipway.client.call('GET', '/api/v1/nodes')) as { readonly items: readonly { ready: boolean }[] }
+    return items.some(({ ready }) => ready)
+  })
+
+  t.match(why.out, /slipway delete stuck --cascade=false/)
+  t.same(await lives(slipway, 'stuck'), before)
+  await app.declare()
+  await app.settled(one, 'Healthy')
+  t.same(await lives(slipway, 'stuck'), before, 'and is taken over as it runs')
 })
 
 await t.test(
