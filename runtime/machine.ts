@@ -2,8 +2,8 @@
 import { readFileSync, statfsSync } from 'node:fs'
 import { availableParallelism, networkInterfaces, totalmem } from 'node:os'
 import { join } from 'node:path'
+import { type Capacity, requestsOf } from './fits.js'
 import type { PodView } from './pods/types.js'
-import { type Capacity, requestsOf } from './preflight.js'
 import { isFinished } from './workloads/plan.js'
 
 /** As the kubelet: 110 pods. */

@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers'
 import { type Logger, pino } from 'pino'
 import { alone } from './alone.js'
 import { ConfigFault, type RuntimeConfig, readConfig, runtimeDir } from './config.js'
-import type { DesiredDocument, NodeCondition } from './contract/documents.js'
+import type { DesiredDocument } from './contract/documents.js'
 import { contentHash } from './contract/hash.js'
 import { decodePublicKey, encodePublicKey, type NodeKeys } from './contract/keys.js'
 import type { LogRequest } from './contract/logs.js'
@@ -15,11 +15,11 @@ import { connectDocker, type Docker } from './docker/client.js'
 import { haproxyContainer } from './docker/haproxy.js'
 import { createImages, isProblem } from './docker/images.js'
 import { freeBytes } from './docker/room.js'
-import type { EngineInfo } from './docker/shapes.js'
+import { type Endings, highestEpoch, mayBegin } from './endings.js'
 import { portTaken, realPath } from './host.js'
 import { joinController, readNodeKeys } from './join.js'
 import { allocatedBy, bootId, capacityOf, engineSockets, machineAddresses, memoryPlace } from './machine.js'
-import { openBus } from './nats/bus/connect.js'
+import { openBus, pause } from './nats/bus/connect.js'
 import { type Link, startLink } from './nats/link.js'
 import { createDataPlane } from './network/dataplane.js'
 import { networkEngine } from './network/engine.js'
@@ -32,6 +32,7 @@ import { createPreflights, type PreflightWorld } from './preflight.js'
 import { purge } from './purge.js'
 import { createReconciler, type Reconciler, sentence } from './reconcile.js'
 import { collectAtRest } from './rest.js'
+import { conditionsOf, type Standing, watchEngine } from './standing.js'
 import { openState } from './state.js'
 import { createVolumes, type Volumes } from './volumes/volumes.js'
 import { readOnce } from './workloads/node.js'
@@ -40,20 +41,6 @@ import { readOnce } from './workloads/node.js'
 const exitConfig = 78
 /** Drains and graces are measured by it: no step of the clock may cut them short. */
 const elapsed = () => performance.now()
-const engineCheckMs = 10_000
-const leastEngineCheckMs = 1_000
-
-/** What the node wants people to know, and what may still be unknown while it starts. */
-interface Standing {
-  engine: EngineInfo | null
-  engineVersion: string
-  engineTrouble: string
-  /** When it stopped answering. */
-  engineSince: string
-  /** By application: documents that are there, but not to be obeyed. */
-  readonly refused: Map<string, { readonly message: string; readonly since: string }>
-  readonly faults: readonly string[]
-}
 
 export async function run(config: RuntimeConfig, keys: NodeKeys, log: Logger, signal: AbortSignal): Promise<void> {
   const docker = connectDocker(config.engine)
@@ -69,7 +56,7 @@ export async function run(config: RuntimeConfig, keys: NodeKeys, log: Logger, si
   }
   for (const fault of standing.faults) log.warn({ fault }, 'fault')
 
-  const node = connectNode(config, keys, standing, kept.documents, log, signal)
+  const node = connectNode(config, keys, standing, kept, log, signal)
   const engine = watchEngine(docker, standing, node.link, log, signal)
   try {
     const parts = await startParts(config, keys, docker, standing, node, engine.look, log, signal)
@@ -107,7 +94,7 @@ function connectNode(
   config: RuntimeConfig,
   keys: NodeKeys,
   standing: Standing,
-  kept: readonly DesiredDocument[],
+  kept: { readonly documents: readonly DesiredDocument[]; readonly endings: Endings },
   log: Logger,
   signal: AbortSignal,
 ): Node {
@@ -119,7 +106,7 @@ function connectNode(
     ...(config.tls ? { tls: config.tls } : {}),
   })
   const early: DesiredDocument[] = []
-  const documents = new Map(kept.map(document => [document.application.name, document]))
+  const documents = new Map(kept.documents.map(document => [document.application.name, document]))
   let followed: { readonly reconciler: Reconciler; readonly pods: Pods } | null = null
   const startedAt = new Date().toISOString()
   const link = startLink(
@@ -129,8 +116,10 @@ function connectNode(
       keys,
       controller: config.controller,
       obeyed: () => followed?.reconciler.obeyed() ?? documents,
+      mayBegin: document => followed?.reconciler.mayBegin(document) ?? mayBegin(kept.endings, document),
       describe: () => ({
         startedAt,
+        epoch: followed?.reconciler.epoch() ?? highestEpoch(kept.endings, documents.values()),
         versions: { node: process.versions.node, engine: standing.engineVersion },
         capacity: capacityOf(standing.engine),
         allocated: allocatedBy(followed?.pods.list() ?? []),
@@ -149,6 +138,7 @@ function connectNode(
       understood(application) {
         if (standing.refused.delete(application)) link.leaseNow()
       },
+      ended: application => followed?.reconciler.ended(application),
       interrupted: error => log.warn({ error: sentence(error) }, 'link to NATS interrupted'),
     },
     signal,
@@ -168,68 +158,12 @@ function connectNode(
   }
 }
 
-function conditionsOf(standing: Standing, trouble: string): readonly NodeCondition[] {
-  const { engineTrouble, engineSince } = standing
-  const told = [
-    ...(engineTrouble === '' ? [] : [{ type: 'EngineUnreachable', message: engineTrouble, since: engineSince }]),
-    ...(trouble === '' ? [] : [{ type: 'NotReconciling', message: trouble }]),
-    ...[...standing.refused].map(([application, said]) => ({ type: 'DocumentRefused', application, ...said })),
-    ...standing.faults.map(message => ({ type: 'Fault', message })),
-  ]
-  return told.map(condition => ({ ...condition, status: 'True' as const }))
-}
-
 async function* readLogs(pods: Pods | null, request: LogRequest, signal: AbortSignal) {
   const pod = pods?.list().find(({ record }) => record.name === request.pod && record.application.name === request.application)
   if (pods === null || pod === undefined)
     throw new Error(`no pod ${request.pod} of application ${request.application} on this node`)
   const { tail, follow, previous } = request
   yield* pods.logs(pod.record.uid, request.container, { tail, follow, previous }, signal)
-}
-
-/** Said once when it stops answering and once when it answers again; `look` asks at once. */
-function watchEngine(
-  docker: Docker,
-  standing: Standing,
-  link: Link,
-  log: Logger,
-  signal: AbortSignal,
-): { readonly look: () => void; readonly running: Promise<void> } {
-  let early = new AbortController()
-  const look = () => early.abort()
-  signal.addEventListener('abort', look)
-  const watch = async () => {
-    while (!signal.aborted) {
-      early = new AbortController()
-      const before = standing.engineTrouble
-      standing.engineTrouble = await engineTrouble(docker, standing, signal)
-      if (signal.aborted) return
-      if ((before === '') !== (standing.engineTrouble === '')) {
-        standing.engineSince = standing.engineTrouble === '' ? '' : new Date().toISOString()
-        const message = standing.engineTrouble === '' ? 'engine answers again' : 'engine does not answer'
-        log.warn({ trouble: standing.engineTrouble }, message)
-        link.leaseNow()
-      }
-      // Not more often than so, however often it is asked for.
-      await pause(leastEngineCheckMs, signal)
-      await pause(engineCheckMs - leastEngineCheckMs, early.signal)
-    }
-  }
-  return { look, running: watch() }
-}
-
-/** '' while it answers; what it is was asked whenever it answers again. */
-async function engineTrouble(docker: Docker, standing: Standing, signal: AbortSignal): Promise<string> {
-  try {
-    await docker.ping(signal)
-    if (standing.engineTrouble !== '' || standing.engine === null) {
-      const [version, info] = await Promise.all([docker.version(signal), docker.info(signal)])
-      Object.assign(standing, { engine: info, engineVersion: version.Version })
-    }
-    return ''
-  } catch (error) {
-    return sentence(error)
-  }
 }
 
 interface Parts {
@@ -415,19 +349,6 @@ async function untilItStarts(what: string, start: () => Promise<void>, log: Logg
       await pause(retryMs, signal)
     }
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise(resolve => {
-    if (signal.aborted) return resolve()
-    const timer = setTimeout(done, ms)
-    function done() {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    signal.addEventListener('abort', done)
-  })
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

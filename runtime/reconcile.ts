@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type ApplicationId, type DesiredDocument, isNewer, type Problem, type ReportDocument } from './contract/documents.js'
 import type { Manifest } from './contract/manifest.js'
+import { type Endings, highestEpoch, mayBegin, withEnding } from './endings.js'
 import { withKnownObjects } from './known-objects.js'
 import { createLoop } from './loop.js'
 import type { DataPlane } from './network/types.js'
@@ -17,7 +18,7 @@ import type { Surroundings } from './workloads/template.js'
 export interface World {
   readonly pods: Pods
   readonly dataPlane: Pick<DataPlane, 'apply' | 'drained' | 'clusterIP' | 'nodePort'>
-  readonly state: Pick<NodeState, 'saveDocument' | 'saveMemory'>
+  readonly state: Pick<NodeState, 'saveDocument' | 'saveMemory' | 'forget'>
   readonly now: () => number
   /** ms of any origin that no step of the clock moves. */
   readonly elapsed: () => number
@@ -43,6 +44,12 @@ export interface Reconciler {
   offer(document: DesiredDocument): void
   /** By application name, tombstones included. */
   obeyed(): ReadonlyMap<string, DesiredDocument>
+  /** May this be obeyed, of an application of which nothing is? */
+  mayBegin(document: Parameters<typeof mayBegin>[1]): boolean
+  /** The highest of any order obeyed. */
+  epoch(): number
+  /** The controller has no document of this deleted application any more: once nothing of it is left, only its last order is kept. */
+  ended(application: string): void
   /** Takes a pod out of the data plane and waits for its connections: for an ending that a former runtime had begun. */
   drain(record: PodRecord, signal: AbortSignal): Promise<void>
   /** Why the last pass failed; '' when it did not. */
@@ -55,13 +62,16 @@ export interface Reconciler {
 /** `kept` is what the disk had at the start. The pods must have been adopted before. */
 export function createReconciler(
   world: World,
-  kept: { readonly documents: readonly DesiredDocument[]; readonly memory: NodeMemory },
+  kept: { readonly documents: readonly DesiredDocument[]; readonly memory: NodeMemory; readonly endings: Endings },
 ): Reconciler {
   const obeyed = new Map(kept.documents.map(document => [document.application.name, document]))
   const offered = new Map<string, DesiredDocument>()
   /** What was last said of each application. */
   const reported = new Map<string, string>()
   const plans: Parameters<typeof planNode>[1] = new Map()
+  /** Tombstones that the controller does not have any more. */
+  const unwanted = new Set<string>()
+  let endings = kept.endings
   let memory = kept.memory
   /** What the traffic is steered by: memory, and what of it is just being written. */
   let planned = kept.memory
@@ -92,6 +102,7 @@ export function createReconciler(
     // Beside the disk, except where it is to see whose pods they are from now on.
     const steered = plan.handOver.length === 0 ? settle(steer()) : null
     const forgetful = await settle(remember(plan.memory))
+    await forgetEnded()
     if (forgetful === null) for (const { uid, application } of plan.handOver) handOver(uid, application)
     const unmade = forgetful === null ? makeAll(plan.create) : null
     // What is ready gets its traffic before anything that serves is taken away.
@@ -138,6 +149,23 @@ export function createReconciler(
     if (text !== savedMemory) await world.state.saveMemory(next)
     savedMemory = text
     memory = next
+  }
+
+  /** What cannot be forgotten now is forgotten another time. */
+  async function forgetEnded(): Promise<void> {
+    for (const name of [...unwanted]) {
+      unwanted.delete(name)
+      const document = obeyed.get(name)
+      const isLeft = world.pods.list().some(pod => pod.record.application.name === name)
+      if (document === undefined || !document.deleted || isLeft || offered.has(name)) continue
+      const next = withEnding(endings, name, document)
+      if ((await settle(world.state.forget(name, next))) !== null) continue
+      endings = next
+      obeyed.delete(name)
+      reported.delete(name)
+      plans.delete(name)
+      world.log('forgetting', { application: name, epoch: document.epoch, generation: document.generation })
+    }
   }
 
   function makeAll(records: NodePlan['create']): Error | null {
@@ -252,11 +280,17 @@ export function createReconciler(
     offer(document) {
       const { name } = document.application
       const newest = offered.get(name) ?? obeyed.get(name)
-      if (newest !== undefined && !isNewer(document, newest)) return
+      if (newest === undefined ? !mayBegin(endings, document) : !isNewer(document, newest)) return
       offered.set(name, withKnownObjects(document, newest ?? null))
       wake()
     },
     obeyed: () => obeyed,
+    mayBegin: document => mayBegin(endings, document),
+    epoch: () => highestEpoch(endings, obeyed.values()),
+    ended(name) {
+      unwanted.add(name)
+      wake()
+    },
     drain: takeOut,
     trouble: () => trouble,
     wake,

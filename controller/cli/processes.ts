@@ -1,6 +1,6 @@
 // The processes of one machine as `slipway up` keeps them: detached, with pid and log files under the state directory.
 import { spawn } from 'node:child_process'
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
@@ -91,7 +91,32 @@ function keeperFile(layout: Layout, name: string): string {
 }
 
 function keeperPid(layout: Layout, name: string): number {
-  return livingPid(keeperFile(layout, name), pidFile(layout, name))
+  const noted = livingPid(keeperFile(layout, name), pidFile(layout, name))
+  return noted > 0 ? noted : keeperAmong(pidFile(layout, name))
+}
+
+/** One that nobody noted: after a boot, or on a full disk. A shell that it forked has the same words. */
+function keeperAmong(kept: string): number {
+  const found = readdirSync('/proc')
+    .map(Number)
+    .filter(pid => pid > 0 && isKept(pid, kept) && /\/keep\.sh$/.test(wordsOf(pid)[1] ?? '') && isAlive(pid))
+  return found.find(pid => !found.includes(Number(statFields(pid)[1]))) ?? 0
+}
+
+function isKept(pid: number, kept: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(`${keptVariable}=${kept}`)
+  } catch {
+    return false
+  }
+}
+
+function wordsOf(pid: number): readonly string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+  } catch {
+    return []
+  }
 }
 
 /** Tells keeper and process from whoever has their number after a reboot; no clock has a say in it. */
@@ -100,9 +125,7 @@ const keptVariable = 'SLIPWAY_KEPT'
 function livingPid(file: string, kept: string): number {
   try {
     const pid = Number.parseInt(readFileSync(file, 'utf8'), 10)
-    return pid > 0 && isAlive(pid) && readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(`${keptVariable}=${kept}`)
-      ? pid
-      : 0
+    return pid > 0 && isAlive(pid) && isKept(pid, kept) ? pid : 0
   } catch {
     return 0
   }

@@ -197,6 +197,8 @@ export interface NodeLease {
   readonly addresses: readonly string[]
   /** What the node wants people to know: an engine that does not answer, a full disk. Empty when all is well. */
   readonly conditions: readonly NodeCondition[]
+  /** The highest epoch of any order that it ever obeyed, those of what ended included: an order of a lower one is refused. */
+  readonly epoch?: number
   /**
    * The buckets (by creation time) in which the controller finds all this node has to say: the desired one was listed and what it
    * lacked given back, reports lie in the other. '' while not yet. Until both are those of now, nothing new is written to the node.

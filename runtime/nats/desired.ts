@@ -19,6 +19,8 @@ export interface DesiredOptions {
   readonly sealing: KeyObject
   /** What the node obeys now, by application name: only newer documents are given out. */
   obeyed(): ReadonlyMap<string, Sequence>
+  /** May this be obeyed, of an application of which nothing is? Default: anything. */
+  mayBegin?(document: DesiredDocument): boolean
   readonly relistMs?: number
 }
 
@@ -29,8 +31,8 @@ export interface DesiredHandlers {
   refused(application: string, error: Error): void
   /** What was refused of it is not there any more: readable now, or taken away. */
   understood(application: string): void
-  /** The bucket was listed whole. `lost`: applications that are obeyed, but whose document is missing there or older. */
-  listed(created: string, lost: readonly string[]): void
+  /** The bucket was listed whole. `lost`: applications that are obeyed, but whose document is missing there or older. `there`: the others. */
+  listed(created: string, lost: readonly string[], there: readonly string[]): void
   interrupted(error: Error): void
 }
 
@@ -57,6 +59,10 @@ export function followDesired(options: DesiredOptions, handlers: DesiredHandlers
     if (refused.delete(key)) handlers.understood(application)
   }
   const offer = (document: DesiredDocument, obeyed: Sequence | null) => {
+    if (obeyed === null && options.mayBegin?.(document) === false)
+      throw new FrameError(
+        `document for ${document.node}/${document.application.name}: order ${document.epoch}/${document.generation} is older than what ended here`,
+      )
     if (obeyed === null || isNewer(document, obeyed)) return handlers.document(document)
     if (!isNewer(obeyed, document)) return
     const [theirs, ours] = [document, obeyed].map(({ epoch, generation }) => `${epoch}/${generation}`)
@@ -76,6 +82,7 @@ export function followDesired(options: DesiredOptions, handlers: DesiredHandlers
     handlers.listed(
       created,
       [...options.obeyed().keys()].filter(application => !current.has(application)),
+      [...current],
     )
   }
   const watch = {

@@ -19,6 +19,8 @@ export interface LinkOptions {
   readonly controller: ControllerIdentity
   /** Documents that the node obeys now (from its own disk after a start), by application name. */
   obeyed(): ReadonlyMap<string, DesiredDocument>
+  /** May this be obeyed, of an application of which nothing is? Default: anything. */
+  mayBegin?(document: DesiredDocument): boolean
   /** Size and state of the node, for its lease. */
   describe(): Omit<NodeLease, 'contract' | 'node' | 'at' | 'sealKey' | 'told'>
   readLogs(request: LogRequest, signal: AbortSignal): AsyncIterable<LogLine>
@@ -33,6 +35,8 @@ export interface LinkHandlers {
   refused(application: string, error: Error): void
   /** What was refused of it is not there any more. */
   understood(application: string): void
+  /** Deleted, and reported so, and the controller has no document of it any more. */
+  ended(application: string): void
   /** The way to NATS is broken: once for each break. */
   interrupted(error: Error): void
 }
@@ -52,6 +56,15 @@ export function startLink(options: LinkOptions, handlers: LinkHandlers, signal: 
   const { bus, node, keys, controller } = options
   const [signing, sealing] = [decodePublicKey('ed25519', controller.signing), decodePublicKey('x25519', controller.sealing)]
   let desiredListed = ''
+  /** Applications of which the controller has a document. Who has none asks nothing: no report of a tombstone is written for it. */
+  const present = new Set<string>()
+  const held = new Map<string, ReportDocument>()
+  const report = (document: ReportDocument) => {
+    const { name } = document.application
+    held.delete(name)
+    if (document.deleted) held.set(name, document)
+    if (!document.deleted || present.has(name)) reporter.report(document)
+  }
   const lease = startNodeLease(
     { bus, node, describe: () => leaseOf(), ...(options.leaseMs ? { everyMs: options.leaseMs } : {}) },
     signal,
@@ -69,10 +82,18 @@ export function startLink(options: LinkOptions, handlers: LinkHandlers, signal: 
     sealKey: encodePublicKey(keys.sealing.publicKey),
     told: { desired: reporter.settled() === '' ? '' : desiredListed, reports: reporter.settled() },
   })
-  const listed = (created: string, lost: readonly string[]) => {
+  const listed = (created: string, lost: readonly string[], there: readonly string[]) => {
+    present.clear()
+    for (const application of there) present.add(application)
+    for (const [application, document] of held) if (present.has(application)) reporter.report(document)
     for (const application of lost) {
       const document = options.obeyed().get(application)
-      if (document !== undefined) reporter.giveBack(document)
+      if (document === undefined) continue
+      if (!held.has(application)) reporter.giveBack(document)
+      else {
+        reporter.forget(application)
+        handlers.ended(application)
+      }
     }
     if (desiredListed === created) return
     desiredListed = created
@@ -85,14 +106,22 @@ export function startLink(options: LinkOptions, handlers: LinkHandlers, signal: 
       controller: signing,
       sealing: keys.sealing.privateKey,
       obeyed: options.obeyed,
+      ...(options.mayBegin ? { mayBegin: options.mayBegin } : {}),
       ...(options.relistMs ? { relistMs: options.relistMs } : {}),
     },
-    { ...handlers, listed },
+    {
+      ...handlers,
+      listed,
+      document(document) {
+        present.add(document.application.name)
+        handlers.document(document)
+      },
+    },
     signal,
   )
   serveLogs({ bus, node, controller: sealing, read: options.readLogs }, signal)
   return {
-    report: reporter.report,
+    report,
     forget: reporter.forget,
     leaseNow: lease.now,
     running: Promise.all([following, reporter.running, lease.running]).then(() => {}),

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { test } from 'tap'
+import { keepBuckets } from '../../controller/store/buckets.js'
 import type { Manifest } from '../../runtime/contract/manifest.js'
 import { refOf } from '../../runtime/contract/manifest.js'
 import { buckets, documentKey } from '../../runtime/contract/subjects.js'
@@ -212,11 +213,57 @@ test('what was deleted, or let go, is not taken back from a node that still know
 
   const next = startCluster(field, { epoch: () => 200 })
   await ready(next)
-  await until('the node gave both back', () => next.seenEpoch() === 100 && node.disk.size === 2)
-  await until('both lie there', async () => {
+  await until('the node gave back what it runs', async () => {
     const kv = await bindBucket(field.bus.connection(), buckets.reports)
-    const entries = await Promise.all(['shop', 'left'].map(name => kv.get(documentKey('n1', name, 'returned'))))
-    return entries.every(entry => entry !== null && entry.operation === 'PUT')
+    return (await kv.get(documentKey('n1', 'left', 'returned')))?.operation === 'PUT' && next.seenEpoch() === 100
   })
   t.same(next.kept(), [])
+})
+
+test('of what was deleted and forgotten a node says nothing more, whenever it starts and whatever is listed', async t => {
+  const field = await startField(t)
+  const node = startNode(field)
+  const cluster = startCluster(field)
+  await ready(cluster)
+  await soon(() => cluster.apply(application(), [configMap('a')], order(), never))
+  await cluster.remove(application(), order(), never)
+  await until('it is gone', async () => (await cluster.observe(application(), never)).gone)
+  await cluster.forget(application(), never)
+  const said = async () => {
+    const kv = await bindBucket(field.bus.connection(), buckets.reports)
+    const kinds = ['report', 'returned'] as const
+    return (await Promise.all(kinds.map(kind => kv.get(documentKey('n1', 'shop', kind))))).filter(entry => entry !== null)
+  }
+
+  await until('the node is told', () => node.ended.includes('shop'))
+  t.same(await said(), [])
+  node.stop()
+  const again = startNode(field, node.disk)
+  await until('the node is told again', () => again.ended.includes('shop'))
+  await field.server.restart()
+  await until('and after a restart of NATS', () => again.ended.length > 2)
+  t.same(await said(), [])
+})
+
+test('a store that was lost while something ended hears all the same that it ended', async t => {
+  const field = await startField(t)
+  const node = startNode(field)
+  const cluster = startCluster(field)
+  const stop = new AbortController()
+  void keepBuckets(field.bus, () => {}, AbortSignal.any([stop.signal, field.signal]))
+  await ready(cluster)
+  await soon(() => cluster.apply(application(), [configMap('a')], order(), never))
+  await cluster.remove(application(), order(), never)
+  await until('it is gone', async () => (await cluster.observe(application(), never)).gone)
+
+  await field.server.wipe()
+  const listed = node.ended.length
+  await until('the tombstone lies there again, and its end is told', async () => {
+    const kv = await bindBucket(field.bus.connection(), buckets.reports)
+    return (await kv.get(documentKey('n1', 'shop', 'report'))) !== null
+  })
+
+  t.ok(node.ended.length >= listed)
+  t.equal((await cluster.observe(application(), never)).gone, true)
+  stop.abort()
 })

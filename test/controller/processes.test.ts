@@ -22,6 +22,12 @@ test('a kept process is known again whatever the clock says, and another of its 
   t.equal(pidOf(layout, 'sleeper'), pid)
   t.equal(keep(layout, keeper, sleeper), 'running')
 
+  rmSync(join(layout.run, 'sleeper.keeper.pid'))
+  t.equal(keep(layout, keeper, sleeper), 'running')
+  rmSync(join(layout.run, 'sleeper.pid'))
+  t.equal(keep(layout, keeper, sleeper), 'running', 'its keeper is found without a file')
+  writeFileSync(join(layout.run, 'sleeper.pid'), String(pid))
+
   writeFileSync(join(layout.run, 'other.pid'), String(pid))
   t.equal(pidOf(layout, 'other'), 0)
   t.equal(await end(layout, 'sleeper', 2_000), true)

@@ -223,4 +223,20 @@ t.test('one node, from its first document to its deletion', async t => {
     t.same(await field.containers(), [])
     t.ok(existsSync(join(field.runtimeDir, 'documents', 'shop.doc')))
   })
+
+  await t.test('once the controller has forgotten it only its last order is kept, and no older one is obeyed', async t => {
+    const file = join(field.runtimeDir, 'documents', 'shop.doc')
+    await field.forget()
+    await field.server.restart()
+    await until('it is forgotten here too', () => !existsSync(file))
+    await field.end('SIGTERM')
+    field.start()
+
+    await field.write({ objects: [service, web('two')], epoch: 0 })
+    await until('it is refused', () => /is older than what ended here/.test(field.log()))
+    t.equal(await field.report(), null, 'nobody is told of what nobody asks about')
+    t.same(await field.containers(), [])
+    const { generation } = await field.write({ objects: [service, web('six')] })
+    await field.told('it is made again', done(generation))
+  })
 })

@@ -12,12 +12,12 @@ import { encodeDesired, parseReport } from '../../runtime/contract/frame.js'
 import { contentHash } from '../../runtime/contract/hash.js'
 import { decodePublicKey, type NodeIdentity, openControllerKeys } from '../../runtime/contract/keys.js'
 import { buckets, documentKey, inboxPrefix, leaseKey } from '../../runtime/contract/subjects.js'
+import { connectDocker } from '../../runtime/docker/client.js'
 import { openBus } from '../../runtime/nats/bus/connect.js'
-import { bindBucket, readValue, writeValue } from '../../runtime/nats/bus/values.js'
+import { bindBucket, eraseValue, readValue, writeValue } from '../../runtime/nats/bus/values.js'
 import { createDataPlane } from '../../runtime/network/dataplane.js'
 import { networkEngine } from '../../runtime/network/engine.js'
 import { until } from './controller.js'
-import { connectDocker } from '../../runtime/docker/client.js'
 import { loadBusybox, testDocker } from './images.js'
 import { startNats } from './nats.js'
 
@@ -125,6 +125,12 @@ export async function startRuntimeField(engine?: string) {
       ).catch(error => {
         throw new Error(`${(error as Error).message}\nlast report: ${JSON.stringify(last, null, 1)}\nlog: ${log.slice(-4000)}`)
       })
+    },
+    /** As the controller does when all has ended. */
+    async forget() {
+      await eraseValue(bus.connection(), buckets.desired, documentKey(node, 'shop', 'head'))
+      for (const kind of ['report', 'returned'] as const)
+        await eraseValue(bus.connection(), buckets.reports, documentKey(node, 'shop', kind))
     },
     async lease(): Promise<NodeLease | null> {
       const entry = await (await bindBucket(bus.connection(), buckets.nodes)).get(leaseKey(node))

@@ -62,6 +62,8 @@ export interface SlipwayOptions {
   readonly accounts?: Parameters<typeof startGitServer>[0]['accounts']
   /** As in DOCKER_HOST; the one that tests share unless said. */
   readonly engine?: string
+  /** What its command line begins with, where it runs in another machine's namespaces. */
+  readonly within?: () => readonly string[]
 }
 
 interface Parts {
@@ -76,7 +78,7 @@ interface Parts {
 /** Up in about four seconds; ended with the test, whatever happened. */
 export async function startSlipway(t: { teardown(work: () => unknown): void }, options: SlipwayOptions = {}): Promise<Slipway> {
   const parts = await partsOf(options)
-  const slipway = instanceOf(parts)
+  const slipway = instanceOf(parts, options.within ?? (() => []))
   t.teardown(async () => {
     await slipway.end()
     await parts.git.close()
@@ -117,11 +119,14 @@ async function partsOf(options: SlipwayOptions): Promise<Parts> {
   return { work, state, node, env, docker: connectDocker(engine), git }
 }
 
-function instanceOf(parts: Parts): Slipway {
+function instanceOf(parts: Parts, within: () => readonly string[]): Slipway {
   const { work, state, node, env, docker, git } = parts
   let client: Client | null = null
   let left: Promise<readonly string[]> | null = null
-  const cli = (...args: readonly string[]) => runProgram(process.execPath, [cliPath, ...args], env)
+  const cli = (...args: readonly string[]) => {
+    const [program = '', ...rest] = [...within(), process.execPath, cliPath, ...args]
+    return runProgram(program, rest, env)
+  }
   const pid = (name: ProcessName) => Number(read(join(state, 'run', `${name}.pid`)).trim() || 0)
   return {
     state,

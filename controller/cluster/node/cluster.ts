@@ -270,6 +270,7 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
       Math.max(
         0,
         ...places.all().flatMap(({ head, report, returned }) => [head?.document, report, returned].map(one => one?.epoch ?? 0)),
+        ...[...places.nodes().values()].map(({ lease }) => lease.epoch ?? 0),
       ),
     kept: (epoch = Infinity) =>
       places
