@@ -82,6 +82,13 @@ export function startLink(options: LinkOptions, handlers: LinkHandlers, signal: 
     sealKey: encodePublicKey(keys.sealing.publicKey),
     told: { desired: reporter.settled() === '' ? '' : desiredListed, reports: reporter.settled() },
   })
+  // What lies there when it is back is listed first.
+  const stopStatus = bus.onStatus(({ connected }) => {
+    if (connected) return
+    present.clear()
+    for (const application of held.keys()) reporter.forget(application)
+  })
+  signal.addEventListener('abort', stopStatus, { once: true })
   const listed = (created: string, lost: readonly string[], there: readonly string[]) => {
     present.clear()
     for (const application of there) present.add(application)

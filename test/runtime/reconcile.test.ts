@@ -178,7 +178,7 @@ t.test('one node, from its first document to its deletion', async t => {
     })
     await until('it comes back', async () => (await open()) === 2)
     rmdirSync(inTheWay)
-    await field.told('five serves', done(generation), 60)
+    await field.told('five serves', done(generation), 180)
     const back = await field.write({ objects: [service, web('two')] })
     await field.told('two again', done(back.generation))
   })
@@ -232,7 +232,7 @@ t.test('one node, from its first document to its deletion', async t => {
     await field.end('SIGTERM')
     field.start()
 
-    await field.write({ objects: [service, web('two')], epoch: 0 })
+    await until('the controller is connected again', () => field.write({ objects: [service, web('two')], epoch: 0 }))
     await until('it is refused', () => /is older than what ended here/.test(field.log()))
     t.equal(await field.report(), null, 'nobody is told of what nobody asks about')
     t.same(await field.containers(), [])
