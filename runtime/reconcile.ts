@@ -68,7 +68,7 @@ export function createReconciler(
   const offered = new Map<string, DesiredDocument>()
   /** What was last said of each application. */
   const reported = new Map<string, string>()
-  const plans: Parameters<typeof planNode>[1] = new Map()
+  const plans: NonNullable<Parameters<typeof planNode>[1]> = new Map()
   /** Tombstones that the controller does not have any more. */
   const unwanted = new Set<string>()
   let endings = kept.endings
