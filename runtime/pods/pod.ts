@@ -97,11 +97,15 @@ export class LivingPod {
     this.#bell.ring()
   }
 
-  /** Our own doing: the engine need not be asked again what it has just answered. `at` is ms since 1970, in whole seconds. */
-  knowsStart(id: string, at: number): boolean {
-    return Object.values(this.#life.containers).some(
-      each => each.id === id && each.phase === 'running' && Math.abs(each.startedAt - at) <= sameStartMs,
-    )
+  /**
+   * The engine tells of a start, `at` ms since 1970 in whole seconds. Our own it need not be asked about again: its answer says the
+   * same, or is on its way still, and then the id is not known yet.
+   */
+  heardStart(id: string, at: number): void {
+    const { sandbox, containers } = this.#life
+    const each = Object.values(containers).find(candidate => candidate.id === id)
+    const isOwn = each?.phase === 'running' && Math.abs(each.startedAt - at) <= sameStartMs
+    if (id === sandbox.id || (each !== undefined && !isOwn)) this.look(id)
   }
 
   /** What the engine lists of this pod: what fits less than known is looked at. */

@@ -67,8 +67,8 @@ export function createPods(world: PodWorld): RuntimePods {
     }
     const onEvent = ({ Action, Actor, time }: EngineEvent): void => {
       const pod = living.get(Actor.Attributes['slipway.pod-uid'] ?? '')
-      if (pod === undefined || (Action === 'start' && pod.knowsStart(Actor.ID, time * 1000))) return
-      pod.look(Actor.ID, Action === 'oom')
+      if (Action === 'start') pod?.heardStart(Actor.ID, time * 1000)
+      else pod?.look(Actor.ID, Action === 'oom')
     }
     void followEvents(world.docker, ours, { onConnect, onEvent, onLost }, closing.signal)
     void relistForEver()

@@ -59,12 +59,18 @@ t.test('what is ready without a probe: all at once, or once its port accepts', a
   const slow = script(image, `sleep 1; ${web}`, { ports: [{ containerPort: 80, protocol: 'TCP' }] })
   const gated = podRecord('gated', { containers: [slow] }, { gatePorts: [80] })
   const never = podRecord('never', { containers: [script(image, 'sleep 100')] }, { gatePorts: [81] })
+  const readyWhileRunning: boolean[] = []
+  const unlisten = pods.onChange(uid => {
+    const view = pods.list().find(each => each.record.uid === uid)
+    if (uid === gated.uid && view !== undefined && state(view).state === 'running') readyWhileRunning.push(view.ready)
+  })
   for (const record of [plain, gated, never]) pods.create(record)
 
   await until(pods, plain.uid, view => view.ready)
-  const running = await until(pods, gated.uid, view => state(view).state === 'running')
-  t.equal(running.ready, false)
   await until(pods, gated.uid, view => view.ready)
+  await until(pods, never.uid, view => view.phase === 'Running')
+  unlisten()
+  t.equal(readyWhileRunning[0], false)
   t.match(
     pods.list().find(view => view.record.uid === never.uid),
     { ready: false, phase: 'Running', containers: [{ everReady: false }] },
