@@ -31,8 +31,7 @@ const pinned: Readonly<Record<string, string>> = {
 const text = (value: unknown): string => String(value)
 
 function holds(each: SemverCase): boolean {
-  const check = checks[each.kind]
-  return check !== undefined && check(each)
+  return checks[each.kind]?.(each) === true
 }
 
 function fails(run: () => unknown): string | undefined {

@@ -25,7 +25,7 @@ function fromToml(given: string): Dict {
   try {
     // Only headers make lists of tables, to Go another type than lists that hold tables.
     const hasTableLists = /^[ \t]*\[\[/m.test(given)
-    return valueOf(parse(given, { integersAsBigInt: true, maxDepth: 500 }), hasTableLists) as Dict
+    return goValue(parse(given, { integersAsBigInt: true, maxDepth: 500 }), hasTableLists) as Dict
   } catch (error) {
     if (error instanceof ReadError) return new Map([['Error', errorText(error, given)]])
     throw error
@@ -40,16 +40,16 @@ function errorText(error: ReadError, given: string): string {
   return `toml: line ${error.line}: ${what.replace(/^Invalid TOML document: /, '')}`
 }
 
-function valueOf(read: TomlValue, hasTableLists: boolean): Value {
+function goValue(read: TomlValue, hasTableLists: boolean): Value {
   if (typeof read === 'string' || typeof read === 'boolean' || typeof read === 'number') return read
   if (typeof read === 'bigint') return int(read, 'int64')
   if (read instanceof TomlDate) return timeOf(read)
   if (Array.isArray(read)) {
-    const list = read.map(item => valueOf(item, hasTableLists))
+    const list = read.map(item => goValue(item, hasTableLists))
     const tables = hasTableLists && list.length > 0 && list.every(item => item instanceof Map)
     return tables ? typed(list, '[]map[string]interface {}') : list
   }
-  return new Map(Object.entries(read).map(([key, item]) => [key, valueOf(item, hasTableLists)]))
+  return new Map(Object.entries(read).map(([key, item]) => [key, goValue(item, hasTableLists)]))
 }
 
 /** What has no offset is called by what it is; a time alone is of the year 0. */

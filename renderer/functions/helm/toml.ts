@@ -33,10 +33,13 @@ function entriesOf(value: Value): readonly Entry[] | undefined {
 
 function write(out: string[], key: readonly string[], value: Value): void {
   if (key.length > deepest) throw new TomlError(`toml: tables more than ${deepest} deep inside one another`)
-  if (isTableList(value)) return writeTableList(out, key, value as List)
   const entries = entriesOf(value)
-  if (entries === undefined) return writeEntry(out, key, value)
-  if (isNil(value)) return
+  if (isTableList(value)) writeTableList(out, key, value as List)
+  else if (entries === undefined) writeEntry(out, key, value)
+  else if (!isNil(value)) writeTable(out, key, entries)
+}
+
+function writeTable(out: string[], key: readonly string[], entries: readonly Entry[]): void {
   if (key.length === 1) newline(out)
   if (key.length > 0) out.push(indent(key), `[${key.map(quotedKey).join('.')}]`, '\n')
   writeEntries(out, key, entries)

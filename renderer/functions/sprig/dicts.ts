@@ -107,9 +107,14 @@ function dig(args: Args): Value {
   return at
 }
 
-/** `value.(map[string]interface {})`, which no map of another type is. */
+/**
+ * `value.(map[string]interface {})`, which no map of another type is. A named one passes here: `.Values.AsMap` and what `set` and
+ * `merge` give back are the same map under its plain type in Go, and one map cannot have two types here.
+ */
 function plainDict(value: Value): Dict {
-  return isDict(value) && value[goType] === undefined ? value : failAssertion(typeOf(value), 'map[string]interface {}')
+  return isDict(value) && value[goType]?.startsWith('map[') !== true
+    ? value
+    : failAssertion(typeOf(value), 'map[string]interface {}')
 }
 
 function plainText(value: Value): string {

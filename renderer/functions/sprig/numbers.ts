@@ -22,8 +22,8 @@ export const numbers: readonly GoFunction[] = [
   ),
   define('div', ['any', 'any'], args => int64(big(args, 0) / divisor(args, 1))),
   define('mod', ['any', 'any'], args => int64(big(args, 0) % divisor(args, 1))),
-  ...named(['max', 'biggest'], ['any', '...any'], args => int64(args.map(toInt64).reduce((a, b) => (b > a ? b : a)))),
-  define('min', ['any', '...any'], args => int64(args.map(toInt64).reduce((a, b) => (b < a ? b : a)))),
+  ...named(['max', 'biggest'], ['any', '...any'], args => int64(args.map(toInt64).reduce(larger))),
+  define('min', ['any', '...any'], args => int64(args.map(toInt64).reduce(smaller))),
 
   define('add1f', ['any'], args => toNumber(add(decimal(args, 0), decimalOf(1)))),
   define('addf', ['...any'], args => exact([0, ...args], add)),
@@ -88,6 +88,14 @@ function octal(given: string): bigint {
 function exact(args: Args, operation: (a: Decimal, b: Decimal) => Decimal): number {
   const [first = 0, ...others] = args.map(toFloat64)
   return toNumber(others.reduce((result, other) => operation(result, decimalOf(other)), decimalOf(first)))
+}
+
+function larger(a: bigint, b: bigint): bigint {
+  return a < b ? b : a
+}
+
+function smaller(a: bigint, b: bigint): bigint {
+  return a < b ? a : b
 }
 
 /** math.Max: an infinity wins over NaN. */

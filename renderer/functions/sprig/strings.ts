@@ -4,11 +4,11 @@ import { type Dict, typed, type Value } from '../../value/value.js'
 import type { Call, GoFunction } from '../signature.js'
 import { byBytes, fromBinary } from './bytes.js'
 import { type Args, define, fail, named, text, whole } from './define.js'
-import { isDigit, isLetter, isSpace, lowerText, scrubbed, space, toTitle, upperText } from './unicode.js'
+import { isDigit, isLetter, isSpace, lowerText, scrubbed, toTitle, upperText } from './unicode.js'
 
 export const strings: readonly GoFunction[] = [
   define('hello', [], () => 'Hello!'),
-  define('trim', ['string'], args => trim(text(args, 0), space)),
+  define('trim', ['string'], args => trim(text(args, 0))),
   ...named(['trimAll', 'trimall'], ['string', 'string'], args => trimAll(text(args, 1), text(args, 0))),
   define('trimSuffix', ['string', 'string'], args =>
     ofTwo(args, (suffix, whole) => (whole.endsWith(suffix) && suffix !== '' ? whole.slice(0, -suffix.length) : whole)),
@@ -53,12 +53,11 @@ function asks(args: Args, run: (part: string, whole: string) => boolean): boolea
   )
 }
 
-function trim(given: string, one: string): string {
+function trim(given: string): string {
   let start = 0
   let end = given.length
-  const form = new RegExp(`^${one}$`)
-  while (start < end && form.test(given.charAt(start))) start++
-  while (end > start && form.test(given.charAt(end - 1))) end--
+  while (start < end && isSpace(given.charAt(start))) start++
+  while (end > start && isSpace(given.charAt(end - 1))) end--
   return given.slice(start, end)
 }
 

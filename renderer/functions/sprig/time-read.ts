@@ -187,11 +187,11 @@ function nanosecondsOf(fraction: string): number {
 }
 
 const offsetForms: Readonly<Record<number, RegExp>> = {
-  3: /^[^](..)/s,
-  5: /^[^](..)(..)/s,
-  6: /^[^](..):(..)/s,
-  7: /^[^](..)(..)(..)/s,
-  9: /^[^](..):(..):(..)/s,
+  3: /^.(..)/s,
+  5: /^.(..)(..)/s,
+  6: /^.(..):(..)/s,
+  7: /^.(..)(..)(..)/s,
+  9: /^.(..):(..):(..)/s,
 }
 
 function readOffset(piece: string, value: string, found: Found): string {

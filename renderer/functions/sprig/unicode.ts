@@ -10,7 +10,7 @@ const numberForm = /^\p{N}$/u
 const punctuationForm = /^\p{P}$/u
 
 /** unicode.IsSpace: JavaScript's \s has U+FEFF besides, and lacks U+0085. */
-export const space = '[\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]'
+const space = '[\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]'
 const spaceForm = new RegExp(`^${space}$`)
 
 export const isUpper = (char: string): boolean => upperForm.test(char)
@@ -20,7 +20,7 @@ export const isLetter = (char: string): boolean => letterForm.test(char)
 export const isDigit = (char: string): boolean => digitForm.test(char)
 export const isNumber = (char: string): boolean => numberForm.test(char)
 export const isPunctuation = (char: string): boolean => punctuationForm.test(char)
-export const isSpace = (char: string): boolean => spaceForm.test(char)
+export const isSpace = (char: string): boolean => (char > ' ' && char < '\x7f' ? false : spaceForm.test(char))
 
 /** unicode.ToUpper. */
 export function toUpper(char: string): string {

@@ -61,7 +61,7 @@ function parse(given: string, refuse: (error: string) => never): Url {
     const url = parseRest(read)
     const fragment = after.join('#')
     read = whole
-    return fragment === '' ? url : { ...url, fragment: unescape(fragment, 'fragment') }
+    return fragment === '' ? url : { ...url, fragment: unescaped(fragment, 'fragment') }
   } catch (error) {
     if (error instanceof UrlError) return refuse(`parse ${quoted(fromBinary(read))}: ${error.message}`)
     throw error
@@ -80,20 +80,20 @@ function parseRest(given: string): Url {
     if (scheme !== '') return { ...url, opaque: before }
     if ((before.split('/')[0] as string).includes(':')) throw new UrlError('first path segment in URL cannot contain colon')
   }
-  if (!before.startsWith('//') || (scheme === '' && before.startsWith('///'))) return { ...url, path: unescape(before, 'path') }
+  if (!before.startsWith('//') || (scheme === '' && before.startsWith('///'))) return { ...url, path: unescaped(before, 'path') }
   const slash = before.indexOf('/', 2)
   const authority = slash < 0 ? before.slice(2) : before.slice(2, slash)
   const host = parseHost(scheme, authority.slice(authority.lastIndexOf('@') + 1))
   const user = authority.includes('@') ? parseUser(authority.slice(0, authority.lastIndexOf('@'))) : undefined
-  return { ...url, host, user, path: slash < 0 ? '' : unescape(before.slice(slash), 'path') }
+  return { ...url, host, user, path: slash < 0 ? '' : unescaped(before.slice(slash), 'path') }
 }
 
 function parseUser(given: string): string {
   if (!/^[A-Za-z0-9\-._:~!$&'()*+,;=%@]*$/.test(given)) throw new UrlError('net/url: invalid userinfo')
   const colon = given.indexOf(':')
-  if (colon < 0) return escape(unescape(given, 'user'), 'user')
-  const name = unescape(given.slice(0, colon), 'user')
-  return `${escape(name, 'user')}:${escape(unescape(given.slice(colon + 1), 'user'), 'user')}`
+  if (colon < 0) return escaped(unescaped(given, 'user'), 'user')
+  const name = unescaped(given.slice(0, colon), 'user')
+  return `${escaped(name, 'user')}:${escaped(unescaped(given.slice(colon + 1), 'user'), 'user')}`
 }
 
 function parseHost(scheme: string, host: string): string {
@@ -104,7 +104,7 @@ function parseHost(scheme: string, host: string): string {
   const strict = scheme === 'http' || scheme === 'https'
   const colon = strict ? host.indexOf(':') : host.lastIndexOf(':')
   if (colon >= 0) checkPort(host.slice(colon))
-  return unescape(host, 'host')
+  return unescaped(host, 'host')
 }
 
 /** `[fe80::1%25en0]:80` */
@@ -114,8 +114,8 @@ function parseLiteral(host: string): string {
   checkPort(host.slice(close + 1))
   const name = host.slice(1, close)
   const zone = name.indexOf('%25')
-  const address = zone < 0 ? unescape(name, 'host') : unescape(name.slice(0, zone), 'host')
-  const whole = zone < 0 ? address : address + unescape(name.slice(zone), 'zone')
+  const address = zone < 0 ? unescaped(name, 'host') : unescaped(name.slice(0, zone), 'host')
+  const whole = zone < 0 ? address : address + unescaped(name.slice(zone), 'zone')
   const [plain = '', ...zones] = whole.split('%')
   const ip = parseIp(plain)
   if (ip === undefined || (zones.length > 0 && zones.join('%') === ''))
@@ -135,7 +135,7 @@ function hostname(host: string): string {
   return name.startsWith('[') && name.endsWith(']') ? name.slice(1, -1) : name
 }
 
-function unescape(given: string, part: Part | 'zone'): string {
+function unescaped(given: string, part: Part | 'zone'): string {
   return given.replace(/%([0-9a-fA-F]{2})|%.{0,2}|[^%]/gs, (written: string, hex: string | undefined) => {
     if (hex === undefined && written.startsWith('%')) throw new UrlError(`invalid URL escape ${quoted(fromBinary(written))}`)
     const inHost = part === 'host' || part === 'zone'
@@ -152,7 +152,7 @@ function unescape(given: string, part: Part | 'zone'): string {
   })
 }
 
-function escape(given: string, part: Part): string {
+function escaped(given: string, part: Part): string {
   return given.replace(/./gs, char =>
     free[part].test(char) ? char : '%' + char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0'),
   )
@@ -189,13 +189,13 @@ function entry(given: Dict, key: string): string {
 /** `URL.String`. */
 function printUrl(url: Url): string {
   const scheme = url.scheme === '' ? '' : url.scheme + ':'
-  const tail = (url.query === '' ? '' : '?' + url.query) + (url.fragment === '' ? '' : '#' + escape(url.fragment, 'fragment'))
+  const tail = (url.query === '' ? '' : '?' + url.query) + (url.fragment === '' ? '' : '#' + escaped(url.fragment, 'fragment'))
   if (url.opaque !== '') return scheme + url.opaque + tail
   const hasAuthority = scheme !== '' || url.host !== '' || url.user !== undefined
   const slashes = hasAuthority && (url.host !== '' || url.path !== '' || url.user !== undefined) ? '//' : ''
   const user = url.user === undefined ? '' : url.user + '@'
-  const head = scheme + slashes + user + escape(url.host, 'host')
-  const path = url.path === '*' ? '*' : escape(url.path, 'path')
+  const head = scheme + slashes + user + escaped(url.host, 'host')
+  const path = url.path === '*' ? '*' : escaped(url.path, 'path')
   if (path !== '' && !path.startsWith('/') && url.host !== '') return `${head}/${path}${tail}`
   // `a:b` alone would be a scheme.
   const dotted = head === '' && (path.split('/')[0] as string).includes(':') ? './' : ''
