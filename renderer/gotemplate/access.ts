@@ -1,9 +1,20 @@
 // `.a.b`: fields, methods and keys, as Go's reflection finds them (text/template exec.go `evalField`).
 import { quoted } from '../value/quote.js'
-import { type Dict, goMethods, goType, isDict, isList, type Method, Struct, typeOf, type Value } from '../value/value.js'
+import {
+  type Dict,
+  goMethods,
+  goType,
+  isDict,
+  isList,
+  type List,
+  type Method,
+  Struct,
+  typeOf,
+  type Value,
+} from '../value/value.js'
 import type { Node } from './ast.js'
 import { failure, type Frame, type Maybe } from './frame.js'
-import { zeroOf } from './types.js'
+import { elementOf, zeroOf } from './types.js'
 
 /** The type that reflection sees from outside: of what a map or list of interfaces holds, only that it is one. */
 export function seenType(value: Value, holder: Maybe): string {
@@ -11,9 +22,9 @@ export function seenType(value: Value, holder: Maybe): string {
   return isDict(holder) || isList(holder) ? elementType(holder, value) : typeOf(value)
 }
 
-function elementType(holder: Dict | Value[], value: Value): string {
-  const type = /^(?:map\[string\]|\[\])(.+)$/.exec((holder as Dict)[goType] ?? '')?.[1]
-  return type === undefined || type === 'interface {}' ? 'interface {}' : typeOf(value)
+function elementType(holder: Dict | List, value: Value): string {
+  const type = elementOf(holder[goType])
+  return type === 'interface {}' ? type : typeOf(value)
 }
 
 /** The method that a value has under this name. */

@@ -81,12 +81,22 @@ export function nilOf(type: ParamType): Value | undefined {
   }
 }
 
+/** What named maps hold that are not of interfaces: Helm's `.Files`. */
+const namedElements: Readonly<Record<string, string>> = { 'engine.files': '[]uint8' }
+
+/** The type of what a map or list of this type holds. */
+export function elementOf(type: string | undefined): string {
+  if (type === undefined) return 'interface {}'
+  return /^(?:map\[\w+\]|\[\])(.+)$/.exec(type)?.[1] ?? namedElements[type] ?? 'interface {}'
+}
+
 /** The zero of what a map or list of this type holds: what is read where nothing is. */
 export function zeroOf(type: string | undefined): Value {
-  const element = /^(?:map\[\w+\]|\[\])(.+)$/.exec(type ?? '')?.[1]
+  const element = elementOf(type)
   if (element === 'string') return ''
   if (element === 'bool') return false
   if (element === 'float64') return 0
   if (element === 'int' || element === 'int64') return int(0, element)
-  return element?.startsWith('[]') ? nilList(element) : null
+  if (element === '[]uint8') return new Bytes(new Uint8Array())
+  return element.startsWith('[]') ? nilList(element) : null
 }

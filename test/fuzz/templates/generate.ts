@@ -94,7 +94,11 @@ export function makeCase(seed: number): Case {
   const main = body(around)
   const all = chance() < 0.5 ? [defines.join(''), main] : [defines.join('\n') + main]
   const broken = chance() < 0.08 ? all.map(text => damaged(chance, text)) : all
-  return { name: 'main', texts: broken, data: dataOf(chance, care), missing: pick(chance, ['zero', 'zero', 'default', 'error']) }
+  // In a verb that asks for a number Go shows what structs are inside, addresses among it: the two are never together.
+  const structs = chance() < 0.6
+  const shown = structs ? broken.map(text => text.replace(/%[0-9.-]*[df]/g, '%v')) : broken
+  const data = structs ? dataOf(chance, care) : withoutStructs(dataOf(chance, care))
+  return { name: 'main', texts: shown, data, missing: pick(chance, ['zero', 'zero', 'default', 'error']) }
 }
 
 function dataOf(chance: Chance, care: number): unknown {
@@ -107,6 +111,14 @@ function dataOf(chance: Chance, care: number): unknown {
 function table(chance: Chance, depth: number): Record<string, unknown> {
   const names = [...keys.filter(() => chance() < 0.7), ...(chance() < 0.2 ? [pick(chance, strange)] : [])]
   return Object.fromEntries(names.map(name => [name, valueFor(chance, name, depth)]))
+}
+
+function withoutStructs(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutStructs)
+  if (value === null || typeof value !== 'object') return value
+  const { $: tag, v } = value as { readonly $?: string; readonly v?: unknown }
+  if (tag === 'thing' || tag === 'printed' || tag === 'pair') return withoutStructs(v)
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withoutStructs(item)]))
 }
 
 /** Each key with the type that careful templates expect of it. */
