@@ -226,7 +226,7 @@ export async function startProcesses(
     ],
   })
   const started = [
-    { name: 'nats', command: nats, args: natsArgs, env: { PATH: base.PATH, GOGC: '50' } },
+    { name: 'nats', command: nats, args: natsArgs, env: { PATH: base.PATH, GOGC: '25' } },
     {
       name: 'runtime',
       // It waits for others most of the time: V8's two optimizing compilers and what they make cost 8 MB, and save it nothing measurable.

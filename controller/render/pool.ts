@@ -144,7 +144,7 @@ class Child {
     this.isConfined = isConfined
     this.#process = fork(fileURLToPath(new URL('./worker.js', import.meta.url)), [], {
       execArgv: flags(options, isConfined),
-      env: { UV_THREADPOOL_SIZE: '1', MALLOC_ARENA_MAX: '1' },
+      env: { UV_THREADPOOL_SIZE: '1', MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: '32768' },
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     })
