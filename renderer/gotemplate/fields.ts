@@ -72,10 +72,16 @@ export function compileMethod(base: Evaluate, call: FieldCall): (frame: Frame, d
       receiver = found
     }
     const method = methodOf(receiver, name)
-    if (method === undefined) return notMethod(frame, receiver, name, at(frame), holding)
+    if (method === undefined) {
+      // Where there is nothing the arguments are not looked at.
+      frame.last = at(frame)
+      return notMethod(frame, receiver, name, frame.last, holding)
+    }
     const wrong = countError(name, method, call.args.length, call.piped)
     if (wrong !== undefined) throw failure(frame, at(frame), wrong)
-    return callMethod(frame, method, name, argumentsOf(frame, dot, piped, call, method), call.node)
+    const args = argumentsOf(frame, dot, piped, call, method)
+    frame.last = call.last(frame)
+    return callMethod(frame, method, name, args, call.node)
   }
 }
 

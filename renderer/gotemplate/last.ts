@@ -2,7 +2,7 @@
 import type { CommandNode, Node, OperandNode, PipeNode } from './ast.js'
 import type { Frame } from './frame.js'
 
-/** undefined: an `and` or `or` decides while it runs, and says so in `frame.last`. */
+/** undefined: it is decided while it runs, by an `and` or `or` or by a method that is there or not, and said in `frame.last`. */
 type Last = Node | undefined
 
 /** Where an error is told that comes up behind this piece. */
@@ -21,7 +21,8 @@ export function lastOfCommand(command: CommandNode): Last {
   const [first, ...rest] = command.args as [OperandNode, ...OperandNode[]]
   const argument = rest.at(-1)
   if (first.kind === 'identifier' && (first.name === 'and' || first.name === 'or') && rest.length > 1) return undefined
-  return lastOfOperand(argument ?? first)
+  const isMethod = argument !== undefined && (first.kind === 'field' || first.kind === 'chain' || first.kind === 'variable')
+  return isMethod ? undefined : lastOfOperand(argument ?? first)
 }
 
 export function lastOfOperand(node: OperandNode): Last {

@@ -160,6 +160,12 @@ const errors: readonly (readonly [string, unknown, string])[] = [
   ['{{template "none" .}}', null, '1:11: executing "main" at <{{template "none" .}}>: template "none" not defined'],
   ['{{(or .a .b).c}}', { a: 1 }, '1:6: executing "main" at <.a>: can\'t evaluate field c in type float64'],
   ['{{.a.b 1}}', { a: 'x' }, '1:4: executing "main" at <.a.b>: can\'t evaluate field b in type interface {}'],
+  // Where there is nothing to call, the arguments are not looked at.
+  [
+    '{{define "t"}}{{upper (.x.y 3)}}{{end}}{{template "t"}}',
+    null,
+    '1:25: executing "t" at <.x.y>: invalid value; expected string',
+  ],
   ['{{.a 1}}', { a: 'x' }, '1:2: executing "main" at <.a>: a is not a method but has arguments'],
 ]
 
