@@ -6,6 +6,7 @@ import t from 'tap'
 import type { ApplicationView } from '../../controller/view.js'
 import { get, startLoad } from '../../examples/demo/load.js'
 import { application, lines } from '../support/applications.js'
+import { until } from '../support/controller.js'
 import { freeNodePort } from '../support/machine.js'
 import { lives, startSlipway } from '../support/slipway.js'
 import { loadWebImage, removeImages } from '../support/web.js'
@@ -112,7 +113,11 @@ await t.test('one that never gets ready is rolled back as well', async t => {
 })
 
 await t.test('git revert is healthy at once, and nothing is restarted', async t => {
-  const before = await lives(slipway, 'shop')
+  // What was rolled back ends beside what is judged.
+  const before = await until('the two that serve are left', async () => {
+    const living = await lives(slipway, 'shop')
+    return living.length === 2 && living
+  })
   await shop.copy.git('revert', '--no-edit', 'HEAD~1..HEAD')
   const half = await shop.publish()
   await shop.settled(half, 'RolledBack')
