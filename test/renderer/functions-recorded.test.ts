@@ -15,13 +15,22 @@ function read(file: string): readonly Recorded[] {
   return text.split('\n').flatMap(line => (line === '' ? [] : [JSON.parse(line) as Recorded]))
 }
 
-t.test('functions answer as Go recorded it', async t => {
-  const cases = read('functions-recorded.jsonl')
-  t.ok(cases.length > 1_000, 'the table is whole')
-  const differing = cases.flatMap(each => {
+function differing(cases: readonly Recorded[]): readonly unknown[] {
+  return cases.flatMap(each => {
     const ours = askOurs(each)
     const differs = difference(each, each.go, ours)
     return differs === undefined ? [] : [{ ...each, ours, differs }]
   })
-  t.same(differing, [])
+}
+
+t.test('functions answer as Go recorded it', async t => {
+  const cases = read('functions-recorded.jsonl')
+  t.ok(cases.length > 1_000, 'the table is whole')
+  t.same(differing(cases), [])
+})
+
+t.test('what differed once, or was hard to get, is as in Go', async t => {
+  const cases = read('functions-found.jsonl')
+  t.ok(cases.length >= 50, 'the table is whole')
+  t.same(differing(cases), [])
 })

@@ -56,7 +56,7 @@ function paddingFault(bytes: string, first: number, inGroup: number): number | u
   if (inGroup < 2) return first
   let at = afterLineEnds(bytes, first + 1)
   if (inGroup === 2) {
-    if (bytes[at] !== '=') return at
+    if (bytes[at] !== '=') return at < bytes.length ? at - 1 : at
     at = afterLineEnds(bytes, at + 1)
   }
   return at < bytes.length ? at : undefined

@@ -18,7 +18,7 @@ export function mergeInto(into: Dict, from: Dict, overwrite: boolean, depth = 0)
   for (const [key, value] of [...from]) {
     const held = into.get(key)
     if (value === null) {
-      if (overwrite) into.set(key, value)
+      if (overwrite) put(into, key, value, from)
       continue
     }
     if (isDict(value) && isDict(held)) mergeDicts(held, value, overwrite, depth)

@@ -55,8 +55,20 @@ function parsed(source: string): RE2JS {
   } catch (error) {
     if (!(error instanceof RE2JSSyntaxException)) throw new PatternError(String((error as Error).message))
     // Go allows several groups of one name; only the first can be named then.
-    if (error.message.includes('duplicate capture group name')) return parsed(withoutDuplicate(source, error.getPattern() ?? ''))
+    if (error.message.includes('duplicate capture group name')) return parsedOnce(source, error.getPattern() ?? '')
     throw new PatternError(/: `.*`$/s.test(error.message) ? error.message : `${error.message}: \`\``)
+  }
+}
+
+/** An error that shows the whole pattern shows it as it was written. */
+function parsedOnce(source: string, name: string): RE2JS {
+  const once = withoutDuplicate(source, name)
+  try {
+    return parsed(once)
+  } catch (error) {
+    const shown = `\`${once}\``
+    if (!(error instanceof PatternError && error.message.endsWith(shown))) throw error
+    throw new PatternError(`${error.message.slice(0, -shown.length)}\`${source}\``)
   }
 }
 

@@ -47,7 +47,34 @@ export function textValue(chance: Chance): unknown {
   const roll = chance()
   if (roll < 0.06) return pick(chance, badTexts)
   if (roll < 0.2) return pick(chance, texts) + pick(chance, texts)
+  if (roll < 0.4) return mutated(chance, pick(chance, texts))
   return pick(chance, texts)
+}
+
+const pieces = [
+  ...'aZx09 .-+:/%$()[]{}*?^|\\"\'<>&=,;#@!~_\n\té\u{1f600}',
+  '  ',
+  '00',
+  '..',
+  '--',
+  '||',
+  'T',
+  'Z',
+  '+02:00',
+  '{1}',
+]
+
+/** A few characters dropped, doubled, put in or exchanged. */
+export function mutated(chance: Chance, given: string): string {
+  const chars = Array.from(given)
+  for (let left = 1 + upTo(chance, 3); left > 0; left--) {
+    const at = upTo(chance, chars.length + 1)
+    const roll = chance()
+    if (roll < 0.3) chars.splice(at, 1)
+    else if (roll < 0.5) chars.splice(at, 0, ...chars.slice(at, at + 3))
+    else chars.splice(at, roll < 0.75 ? 1 : 0, pick(chance, pieces))
+  }
+  return chars.join('')
 }
 
 function intValue(chance: Chance): unknown {
@@ -111,8 +138,11 @@ function treeValue(chance: Chance, depth = 3): unknown {
 type Maker = (chance: Chance) => unknown
 const from =
   (pool: readonly string[]): Maker =>
-  chance =>
-    chance() < 0.08 ? textValue(chance) : pick(chance, pool)
+  chance => {
+    const roll = chance()
+    if (roll < 0.08) return textValue(chance)
+    return roll < 0.35 ? mutated(chance, pick(chance, pool)) : pick(chance, pool)
+  }
 const int: Maker = intValue
 const any: Maker = chance => anyValue(chance)
 const list: Maker = chance => listValue(chance)
