@@ -74,12 +74,12 @@ export const builtins: ReadonlyMap<string, GoFunction> = new Map(
     builtin('index', ['any'], args => args.slice(1).reduce(indexOf, item(args, 'index')), 'any'),
     builtin('slice', ['any'], args => sliceOf(item(args, 'slice'), args.slice(1)), 'any'),
     builtin('len', ['reflect.Value'], args => lengthOf(args[0])),
-    builtin('print', [], args => print(args), 'any'),
+    builtin('print', [], (args, call) => made(print(args), call), 'any'),
     builtin('printf', ['string'], (args, call) => made(sprintf(first(args) as string, args.slice(1)), call), 'any'),
-    builtin('println', [], args => println(args), 'any'),
-    builtin('html', [], args => htmlText(args), 'any'),
-    builtin('js', [], args => jsText(args), 'any'),
-    builtin('urlquery', [], args => queryText(args), 'any'),
+    builtin('println', [], (args, call) => made(println(args), call), 'any'),
+    builtin('html', [], (args, call) => made(htmlText(args), call), 'any'),
+    builtin('js', [], (args, call) => made(jsText(args), call), 'any'),
+    builtin('urlquery', [], (args, call) => made(queryText(args), call), 'any'),
   ].map(fn => [fn.name, fn]),
 )
 
@@ -89,7 +89,7 @@ function item(args: readonly Value[], name: string): Value {
   return value
 }
 
-/** `printf "%1000000d"`: a short format can ask for much. */
+/** A short format can ask for much (`printf "%1000000d"`), and a text put to itself in a loop grows fast. */
 function made(text: string, call: { readonly meter: { text(length: number): void } }): string {
   call.meter.text(text.length)
   return text

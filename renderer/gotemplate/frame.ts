@@ -120,11 +120,15 @@ class StackFull extends Error {
 export function placed(error: unknown, frame: Frame, isOutermost: boolean): unknown {
   if (error instanceof StackFull) return isOutermost ? placedFault(error.frame, tooDeep) : error
   if (isStackFull(error)) return isOutermost ? placedFault(frame, tooDeep) : new StackFull(frame)
+  if (error instanceof RangeError) return placedFault(frame, tooLong)
   if (error instanceof PlacedFault || !(error instanceof RenderFault)) return error
   return placedFault(frame, (error as Error).message)
 }
 
 const tooDeep = 'templates inside one another, too deep; does one include itself?'
+
+/** The engine's own limits on texts and lists, where none of ours came before them. */
+const tooLong = 'a text or a list is longer than can be held; what is repeated?'
 
 /** A full stack inside the engine's own code is not always a RangeError. */
 function isStackFull(error: unknown): boolean {

@@ -80,7 +80,7 @@ export function formatValue(value: Value, as: Directive): string {
  * Characters that one value may be printed as. Maps are shared by reference, and a few dozen that hold one another twice would fill
  * all memory; one that holds itself ends at the stack's limit.
  */
-const mostCharacters = 32_000_000
+export const mostCharacters = 32_000_000
 let printedCharacters = 0
 
 /** Counts what one outermost value is printed as. */

@@ -1,5 +1,6 @@
 // `fmt.Sprintf`: reads the format and hands each value to its verb; what does not fit is complained of in the output, as Go does.
-import { type Directive, formatValue } from './format.js'
+import { RenderFault } from '../fault.js'
+import { type Directive, formatValue, mostCharacters } from './format.js'
 import { Int, typeOf, type Value } from './value.js'
 
 /** Widths and precisions beyond this are no numbers to Go. */
@@ -32,6 +33,7 @@ class Reader {
       this.#made += this.#format.slice(this.#at, percent)
       this.#at = percent + 1
       this.#directive()
+      this.#checkLength()
     }
     return this.#made + this.#format.slice(this.#at) + this.#extra()
   }
@@ -69,6 +71,12 @@ class Reader {
     this.#at++
     if (this.#next >= this.#values.length) this.#made += `%!${as.verb}(MISSING)`
     else this.#made += formatValue(this.#values[this.#next++] as Value, as)
+  }
+
+  /** A megabyte of padding for every few characters of the format. */
+  #checkLength(): void {
+    if (this.#made.length > mostCharacters)
+      throw new RenderFault('LimitExceeded', `a text of more than ${mostCharacters} characters is formatted`)
   }
 
   #verb(verb: string, flags: Flags, width: number, precision: number | undefined): void {

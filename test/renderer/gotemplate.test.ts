@@ -224,6 +224,9 @@ const hostile: readonly (readonly [string, RegExp])[] = [
     /characters of output/,
   ],
   ['{{printf "%999999d%999999d%999999d%999999d%999999d" 1 1 1 1 1}}', /a text of more than/],
+  ['{{$x := "ab"}}{{range 60}}{{$x = print $x $x}}{{end}}', /^main:1:\d+: a text of more than 4000000 characters/],
+  ['{{$x := "<"}}{{range 60}}{{$x = html $x $x}}{{end}}', /a text of more than 4000000 characters/],
+  [`{{printf "${'%999999[1]d'.repeat(200)}" 1}}`, /a text of more than 32000000 characters is formatted/],
   [`{{${'('.repeat(9000)}1${')'.repeat(9000)}}}`, /max expression depth exceeded/],
   ['{{if 1}}'.repeat(9000) + '{{end}}'.repeat(9000), /max nesting depth exceeded/],
 ]

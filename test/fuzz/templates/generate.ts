@@ -87,6 +87,7 @@ function times<T>(chance: Chance, most: number, make: () => T): T[] {
 export function makeCase(seed: number): Case {
   const chance = chanceOf(seed)
   const care = chance() < 0.7 ? 0.99 : 0.7
+  if (chance() < 0.15) return formatCase(chance)
   const names = ['one', 'two'].slice(0, Math.floor(chance() * 3))
   const around: Around = { chance, variables: ['$'], depth: 0, inLoop: false, care, templates: names }
   // Each calls only those before it: a recursion would end at Go's limit of 100,000, and fill the memory on its way.
@@ -99,6 +100,59 @@ export function makeCase(seed: number): Case {
   const shown = structs ? broken.map(text => text.replace(/%[0-9.-]*[df]/g, '%v')) : broken
   const data = structs ? dataOf(chance, care) : withoutStructs(dataOf(chance, care))
   return { name: 'main', texts: shown, data, missing: pick(chance, ['zero', 'zero', 'default', 'error']) }
+}
+
+/** Nothing but `printf`, `print` and `println`, with verbs, flags, widths and indexes as they come. */
+function formatCase(chance: Chance): Case {
+  const values = [
+    '.t',
+    '.e',
+    '.u',
+    '.b',
+    '.f',
+    '.z',
+    '.i',
+    '.j',
+    '.y',
+    '.n',
+    '.l',
+    '.m',
+    '.s',
+    ...literals.filter(literal => literal !== 'nil'),
+  ]
+  const of = () => times(chance, 3, () => pick(chance, values)).join(' ')
+  const format = () => times(chance, 3, () => pick(chance, ['', 'a ', 'é', '%%', '%']) + directive(chance)).join('')
+  const text = times(
+    chance,
+    3,
+    () => `{{printf ${JSON.stringify(format())} ${of()}}}|{{print ${of()}}}|{{println ${of()}}}`,
+  ).join('\n')
+  const number = pick(chance, [0, 1, -1, 0.5, 2.5, -2.5, 1e21, 1e-7, 123456.789, 5e-324, 1.7976931348623157e308, 99.995, 1 / 3])
+  const data = {
+    t: pick(chance, ['', 'abc', 'é😀', '"q`\n', '\u200b\u{1f6d8}x']),
+    e: '',
+    u: 'ü',
+    b: true,
+    f: number,
+    z: 0,
+    i: { $: 'int', v: pick(chance, [0, 5, -42, 65, 128512, 55296, 99999999]) },
+    j: { $: 'int64', v: 7 },
+    y: { $: 'uint8', v: 200 },
+    n: null,
+    l: ['a', null, number, { $: 'int', v: 3 }],
+    m: { a: number, b: null, c: [true] },
+    s: { $: 'bytes', v: 'hi' },
+  }
+  return { name: 'main', texts: [text], data, missing: 'zero' }
+}
+
+function directive(chance: Chance): string {
+  const some = (odds: number, from: readonly string[]) => (chance() < odds ? pick(chance, from) : '')
+  const flags = some(0.4, ['-', '+', '#', ' ', '0', '-0', '+0', '# ', '#+', '-+#', '0#'])
+  const index = some(0.1, ['[1]', '[2]', '[9]', '[x]', '[', ']', '[0]', '[]'])
+  const width = some(0.4, ['1', '5', '10', '*', '20', '3', '2000000'])
+  const precision = some(0.3, ['.', '.0', '.1', '.2', '.5', '.*', '.20', '.3'])
+  return `%${flags}${index}${width}${precision}${some(0.05, ['[1]', '[2]'])}${pick(chance, Array.from('vvvvssdddqxXoObcUeEfFgGtTTzé%!'))}`
 }
 
 function dataOf(chance: Chance, care: number): unknown {
@@ -365,6 +419,7 @@ function operand(around: Around, depth: number, kind: Kind): string {
   const { chance } = around
   if (chance() > around.care) return wildOperand(around, depth)
   const roll = chance()
+  if (depth > 0 && roll < 0.01) return `(${pick(chance, ['$x', '$d'])} := ${pipeline(around, depth - 1, kind)})`
   if (roll < 0.35) return pick(chance, literalsOf[kind])
   if (depth > 0 && roll < 0.55) return `(${pipeline(around, depth - 1, kind)})`
   if (kind === 'any' && roll < 0.75) return pick(chance, around.variables)
