@@ -19,7 +19,10 @@ export type { RenderedObject } from './chart/manifests.js'
 export { type FaultReason, RenderFault } from './fault.js'
 export type { Chance } from './functions/signature.js'
 export { type Files, valueFilePath } from './files.js'
+export { isHelmChart } from './chart/chart.js'
+export { walked } from './chart/load.js'
 export { type ChartCache, readsFiles } from './helm/door.js'
+export { HelmFailure, helmTemplate, type Sets, type TemplateRequest } from './helm/template.js'
 export { defaultLimits, type Limits } from './limits.js'
 
 export interface RenderOptions extends ValueInputs {

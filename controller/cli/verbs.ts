@@ -32,7 +32,12 @@ export const verbs: readonly Verb[] = [
   { name: 'apply', group: 'Declare', summary: 'create or change applications from files', load: () => import('./apply.js') },
   { name: 'get', group: 'Declare', summary: "an application's declaration", load: () => import('./get.js') },
   { name: 'delete', group: 'Declare', summary: 'delete an application', load: () => import('./delete.js') },
-  { name: 'render', group: 'Declare', summary: 'the objects that a release consists of', load: () => import('./render.js') },
+  {
+    name: 'render',
+    group: 'Declare',
+    summary: 'the objects that a release consists of; or a chart that is here, as helm template prints it',
+    load: () => import('./render.js'),
+  },
   { name: 'login', group: 'Access', summary: 'keep a server and its token; or open the page', load: () => import('./login.js') },
   { name: 'config', group: 'Access', summary: 'which server and token are used, and why', load: () => import('./config.js') },
   { name: 'tokens', group: 'Access', summary: 'make, list and revoke tokens', load: () => import('./tokens.js') },

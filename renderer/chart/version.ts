@@ -28,6 +28,6 @@ export interface KubeVersion {
 export function parseKubeVersion(text: string): KubeVersion | null {
   const found = /^\s*v?((?:0|[1-9]\d*)(?:\.(?:0|[1-9]\d*))+)(.*?)\s*$/s.exec(text)
   if (found === null) return null
-  const [major = '0', minor = '0', patch = '0', ...more] = (found[1] ?? '').split('.')
-  return { version: `v${[major, minor, patch, ...more].join('.')}`, major, minor }
+  const [major = '0', minor = '0'] = (found[1] ?? '').split('.')
+  return { version: `v${found[1]}`, major, minor }
 }

@@ -6,7 +6,7 @@ import { ExecError, execute, Namespace, type ParsedFile, ParseError, parse, Rend
 import type { Meter } from '../limits.js'
 import { quoted } from '../value/quote.js'
 import { compareText } from '../value/text.js'
-import { type Dict, isDict, nilDict, type Value } from '../value/value.js'
+import { type Dict, isDict, type Value } from '../value/value.js'
 import { helmFunctions, refusalIn } from './functions.js'
 import { chartMap, chartStruct, filesDict, valuesDict, withValueMethods } from './objects.js'
 import { type Profile, withoutNoValue } from './output.js'
@@ -19,7 +19,7 @@ export interface Surroundings {
 
 /** Nothing is there, and everything is made anew each time: what `helm template` does. */
 export function pure(chance: Chance): Surroundings {
-  return { lookup: () => nilDict(), sticky: (_name, _key, mint) => mint(chance) }
+  return { lookup: () => new Map(), sticky: (_name, _key, mint) => mint(chance) }
 }
 
 /** A template error in Helm's words; `origin` is Go's own error, with its place. */

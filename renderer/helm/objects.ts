@@ -91,12 +91,11 @@ function dependencyStruct(dependency: Dependency): Struct {
     ['ImportValues', importValues],
     ['Alias', alias],
   ]
-  const optional = jsonOf({ version, condition, tags, enabled, 'import-values': importValues, alias })
-  return new Fields(
-    '*chart.Dependency',
-    fields,
-    new Map<string, Value>([['name', name], ['repository', repository], ...optional]),
-  )
+  const optional = jsonOf({ version, repository, condition, tags, enabled, 'import-values': importValues, alias })
+  // Name and repository are written also where they are empty.
+  const json: Dict = new Map<string, Value>([['name', name], ['version', ''], ['repository', repository], ...optional])
+  if (version === '') json.delete('version')
+  return new Fields('*chart.Dependency', fields, json)
 }
 
 /** `.Chart`: the metadata, with `IsRoot`. */

@@ -25,6 +25,9 @@ export interface HelmInput {
   readonly surroundings: Surroundings
 }
 
+/** The cluster's version is not what the chart wants. */
+export class KubeVersionMismatch extends ChartError {}
+
 /** Values that `values.schema.json` refuses. */
 export class SchemaViolation extends ChartError {}
 
@@ -91,7 +94,7 @@ function checkName(name: string): void {
 function checkKubeVersion(chart: Chart, version: string): void {
   const { kubeVersion } = chart.metadata
   if (kubeVersion !== '' && !isWithin(kubeVersion, version))
-    throw new ChartError(`chart requires kubeVersion: ${kubeVersion} which is incompatible with Kubernetes ${version}`)
+    throw new KubeVersionMismatch(`chart requires kubeVersion: ${kubeVersion} which is incompatible with Kubernetes ${version}`)
 }
 
 function releaseDict({ name, namespace, isUpgrade, revision }: HelmInput['release']): Dict {

@@ -31,13 +31,7 @@ function encode(value: Value, style: JsonStyle, newline: string): string {
   const inner = newline + style.indent
   if (newline.length > deepest * Math.max(1, style.indent.length)) failCycle(value)
   const deeper = style.indent === '' ? newline + ' ' : inner
-  if (isDict(value)) {
-    const colon = style.indent === '' ? ':' : ': '
-    const entries = sortedKeys(value).map(
-      key => jsonText(key, style.html) + colon + encode(value.get(key) as Value, style, deeper),
-    )
-    return enclosed('{', entries, '}', style, newline)
-  }
+  if (isDict(value)) return encodeDict(value, sortedKeys(value), style, newline, deeper)
   return enclosed(
     '[',
     value.map(item => encode(item, style, deeper)),
@@ -45,6 +39,12 @@ function encode(value: Value, style: JsonStyle, newline: string): string {
     style,
     newline,
   )
+}
+
+function encodeDict(value: Dict, keys: readonly string[], style: JsonStyle, newline: string, deeper: string): string {
+  const colon = style.indent === '' ? ':' : ': '
+  const entries = keys.map(key => jsonText(key, style.html) + colon + encode(value.get(key) as Value, style, deeper))
+  return enclosed('{', entries, '}', style, newline)
 }
 
 function enclosed(open: string, parts: readonly string[], close: string, style: JsonStyle, newline: string): string {
@@ -57,7 +57,9 @@ function enclosed(open: string, parts: readonly string[], close: string, style: 
 function encodeStruct(value: Struct, style: JsonStyle, newline: string): string {
   const plain = value.json()
   if (plain === undefined) throw new CallError(`json: unsupported type: ${value.type}`)
-  return encode(plain, style, newline)
+  if (!isDict(plain)) return encode(plain, style, newline)
+  // A struct's fields stand in their own order.
+  return encodeDict(plain, [...plain.keys()], style, newline, newline + (style.indent === '' ? ' ' : style.indent))
 }
 
 function failCycle(value: Dict | List): never {

@@ -1,0 +1,147 @@
+// `helm template` as a function: its flags and files in, exactly its text out, or its error.
+import { matcher } from '../chart/ignore.js'
+import { type LoadedChart, loadArchive, loadDirectory } from '../chart/load.js'
+import type { ChartFile } from '../chart/archive.js'
+import { ChartError } from '../chart/metadata.js'
+import { parseKubeVersion } from '../chart/version.js'
+import type { Chance } from '../functions/signature.js'
+import { defaultLimits, type Limits, Meter } from '../limits.js'
+import { textOf } from '../value/text.js'
+import type { Dict } from '../value/value.js'
+import { CoalesceError } from '../values/coalesce.js'
+import { mergeMaps } from '../values/options.js'
+import { type Reading, setInto } from '../values/strvals.js'
+import { DecodeError, unmarshalMap } from '../yaml/decode.js'
+import { defaultApiVersions } from './api-versions.js'
+import { EngineError, pure } from './engine.js'
+import { isTest, OutputError, type Profile, split } from './output.js'
+import { type HelmOutput, KubeVersionMismatch, printed, renderHelm } from './render.js'
+
+export interface TemplateRequest {
+  /** A packed chart, or the files of a folder in the order of `walked`. */
+  readonly chart: { readonly archive: Uint8Array } | { readonly files: readonly ChartFile[] }
+  readonly name: string
+  readonly namespace: string
+  /** `-f`, in order. */
+  readonly valueFiles: readonly { readonly name: string; readonly bytes: Uint8Array }[]
+  readonly sets: Sets
+  /** Of `--set-file`. Throws where there is none. */
+  readonly readFile: (name: string) => Uint8Array
+  /** '' is Helm's own default. */
+  readonly kubeVersion: string
+  /** Beside those that Helm assumes. */
+  readonly apiVersions: readonly string[]
+  readonly includeCrds: boolean
+  readonly skipTests: boolean
+  readonly noHooks: boolean
+  readonly showOnly: readonly string[]
+  readonly isUpgrade: boolean
+  readonly skipSchema: boolean
+  readonly profile: Profile
+  readonly chance: Chance
+  readonly limits?: Partial<Limits>
+}
+
+/** In Helm's order of precedence, low to high; not in that of the command line. */
+export interface Sets {
+  readonly json: readonly string[]
+  readonly typed: readonly string[]
+  readonly string: readonly string[]
+  readonly file: readonly string[]
+  readonly literal: readonly string[]
+}
+
+export const noSets: Sets = { json: [], typed: [], string: [], file: [], literal: [] }
+
+/** `message` is what Helm prints behind `Error: `. */
+export class HelmFailure extends Error {}
+
+/** Throws `HelmFailure`; `RenderFault` where a limit is reached. */
+export function helmTemplate(request: TemplateRequest): { readonly text: string; readonly warnings: readonly string[] } {
+  try {
+    const output = outputOf(request)
+    const text = printed(output, request, isTest)
+    return {
+      text: request.showOnly.length === 0 ? text : shownOnly(text, request.showOnly, request.profile),
+      warnings: output.warnings,
+    }
+  } catch (cause) {
+    throw failureOf(cause)
+  }
+}
+
+/** What comes up once templates are at hand, Helm tells with a hint. */
+const begun = [EngineError, OutputError, KubeVersionMismatch]
+
+function failureOf(cause: unknown): unknown {
+  if (begun.some(kind => cause instanceof kind))
+    return new HelmFailure(`${(cause as Error).message}\n\nUse --debug flag to render out invalid YAML`)
+  if (cause instanceof ChartError || cause instanceof DecodeError || cause instanceof CoalesceError)
+    return new HelmFailure(cause.message)
+  return cause
+}
+
+function outputOf(request: TemplateRequest): HelmOutput {
+  const kubeVersion = parseKubeVersion(request.kubeVersion === '' ? 'v1.20.0' : request.kubeVersion)
+  if (kubeVersion === null)
+    throw new HelmFailure(
+      `invalid kube version '${request.kubeVersion}': could not parse ${JSON.stringify(request.kubeVersion)} as version`,
+    )
+  const values = userValues(request)
+  return renderHelm({
+    chart: chartOf(request.chart),
+    values,
+    release: { name: request.name, namespace: request.namespace, isUpgrade: request.isUpgrade, revision: 1 },
+    capabilities: { kubeVersion, apiVersions: [...defaultApiVersions, ...request.apiVersions], helmVersion: 'v3.22' },
+    profile: request.profile,
+    skipSchema: request.skipSchema,
+    meter: new Meter({ ...defaultLimits, ...request.limits }),
+    surroundings: pure(request.chance),
+  })
+}
+
+function chartOf(chart: TemplateRequest['chart']): LoadedChart {
+  return 'archive' in chart ? loadArchive(chart.archive) : loadDirectory(chart.files)
+}
+
+function userValues({ valueFiles, sets, readFile }: TemplateRequest): Dict {
+  let values: Dict = new Map()
+  for (const { name, bytes } of valueFiles) values = mergeMaps(values, fileValues(name, bytes))
+  const apply = (lines: readonly string[], flag: string, reading: Reading): void => {
+    for (const line of lines)
+      try {
+        setInto(values, line, reading)
+      } catch (cause) {
+        const what = reading.kind === 'json' ? ` ${line}` : `: ${(cause as Error).message}`
+        throw new HelmFailure(`failed parsing ${flag} data${what}`)
+      }
+  }
+  apply(sets.json, '--set-json', { kind: 'json' })
+  apply(sets.typed, '--set', { kind: 'typed' })
+  apply(sets.string, '--set-string', { kind: 'string' })
+  apply(sets.file, '--set-file', { kind: 'file', read: name => textOf(readFile(name)) })
+  apply(sets.literal, '--set-literal', { kind: 'literal' })
+  return values
+}
+
+function fileValues(name: string, bytes: Uint8Array): Dict {
+  try {
+    return unmarshalMap(textOf(bytes))
+  } catch (cause) {
+    if (!(cause instanceof DecodeError)) throw cause
+    throw new HelmFailure(`failed to parse ${name}: ${cause.message}`)
+  }
+}
+
+/** `--show-only`: those whose `# Source:` path, without the chart's name, matches. */
+function shownOnly(text: string, patterns: readonly string[], profile: Profile): string {
+  const documents = split(text, profile).map(document => ({ document, path: /# Source: [^/]+\/(.+)/.exec(document)?.[1] }))
+  return patterns
+    .map(pattern => {
+      const matches = matcher(pattern)
+      const found = documents.filter(({ path }) => path !== undefined && matches(path))
+      if (found.length === 0) throw new HelmFailure(`could not find template ${pattern} in chart`)
+      return found.map(({ document }) => `---\n${document}\n`).join('')
+    })
+    .join('')
+}

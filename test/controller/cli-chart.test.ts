@@ -1,0 +1,66 @@
+// slipway render of what is here: exactly helm template's text, its exit codes, and Handlebars charts and folders of manifests.
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+
+function slipway(...args: readonly string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['build/controller/cli/main.js', 'render', ...args], {
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH, HOME: tmpdir() },
+  })
+  return { status, out: stdout, err: stderr }
+}
+
+t.test('a Helm chart prints what helm template would', async t => {
+  const { status, out, err } = slipway(
+    'rel',
+    'test/renderer/golden/shop',
+    '-n',
+    'demo',
+    '--show-only',
+    'templates/web.yaml',
+    '--set',
+    'replicas=7',
+  )
+
+  t.equal(err, '')
+  t.equal(status, 0)
+  t.match(out, /^---\n# Source: shop\/templates\/web\.yaml\napiVersion: v1\nkind: Service\n/)
+  t.match(out, '  replicas: 7\n')
+  t.match(slipway('test/renderer/golden/shop').out, 'name: release-name-shop\n')
+})
+
+t.test('a chart that fails ends with 1 and Helm’s words', async t => {
+  const failed = slipway('rel', 'test/renderer/golden/shop', '--set', 'failNotes=true')
+
+  t.equal(failed.status, 1)
+  t.equal(failed.out, '')
+  t.match(failed.err, /^Error: execution error at \(shop\/templates\/NOTES\.txt:1:56\): notes fail\n/)
+  t.equal(slipway('./nowhere').status, 1)
+  t.equal(slipway('rel', 'test/renderer/golden/shop', '--nosuch').status, 2)
+})
+
+t.test('values files are read in order, and a packed chart is read as it is', async t => {
+  const folder = mkdtempSync(join(tmpdir(), 'values-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  writeFileSync(join(folder, 'a.yaml'), 'replicas: 3\nimage: {tag: a}\n')
+  writeFileSync(join(folder, 'b.yaml'), 'image: {tag: b}\n')
+  // .helmignore counts in a folder only.
+  spawnSync('tar', ['czf', join(folder, 'shop.tgz'), '--exclude=*.bak', '-C', 'test/renderer/golden', 'shop'])
+
+  const { out } = slipway('rel', join(folder, 'shop.tgz'), '-f', join(folder, 'a.yaml'), '-f', join(folder, 'b.yaml'))
+
+  t.match(out, '  replicas: 3\n')
+  t.match(out, 'image: "example/web:b"\n')
+})
+
+t.test('a Handlebars chart and a folder of manifests print their objects', async t => {
+  const folder = mkdtempSync(join(tmpdir(), 'manifests-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  writeFileSync(join(folder, 'a.yaml'), 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n')
+
+  t.equal(slipway(folder).out, '---\n# Source: a.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n')
+  t.match(slipway('web', 'charts/web', '--set', 'replicas=2').out, 'kind: Deployment\n')
+})

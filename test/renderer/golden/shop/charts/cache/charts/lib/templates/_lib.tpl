@@ -1,0 +1,2 @@
+{{- define "lib.hello" }}hello {{ .Chart.Name }}{{ end }}
+{{- define "shared" }}from the library{{ end }}
