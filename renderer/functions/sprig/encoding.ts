@@ -97,6 +97,8 @@ function decodeBase32(given: string): Decoded {
     for (let i = 0; i < 8; i++) bits = (bits << 5n) | BigInt(i < count ? alphabet.indexOf(group[i] as string) : 0)
     const size = Math.floor((count * 5) / 8)
     for (let i = 0; i < size; i++) out.push(Number((bits >> BigInt(32 - 8 * i)) & 255n))
+    // What follows padding is not looked at.
+    if (count < 8) break
   }
   return Uint8Array.from(out)
 }

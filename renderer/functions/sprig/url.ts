@@ -4,7 +4,7 @@ import { type Dict, kindOf, type Value } from '../../value/value.js'
 import type { GoFunction } from '../signature.js'
 import { binary, fromBinary } from './bytes.js'
 import { define, dict, fail, failNil, text } from './define.js'
-import { parseIp } from './ip.js'
+import { addressFault } from './ip.js'
 import { lowerText } from './unicode.js'
 
 export const urls: readonly GoFunction[] = [
@@ -116,11 +116,9 @@ function parseLiteral(host: string): string {
   const zone = name.indexOf('%25')
   const address = zone < 0 ? unescaped(name, 'host') : unescaped(name.slice(0, zone), 'host')
   const whole = zone < 0 ? address : address + unescaped(name.slice(zone), 'zone')
-  const [plain = '', ...zones] = whole.split('%')
-  const ip = parseIp(plain)
-  if (ip === undefined || (zones.length > 0 && zones.join('%') === ''))
-    throw new UrlError(`invalid host: ParseAddr(${quoted(fromBinary(whole))}): unable to parse IP`)
-  if (!plain.includes(':')) throw new UrlError('invalid IP-literal')
+  const fault = addressFault(whole)
+  if (fault !== undefined) throw new UrlError(`invalid host: ParseAddr(${quoted(fromBinary(whole))}): ${fault}`)
+  if (!whole.includes(':')) throw new UrlError('invalid IP-literal')
   return `[${whole}]${host.slice(close + 1)}`
 }
 

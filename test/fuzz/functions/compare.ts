@@ -2,10 +2,13 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { goFunctions } from '../../../renderer/functions/go.js'
-import { CallError } from '../../../renderer/functions/signature.js'
+import type { GoFunction } from '../../../renderer/functions/signature.js'
+import { ExecError, execute, Namespace, ParseError, parse, Rendering } from '../../../renderer/gotemplate/index.js'
+import { helmFunctions } from '../../../renderer/helm/functions.js'
+import type { Int, Value } from '../../../renderer/value/value.js'
 import { RenderFault } from '../../../renderer/fault.js'
 import { sprint } from '../../../renderer/value/format.js'
-import { callFunction, clean, fromNoted, noted } from '../../support/go-values.js'
+import { clean, fromNoted, looseCall, noted } from '../../support/go-values.js'
 import { structMakers } from '../../support/go-structs.js'
 import type { Case } from './generate.js'
 
@@ -31,13 +34,31 @@ export async function askGo(program: string, cases: readonly Case[]): Promise<re
   return answers
 }
 
+/** Through text/template, as Go's program does it: arguments are checked on the way. */
 export function askOurs(given: Case): Answer {
   const args = given.args.map(arg => fromNoted(arg, structMakers))
+  let value: Value = null
+  const own: readonly GoFunction[] = [
+    { name: 'arg__', params: ['int'], run: ([at]) => args[Number((at as Int).value)] ?? null },
+    {
+      name: 'capture__',
+      params: ['any'],
+      run: ([made]) => {
+        value = made ?? null
+        return ''
+      },
+    },
+  ]
   try {
-    const value = callFunction(given.fn, args)
+    const functions = new Map([...helmFunctions, ...goFunctions, ...own.map(each => [each.name, each] as const)])
+    const call = looseCall()
+    const file = parse('t', `{{ capture__ (${given.fn}${args.map((_, at) => ` (arg__ ${at})`).join('')}) }}`, functions)
+    const templates = new Namespace()
+    templates.add(file)
+    execute(templates, file.main, null, call, new Rendering(call.meter))
     return { v: noted(value), p: clean(sprint(value)), after: args.map(noted) }
   } catch (error) {
-    if (error instanceof CallError) return { err: clean(error.message) }
+    if (error instanceof ExecError || error instanceof ParseError) return { err: clean(error.message) }
     if (error instanceof RenderFault) return { err: `limit: ${error.message}` }
     return { err: `defect: ${String((error as Error).stack)}` }
   }
@@ -82,17 +103,13 @@ export function difference(call: Case, go: Answer, ours: Answer): string | undef
   if (ours.err?.startsWith('limit: ') === true) return undefined
   if (go.err !== undefined || ours.err !== undefined) {
     if (go.err === undefined || ours.err === undefined) return 'one fails'
-    return plainError(go.err) === plainError(ours.err) ? undefined : 'error text'
+    return go.err === ours.err ? undefined : 'error text'
   }
   if (unordered.has(fn)) return sortedItems(go.v) === sortedItems(ours.v) ? undefined : 'value'
   if (fn === 'fromToml' && isErrorMap(go.v) && isErrorMap(ours.v)) return undefined
   if (!same(go.v ?? null, ours.v ?? null)) return 'value'
   if ((go.p ?? '') !== (ours.p ?? '')) return 'print'
   return same(go.after ?? [], ours.after ?? []) ? undefined : 'arguments afterwards'
-}
-
-function plainError(text: string): string {
-  return text.replace(/^template: t:\d+(:\d+)?: (executing "t" at <.*?>: )?(error calling \w+: )?/s, '')
 }
 
 function same(a: unknown, b: unknown): boolean {
