@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const here = dirname(fileURLToPath(import.meta.url))
-const parts = ['functions', 'templates'].map(part => join(here, part, 'main.js')).filter(existsSync)
+const parts = ['functions', 'templates', 'pipelines'].map(part => join(here, part, 'main.js')).filter(existsSync)
 
 if (spawnSync('go', ['version']).status !== 0) console.log('fuzz:renderer: no Go toolchain on PATH; nothing was compared')
 else {
