@@ -50,7 +50,7 @@ function ruleOf(line: string): Rule[] {
   if (pattern.startsWith('/')) return [{ negate, directory, matches: matcher(pattern.slice(1)) }]
   if (pattern.includes('/')) return [{ negate, directory, matches: matcher(pattern) }]
   const matches = matcher(pattern)
-  return [{ negate, directory, matches: path => matches(path.slice(path.lastIndexOf('/') + 1)) }]
+  return [{ negate, directory, matches: path => matches(/[^/]*(?=\/*$)/.exec(path)?.[0] ?? path) }]
 }
 
 type Part = { readonly kind: 'star' } | { readonly kind: 'one'; readonly is: (char: string) => boolean }
