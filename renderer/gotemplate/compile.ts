@@ -16,14 +16,14 @@ export class Template implements Compiled {
   readonly name: string
   readonly source: Source
   readonly isBlank: boolean
-  readonly #list: ListNode
+  readonly list: ListNode
   readonly #functions: ReadonlyMap<string, GoFunction>
   #compiled: { readonly body: Execute; readonly slots: number } | undefined = undefined
   constructor(name: string, source: Source, list: ListNode, functions: ReadonlyMap<string, GoFunction>) {
     this.name = name
     this.source = source
     this.isBlank = isBlank(list)
-    this.#list = list
+    this.list = list
     this.#functions = functions
   }
 
@@ -38,7 +38,7 @@ export class Template implements Compiled {
   #compile(): { readonly body: Execute; readonly slots: number } {
     if (this.#compiled !== undefined) return this.#compiled
     const scope = new Scope(this.source, this.#functions)
-    const body = compileList(scope, this.#list)
+    const body = compileList(scope, this.list)
     this.#compiled = { body, slots: scope.slots }
     return this.#compiled
   }

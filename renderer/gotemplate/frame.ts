@@ -4,7 +4,7 @@ import type { Call } from '../functions/signature.js'
 import type { Meter } from '../limits.js'
 import { quoted } from '../value/quote.js'
 import type { Value } from '../value/value.js'
-import { type Node, nodeText, type Source } from './ast.js'
+import { type ListNode, type Node, nodeText, type Source } from './ast.js'
 import { ExecError, goPosition } from './error.js'
 
 /**
@@ -55,6 +55,7 @@ export interface Compiled extends Running {
   readonly body: Execute
   /** How many variables it has, `$` among them. */
   readonly slots: number
+  readonly list: ListNode
 }
 
 /** A `range` that is going on. */
@@ -139,20 +140,4 @@ function placedFault(frame: Frame, what: string): RenderFault {
   const { source } = frame.template
   const fault = faultAt('LimitExceeded', placeOf(source.name, source.text, frame.node?.at ?? 0), what, source.text)
   return new PlacedFault('LimitExceeded', fault.message, fault.excerpt)
-}
-
-/** Where a call stands: the files and offsets of the templates around it, and the keys of the loops it is in; outermost first. */
-export interface Site {
-  readonly calls: readonly string[]
-  readonly keys: readonly Value[]
-}
-
-export function siteOf(rendering: Rendering): Site {
-  const calls: string[] = []
-  const keys: Value[] = []
-  for (let frame = rendering.frame; frame !== undefined; frame = frame.caller) {
-    calls.unshift(`${frame.template.source.name}:${frame.template.name}:${frame.node?.at ?? 0}`)
-    for (let loop = frame.loop; loop !== undefined; loop = loop.outer) keys.unshift(loop.key ?? null)
-  }
-  return { calls, keys }
 }

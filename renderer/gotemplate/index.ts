@@ -6,10 +6,11 @@ import { Frame, type Maybe, placed, type Rendering, type Templates } from './fra
 export { builtins } from './builtins.js'
 export type { Template } from './compile.js'
 export { ExecError, ParseError } from './error.js'
-export { type MissingKey, Rendering, type Site, siteOf } from './frame.js'
+export { type MissingKey, Rendering } from './frame.js'
 export { Namespace } from './namespace.js'
 export { type ParsedFile, parse } from './parsed.js'
 export { noValue } from './print.js'
+export { type CallPlace, type Site, siteOf } from './site.js'
 
 /**
  * What a template writes with `dot` as its context. `{{template}}` finds others in `templates`; functions are given `call`.

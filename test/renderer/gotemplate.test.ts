@@ -265,29 +265,37 @@ t.test('a map that holds itself, or others doubled and doubled again, is a clear
   }
 })
 
-t.test('a call knows where it stands: the templates around it and the keys of its loops', async t => {
+/** Where each `here` stood: the last call's words and number, and the keys of the loops. */
+function sitesOf(text: string, data: unknown): string[] {
   const seen: string[] = []
   const rendering = new Rendering(new Meter(defaultLimits))
-  const here: GoFunction = {
-    name: 'here',
-    params: [],
-    run: () => {
-      const { calls, keys } = siteOf(rendering)
-      seen.push(`${calls.length} ${keys.map(sprint).join('/')}`)
-      return ''
-    },
+  const run = () => {
+    const { calls, keys } = siteOf(rendering)
+    const last = calls.at(-1)
+    seen.push(`${last?.template}/${last?.code}#${last?.nth} ${calls.length} ${keys.map(sprint).join('/')}`)
+    return ''
   }
-  const file = parse(
-    'main',
-    '{{define "a"}}{{range .}}{{here}}{{end}}{{end}}{{range $k, $v := .}}{{template "a" $v}}{{end}}',
-    new Map([...builtins, ['here', here]]),
-  )
+  const here: GoFunction = { name: 'here', params: [], variadic: 'any', run }
+  const file = parse('main', text, new Map([...builtins, ['here', here]]))
   const templates = new Namespace()
   templates.add(file)
+  execute(templates, file.main, given(data), { meter: rendering.meter } as Call, rendering)
+  return seen
+}
 
-  execute(templates, file.main, given({ x: ['p', 'q'], y: { z: 1 } }), { meter: rendering.meter } as Call, rendering)
+t.test('a call knows where it stands: the templates around it and the keys of its loops', async t => {
+  const text = '{{define "a"}}{{range .}}{{here}}{{end}}{{end}}{{range $k, $v := .}}{{template "a" $v}}{{end}}'
 
-  t.strictSame(seen, ['2 x/0', '2 x/1', '2 y/z'])
+  t.strictSame(sitesOf(text, { x: ['p', 'q'], y: { z: 1 } }), ['a/here#0 2 x/0', 'a/here#0 2 x/1', 'a/here#0 2 y/z'])
+})
+
+t.test('a call keeps its place when the file changes around it', async t => {
+  const before = '{{ here 1 }}{{ here 2 | print }}{{ here 1 }}'
+  const after = 'more\n{{ print "x" }}{{ here 1 }} {{ if true }}{{ here 2 | print }}{{ end }}\n{{ here 1 }}'
+  const sites = ['main/here 1#0 1 ', 'main/here 2#0 1 ', 'main/here 1#1 1 ']
+
+  t.strictSame(sitesOf(before, null), sites)
+  t.strictSame(sitesOf(after, null), sites)
 })
 
 /** Format, values, text. */
