@@ -1,6 +1,6 @@
 // Rendered files to documents in Helm's order (`pkg/releaseutil`): split, head, hooks, kinds.
 import { decodeStruct, type Fields, type GoType, text, textMap } from '../chart/gostruct.js'
-import { compareText } from '../value/text.js'
+import { compareText, trimSpace } from '../value/text.js'
 import type { Value } from '../value/value.js'
 import { DecodeError, unmarshal } from '../yaml/decode.js'
 
@@ -151,10 +151,6 @@ function splitLines(content: string): string[] {
     .split(/^---[ \t]*/m)
     .filter(part => part.trim() !== '')
     .map(part => part.replace(/^\s+/, ''))
-}
-
-function trimSpace(content: string): string {
-  return content.replace(/^[\s\x85]+|[\s\x85]+$/g, match => (match.includes('\ufeff') ? match : ''))
 }
 
 const installOrder = [

@@ -114,3 +114,20 @@ export function compareText(a: string, b: string): number {
   }
   return a.length - b.length
 }
+
+/** `strings.TrimSpace`. From both ends inwards: a pattern anchored at the end tries every run of spaces of a long text. */
+export function trimSpace(text: string): string {
+  let start = 0
+  let end = text.length
+  while (start < end && isSpace(text.charCodeAt(start))) start++
+  while (end > start && isSpace(text.charCodeAt(end - 1))) end--
+  return text.slice(start, end)
+}
+
+/** `unicode.IsSpace`: unlike JavaScript's white space it has U+0085 and not U+FEFF. */
+export function isSpace(unit: number): boolean {
+  if (unit < 0x80) return unit === 0x20 || (unit >= 0x09 && unit <= 0x0d)
+  if (unit < 0x1680) return unit === 0x85 || unit === 0xa0
+  if (unit >= 0x2000 && unit <= 0x200a) return true
+  return unit === 0x1680 || unit === 0x2028 || unit === 0x2029 || unit === 0x202f || unit === 0x205f || unit === 0x3000
+}

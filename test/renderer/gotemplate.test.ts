@@ -6,7 +6,7 @@ import { builtins, ExecError, execute, Namespace, ParseError, parse, Rendering, 
 import { defaultLimits, type Limits, Meter } from '../../renderer/limits.js'
 import { println, sprint } from '../../renderer/value/format.js'
 import { sprintf } from '../../renderer/value/printf.js'
-import { byteLength, bytesOf, joined, sliceBytes, textOf } from '../../renderer/value/text.js'
+import { byteLength, bytesOf, joined, sliceBytes, textOf, trimSpace } from '../../renderer/value/text.js'
 import { type Dict, int, type Value } from '../../renderer/value/value.js'
 
 function given(json: unknown): Value {
@@ -322,6 +322,12 @@ const formats: readonly (readonly [string, readonly Value[], string])[] = [
 t.test('printf formats as package fmt does', async t => {
   for (const [format, values, text] of formats) t.equal(sprintf(format, values), text, format)
   t.equal(println([1e6, null, true]), '1e+06 <nil> true\n')
+})
+
+t.test('space is trimmed as Go trims it, a long run in the middle no slower', async t => {
+  t.equal(trimSpace('\u0085\u00a0 \n\ufeff x\u2003y \t\u3000'), '\ufeff x\u2003y')
+  t.equal(trimSpace(' \n'), '')
+  t.equal(trimSpace(`a${' '.repeat(2_000_000)}b\n`).length, 2_000_002)
 })
 
 t.test('a byte that is no UTF-8 stays that byte', async t => {
