@@ -5,14 +5,22 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { type Answer, askOurs, difference } from '../fuzz/functions/compare.js'
 import type { Case } from '../fuzz/functions/generate.js'
+import { execute, Namespace, parse, Rendering } from '../../renderer/gotemplate/index.js'
+import { helmFunctions } from '../../renderer/helm/functions.js'
+import { structMakers } from '../support/go-structs.js'
+import { fromNoted, looseCall } from '../support/go-values.js'
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), '../../../test/renderer')
 
 type Recorded = Case & { readonly go: Answer }
 
-function read(file: string): readonly Recorded[] {
+function lines(file: string): readonly unknown[] {
   const text = readFileSync(join(folder, file), 'utf8')
-  return text.split('\n').flatMap(line => (line === '' ? [] : [JSON.parse(line) as Recorded]))
+  return text.split('\n').flatMap(line => (line === '' ? [] : [JSON.parse(line)]))
+}
+
+function read(file: string): readonly Recorded[] {
+  return lines(file) as readonly Recorded[]
 }
 
 function differing(cases: readonly Recorded[]): readonly unknown[] {
@@ -34,3 +42,28 @@ t.test('what differed once, or was hard to get, is as in Go', async t => {
   t.ok(cases.length >= 50, 'the table is whole')
   t.same(differing(cases), [])
 })
+
+interface Rendered {
+  readonly template: string
+  readonly data: unknown
+  readonly go: { readonly out?: string; readonly err?: string }
+}
+
+t.test('times and versions have the methods that templates call in Go', async t => {
+  const cases = lines('functions-methods.jsonl') as readonly Rendered[]
+  t.ok(cases.length >= 25, 'the table is whole')
+  for (const { template, data, go } of cases) t.same(rendered(template, data), { out: go.out ?? '', err: go.err ?? '' }, template)
+})
+
+function rendered(template: string, data: unknown): { readonly out: string; readonly err: string } {
+  const call = looseCall()
+  try {
+    const file = parse('t', template, helmFunctions)
+    const templates = new Namespace()
+    templates.add(file)
+    const rendering = new Rendering(call.meter, 'zero')
+    return { out: execute(templates, file.main, fromNoted(data, structMakers), call, rendering), err: '' }
+  } catch (error) {
+    return { out: '', err: (error as Error).message }
+  }
+}

@@ -196,6 +196,10 @@ function changeMethod(time: Time, name: string): Method | undefined {
       return method(['string'], ([layout]) => formatTime(time, layout as string))
     case 'Add':
       return method(['time.Duration'], ([by]) => time.plus(nanoseconds(by)))
+    case 'Truncate':
+      return method(['time.Duration'], ([to]) => time.plus(-sinceMultiple(time, nanoseconds(to))))
+    case 'Round':
+      return method(['time.Duration'], ([to]) => time.plus(toMultiple(time, nanoseconds(to))))
     case 'AddDate':
       return method(['int', 'int', 'int'], args =>
         time.plusDate(...(args.map(arg => Number(nanoseconds(arg))) as [number, number, number])),
@@ -213,6 +217,19 @@ function changeMethod(time: Time, name: string): Method | undefined {
     default:
       return undefined
   }
+}
+
+/** Nanoseconds since the last multiple of a duration, counted from the year 1. */
+function sinceMultiple(time: Time, of: bigint): bigint {
+  if (of <= 0n) return 0n
+  const rest = (time.nanoseconds - zeroTime.nanoseconds) % of
+  return rest < 0n ? rest + of : rest
+}
+
+/** To the nearest multiple, halves up. */
+function toMultiple(time: Time, of: bigint): bigint {
+  const rest = sinceMultiple(time, of)
+  return rest * 2n < of || rest === 0n ? -rest : of - rest
 }
 
 /** What has no room in a time.Duration is the longest or the shortest. */

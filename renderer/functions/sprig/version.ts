@@ -98,7 +98,9 @@ export class Version extends Struct {
   }
 
   override method(name: string): Method | undefined {
-    return this.#reads(name) ?? this.#compares(name) ?? this.#changes(name)
+    // Original and the comparisons are the pointer's: what IncMajor and its kin give back is none.
+    const ofPointer = this.kind === 'ptr' ? this.#compares(name) : undefined
+    return this.#reads(name) ?? ofPointer ?? this.#changes(name)
   }
 
   #reads(name: string): Method | undefined {
@@ -116,7 +118,7 @@ export class Version extends Struct {
       case 'Metadata':
         return read(metadata)
       case 'Original':
-        return read(original)
+        return this.kind === 'ptr' ? read(original) : undefined
       case 'String':
         return read(this.print())
       default:
