@@ -2,11 +2,15 @@
 
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const encoder = new TextEncoder()
-const loneSurrogate = /\p{Surrogate}/u
 
 /** Whether some byte of the text is not UTF-8. */
 export function hasBadBytes(text: string): boolean {
-  return loneSurrogate.test(text)
+  return !(text as unknown as WellFormed).isWellFormed()
+}
+
+/** Of ES2024, and in Node since 20. */
+interface WellFormed {
+  isWellFormed(): boolean
 }
 
 export function isAscii(text: string): boolean {
