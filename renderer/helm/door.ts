@@ -22,7 +22,7 @@ import { defaultApiVersions } from './api-versions.js'
 import { EngineError, type Surroundings } from './engine.js'
 import { refusalIn } from './functions.js'
 import { type Document, OutputError } from './output.js'
-import { type HelmOutput, renderHelm, SchemaViolation } from './render.js'
+import { type CrdFile, type HelmOutput, renderHelm, SchemaViolation } from './render.js'
 
 export interface DoorOptions extends ValueInputs {
   readonly release: { readonly name: string; readonly namespace: string }
@@ -146,7 +146,7 @@ function relative(path: string): string {
 function objectsIn(output: HelmOutput, chart: LoadedChart, meter: Meter): RenderedObject[] {
   const sources = new Map(chart.templates.map(({ name, text }) => [name, text] as const))
   const lines = new Lines()
-  const crds = output.crds.flatMap(({ path, text }) => readManifests({ file: relative(path), text, limits: meter.limits }))
+  const crds = output.crds.flatMap(crd => crdObjects(crd, meter))
   const documents = [...output.documents, ...output.hooks].flatMap(document => {
     const file = relative(document.path)
     const source = sources.get(file) ?? ''
@@ -156,6 +156,18 @@ function objectsIn(output: HelmOutput, chart: LoadedChart, meter: Meter): Render
     return objectsOf({ file, text: document.text, limits: meter.limits, template: { source, lineAt: () => line } }, read)
   })
   return [...crds, ...documents]
+}
+
+const crdsRead = new WeakMap<Uint8Array, ReadonlyMap<string, readonly RenderedObject[]>>()
+
+/** CRDs are no templates: read once for as long as their chart is kept. */
+function crdObjects({ path, bytes }: CrdFile, meter: Meter): readonly RenderedObject[] {
+  const file = relative(path)
+  const known = crdsRead.get(bytes)?.get(file)
+  if (known !== undefined) return known
+  const objects = readManifests({ file, text: textOf(bytes), limits: meter.limits })
+  crdsRead.set(bytes, new Map([...(crdsRead.get(bytes) ?? []), [file, objects] as const]))
+  return objects
 }
 
 /** Where in its template a document was written, as far as its `kind` tells: the n-th of a kind is at the n-th such line. */

@@ -87,7 +87,7 @@ export function isTest(document: Document): boolean {
 }
 
 function documentsOf(path: string, content: string, profile: Profile): Document[] {
-  if (path.slice(path.lastIndexOf('/') + 1).startsWith('_') || content.trim() === '') return []
+  if (path.slice(path.lastIndexOf('/') + 1).startsWith('_') || trimSpace(content) === '') return []
   return split(content, profile).map(one => headed(path, one))
 }
 
@@ -105,7 +105,30 @@ function headed(path: string, written: string): Document {
   }
 }
 
-function headOf(path: string, written: string): { readonly value: Value; readonly head: Fields } {
+interface Headed {
+  readonly value: Value
+  readonly head: Fields
+}
+
+/** Documents of earlier renders by their text: most come out the same again, and reading them takes longer than writing them. */
+const kept = { recent: new Map<string, Headed>(), older: new Map<string, Headed>(), characters: 0 }
+const mostCharacters = 8_000_000
+
+function headOf(path: string, written: string): Headed {
+  const known = kept.recent.get(written)
+  if (known !== undefined) return known
+  const read = kept.older.get(written) ?? readHead(path, written)
+  if (kept.characters > mostCharacters) {
+    kept.older = kept.recent
+    kept.recent = new Map()
+    kept.characters = 0
+  }
+  kept.recent.set(written, read)
+  kept.characters += written.length
+  return read
+}
+
+function readHead(path: string, written: string): Headed {
   try {
     const value = unmarshal(written, { integers: 'exact' })
     return { value, head: decodeStruct(value, headType) }

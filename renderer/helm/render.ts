@@ -34,7 +34,7 @@ export class SchemaViolation extends ChartError {}
 export interface CrdFile {
   /** `chart/crds/web.yaml` */
   readonly path: string
-  readonly text: string
+  readonly bytes: Uint8Array
 }
 
 export interface HelmOutput extends Sorted {
@@ -111,7 +111,7 @@ function releaseDict({ name, namespace, isUpgrade, revision }: HelmInput['releas
 function crdsOf(chart: Chart): CrdFile[] {
   const own = chart.files
     .filter(({ name }) => /^crds\/.*\.(?:yaml|yml|json)$/is.test(name))
-    .map(({ name, bytes }) => ({ path: `${fullPath(chart)}/${name}`, text: textOf(bytes) }))
+    .map(({ name, bytes }) => ({ path: `${fullPath(chart)}/${name}`, bytes }))
   return [...own, ...chart.dependencies.flatMap(crdsOf)]
 }
 
@@ -124,7 +124,7 @@ export interface PrintOptions {
 /** What `helm template` prints. */
 export function printed(output: HelmOutput, options: PrintOptions, isTest: (hook: Document) => boolean): string {
   const section = (path: string, text: string): string => `---\n# Source: ${path}\n${text}\n`
-  const crds = options.includeCrds ? output.crds : []
+  const crds = options.includeCrds ? output.crds.map(({ path, bytes }) => ({ path, text: textOf(bytes) })) : []
   const manifest = [...crds, ...output.documents].map(({ path, text }) => section(path, text)).join('')
   const hooks = options.noHooks ? [] : output.hooks.filter(hook => !(options.skipTests && isTest(hook)))
   return `${manifest.trim()}\n${hooks.map(({ path, text }) => section(path, text)).join('')}`

@@ -63,7 +63,7 @@ interface SimpleKey {
 const deepest = 1_000
 const longestKey = 1024
 const refused = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]/
-const loneSurrogate = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/
+const loneSurrogate = /\p{Surrogate}/u
 
 export class Scanner {
   readonly #text: string
