@@ -168,9 +168,17 @@ class ChartStruct extends Struct {
 
 /** Helm 4's `.Chart`: a map, in which a field that is not there is empty. */
 export function chartMap(metadata: Metadata, isRoot: boolean): Dict {
-  const struct = chartStruct(metadata, isRoot)
-  const inner = struct.field('Metadata') as Struct
-  return new Map<string, Value>([...(inner.fields() ?? []), ['IsRoot', isRoot]])
+  const inner = chartStruct(metadata, isRoot).field('Metadata') as Struct
+  return dictOf(inner).set('IsRoot', isRoot) as Dict
+}
+
+/** Structs become maps, lists lists of anything, all the way down (`structToMap`). */
+function dictOf(struct: Struct): Dict {
+  const plain = (value: Value): Value => {
+    if (value instanceof Struct) return dictOf(value)
+    return Array.isArray(value) ? value.map(plain) : value
+  }
+  return new Map((struct.fields() ?? []).map(([name, value]) => [name, plain(value)] as const))
 }
 
 class KubeVersionStruct extends Struct {

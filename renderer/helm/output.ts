@@ -171,7 +171,7 @@ function afterSpace(content: string, start: number): number {
 function splitLines(content: string): string[] {
   return content
     .replace(/^\s+/, '')
-    .split(/^---[ \t]*/m)
+    .split(/(?<![^\n])---[ \t]*/)
     .filter(part => part.trim() !== '')
     .map(part => part.replace(/^\s+/, ''))
 }

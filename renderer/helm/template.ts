@@ -92,7 +92,11 @@ function outputOf(request: TemplateRequest): HelmOutput {
     chart: chartOf(request.chart),
     values,
     release: { name: request.name, namespace: request.namespace, isUpgrade: request.isUpgrade, revision: 1 },
-    capabilities: { kubeVersion, apiVersions: [...defaultApiVersions, ...request.apiVersions], helmVersion: 'v3.22' },
+    capabilities: {
+      kubeVersion,
+      apiVersions: [...defaultApiVersions, ...request.apiVersions],
+      helmVersion: request.profile === '3' ? 'v3.22' : 'v4.2',
+    },
     profile: request.profile,
     skipSchema: request.skipSchema,
     meter: new Meter({ ...defaultLimits, ...request.limits }),
