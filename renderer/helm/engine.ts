@@ -42,7 +42,8 @@ export interface EngineInput {
   readonly profile: Profile
 }
 
-interface Renderable {
+/** One template with what it is given. */
+export interface Renderable {
   readonly file: TemplateFile
   readonly dot: Dict
   readonly basePath: string
@@ -52,6 +53,11 @@ interface Renderable {
 export function renderTemplates(input: EngineInput): Map<string, string> {
   const renderables = new Map<string, Renderable>()
   gather(input, input.chart, null, renderables)
+  return renderAll(renderables, input)
+}
+
+/** The same for templates that are gathered already. */
+export function renderAll(renderables: ReadonlyMap<string, Renderable>, input: Pick<EngineInput, 'meter' | 'surroundings'>): Map<string, string> {
   const order = [...renderables.keys()].sort((a, b) => slashes(b) - slashes(a) || compareText(b, a))
   const namespace = new Namespace()
   for (const path of order) namespace.add(parsed(path, renderables.get(path)?.file as TemplateFile))
@@ -147,10 +153,10 @@ const deepestInclude = 1000
 class Session {
   readonly #namespace: Namespace
   readonly #rendering: Rendering
-  readonly #input: EngineInput
+  readonly #input: Pick<EngineInput, 'meter' | 'surroundings'>
   readonly #included = new Map<string, number>()
 
-  constructor(namespace: Namespace, input: EngineInput) {
+  constructor(namespace: Namespace, input: Pick<EngineInput, 'meter' | 'surroundings'>) {
     this.#namespace = namespace
     this.#input = input
     this.#rendering = new Rendering(input.meter, 'zero')
