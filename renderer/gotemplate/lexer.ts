@@ -298,7 +298,7 @@ export class Lexer {
 
   /** What lies behind is no token's. */
   #ignore(): void {
-    for (let at = this.#start; at < this.#at; at++) if (this.#input.charCodeAt(at) === 10) this.#startLine++
+    this.#startLine += linesIn(this.#input, this.#start, this.#at)
     this.#start = this.#at
   }
 
@@ -310,6 +310,17 @@ export class Lexer {
     this.#at = 0
     return token
   }
+}
+
+/** A search runs on to the next line, which may be far behind a short token. */
+function linesIn(text: string, start: number, end: number): number {
+  let lines = 0
+  if (end - start < 40) {
+    for (let at = start; at < end; at++) if (text.charCodeAt(at) === 10) lines++
+    return lines
+  }
+  for (let at = text.indexOf('\n', start); at >= 0 && at < end; at = text.indexOf('\n', at + 1)) lines++
+  return lines
 }
 
 function withoutSpaceAtEnd(text: string): string {
