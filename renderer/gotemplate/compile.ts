@@ -131,6 +131,7 @@ function compileRange(scope: Scope, node: ControlNode): Execute {
       scope.dotHolder = holder
       return compileList(scope, node.list)
     })
+    scope.leaveLoop(holder)
     const otherwise = scope.block(() => (node.otherwise === undefined ? () => onward : compileList(scope, node.otherwise)))
     const at = where(lastOfPipe(node.pipe), node)
     return (frame, dot) => {

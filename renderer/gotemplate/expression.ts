@@ -28,7 +28,9 @@ export function compilePipe(scope: Scope, pipe: PipeNode, holder?: number): Eval
   if (pipe.declares.length === 0) return run
   const slots = pipe.declares.map((variable, at) => {
     if (!pipe.assigns) return scope.declare(variable.name, at === pipe.declares.length - 1 ? holder : undefined)
-    return scope.find(variable.name)?.slot ?? -1
+    const known = scope.find(variable.name)
+    if (known !== undefined) known.holder = at === pipe.declares.length - 1 ? holder : undefined
+    return known?.slot ?? -1
   })
   const unknown = pipe.declares[slots.indexOf(-1)]
   const at = where(lastOfPipe(pipe), pipe)

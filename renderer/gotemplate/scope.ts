@@ -6,7 +6,7 @@ export interface Variable {
   readonly name: string
   readonly slot: number
   /** The slot of the collection whose items it is given by a `range`; undefined where it is given values of pipelines. */
-  readonly holder: number | undefined
+  holder: number | undefined
 }
 
 /** One template that is being compiled. */
@@ -39,6 +39,11 @@ export class Scope {
   /** The one declared last; undefined: it is declared in a branch that does not lead here. */
   find(name: string): Variable | undefined {
     return this.#variables.findLast(variable => variable.name === name)
+  }
+
+  /** Behind its loop, and in the else branch, a variable holds the collection itself. */
+  leaveLoop(holder: number): void {
+    for (const variable of this.#variables) if (variable.holder === holder) variable.holder = undefined
   }
 
   /** Compiles a block: what it declares ends with it, and the dot is again what it was. */

@@ -160,6 +160,17 @@ const errors: readonly (readonly [string, unknown, string])[] = [
   ['{{template "none" .}}', null, '1:11: executing "main" at <{{template "none" .}}>: template "none" not defined'],
   ['{{(or .a .b).c}}', { a: 1 }, '1:6: executing "main" at <.a>: can\'t evaluate field c in type float64'],
   ['{{.a.b 1}}', { a: 'x' }, '1:4: executing "main" at <.a.b>: can\'t evaluate field b in type interface {}'],
+  // A variable of a loop holds an item as its list has it; assigned to, or in the else branch, it holds a value of its own.
+  [
+    '{{range $e := .l}}{{$e = 1}}{{$e.m}}{{end}}',
+    { l: ['x'] },
+    '1:32: executing "main" at <$e.m>: can\'t evaluate field m in type int',
+  ],
+  [
+    '{{range $e := .l}}{{else}}{{$e.m}}{{end}}',
+    { l: [] },
+    '1:30: executing "main" at <$e.m>: can\'t evaluate field m in type []interface {}',
+  ],
   // Where there is nothing to call, the arguments are not looked at.
   [
     '{{define "t"}}{{upper (.x.y 3)}}{{end}}{{template "t"}}',
