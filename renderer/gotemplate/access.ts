@@ -13,7 +13,7 @@ import {
   type Value,
 } from '../value/value.js'
 import type { Node } from './ast.js'
-import { failure, type Frame, type Maybe } from './frame.js'
+import { type Frame, failure, type Maybe } from './frame.js'
 import { elementOf, zeroOf } from './types.js'
 
 /** The type that reflection sees from outside: of what a map or list of interfaces holds, only that it is one. */

@@ -4,9 +4,9 @@ import { equal, less } from '../value/compare.js'
 import { print, println } from '../value/format.js'
 import { sprintf } from '../value/printf.js'
 import { CallError, isTrue, type ParamType, Struct, typeOf, type Value } from '../value/value.js'
-import { fits, nilOf, typeName } from './types.js'
 import { htmlText, jsText, queryText } from './escape.js'
 import { indexOf, lengthOf, sliceOf } from './indexing.js'
+import { fits, nilOf, typeName } from './types.js'
 
 function builtin(name: string, params: readonly ParamType[], run: GoFunction['run'], variadic?: ParamType): GoFunction {
   return variadic === undefined ? { name, params, run } : { name, params, variadic, run }

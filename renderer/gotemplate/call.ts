@@ -2,9 +2,9 @@
 import { RenderFault } from '../fault.js'
 import type { GoFunction } from '../functions/signature.js'
 import { CallError, type Method, type ParamType, typeOf, type Value } from '../value/value.js'
-import { ExecError, ParseError } from './error.js'
 import type { Node } from './ast.js'
-import { type Evaluate, failure, type Frame, type Maybe } from './frame.js'
+import { ExecError, ParseError } from './error.js'
+import { type Evaluate, type Frame, failure, type Maybe } from './frame.js'
 import { fits, nilOf, typeName } from './types.js'
 
 export interface Signature {

@@ -1,15 +1,16 @@
 // Compiles the statements of a template to closures; nothing of it ever becomes JavaScript source.
+
+import type { GoFunction } from '../functions/signature.js'
 import { formatted } from '../value/format.js'
 import { sortedKeys } from '../value/keys.js'
+import { quoted } from '../value/quote.js'
 import { Bytes, Int, int, isDict, isTrue, Struct, type Value } from '../value/value.js'
 import { type ControlNode, isBlank, type ListNode, type Node, type Source, type StatementNode, type TemplateNode } from './ast.js'
 import { compilePipe } from './expression.js'
-import { breaks, type Compiled, continues, type Execute, failure, Frame, type Maybe, onward } from './frame.js'
+import { breaks, type Compiled, continues, type Execute, Frame, failure, type Maybe, onward } from './frame.js'
 import { lastOfPipe, where } from './last.js'
 import { printed } from './print.js'
 import { Scope } from './scope.js'
-import type { GoFunction } from '../functions/signature.js'
-import { quoted } from '../value/quote.js'
 
 /** Compiled when it first runs: most definitions of a library are never called. */
 export class Template implements Compiled {

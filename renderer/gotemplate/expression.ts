@@ -2,20 +2,20 @@
 import type { GoFunction } from '../functions/signature.js'
 import { Complex } from '../value/complex.js'
 import { int, isTrue, type ParamType, typeOf, type Value } from '../value/value.js'
-import { andFunction, callFunctionByName, callName, orFunction } from './builtins.js'
-import { callFunction, checked, countError, gather, paramAt } from './call.js'
 import {
   type CommandNode,
   type IdentifierNode,
   type Node,
-  nodeText,
   type NumberNode,
+  nodeText,
   type OperandNode,
   type PipeNode,
 } from './ast.js'
+import { andFunction, callFunctionByName, callName, orFunction } from './builtins.js'
+import { callFunction, checked, countError, gather, paramAt } from './call.js'
 import { compileFields, compileMethod } from './fields.js'
-import { type Evaluate, failure, type Frame, type Maybe } from './frame.js'
-import { lastOfCommand, lastOfOperand, lastOfPipe, where, type Where } from './last.js'
+import { type Evaluate, type Frame, failure, type Maybe } from './frame.js'
+import { lastOfCommand, lastOfOperand, lastOfPipe, type Where, where } from './last.js'
 import type { Scope, Variable } from './scope.js'
 import { nilOf, typeName } from './types.js'
 

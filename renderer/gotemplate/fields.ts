@@ -3,7 +3,7 @@ import { type Dict, goMethods, isDict, type Method, type ParamType, Struct, type
 import { fieldOf, methodOf } from './access.js'
 import type { Node } from './ast.js'
 import { callMethod, checked, countError, paramAt } from './call.js'
-import { type Evaluate, failure, type Frame, type Maybe } from './frame.js'
+import { type Evaluate, type Frame, failure, type Maybe } from './frame.js'
 import type { Where } from './last.js'
 
 /** An argument whose type is known only when the method is. */

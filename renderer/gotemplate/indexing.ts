@@ -3,8 +3,8 @@ import { byteAt, byteLength, sliceBytes } from '../value/text.js'
 import {
   Bytes,
   CallError,
-  goType,
   type Dict,
+  goType,
   Int,
   int,
   isDict,

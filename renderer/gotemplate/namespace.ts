@@ -1,7 +1,8 @@
 // Which template a name means: all templates of all charts of a release lie in one namespace, and a text given to `tpl` lays its own over it.
-import type { ParsedFile } from './parsed.js'
+
 import type { Template } from './compile.js'
 import type { Templates } from './frame.js'
+import type { ParsedFile } from './parsed.js'
 
 /** Helm's rule: what was added last wins, but what is blank never replaces another. */
 export class Namespace implements Templates {

@@ -2,7 +2,7 @@
 import { sprint } from '../value/format.js'
 import { Struct } from '../value/value.js'
 import { type Node, nodeText } from './ast.js'
-import { failure, type Frame, type Maybe } from './frame.js'
+import { type Frame, failure, type Maybe } from './frame.js'
 
 /** Helm takes these words out of the finished output. */
 export const noValue = '<no value>'

@@ -1,9 +1,10 @@
 // Go's types where templates meet them: which values a parameter takes, and what is zero (text/template exec.go `validateType`).
 import {
-  type Dict,
   Bytes,
+  type Dict,
   goType,
   Int,
+  int,
   isDict,
   isList,
   type List,
@@ -13,7 +14,6 @@ import {
   Struct,
   type Value,
 } from '../value/value.js'
-import { int } from '../value/value.js'
 
 const names: Readonly<Record<string, string>> = {
   any: 'interface {}',

@@ -1,6 +1,7 @@
 // Go's complex128: Helm's values never hold one, but a literal such as `1i` in a template is one.
-import { Struct } from './value.js'
+
 import { formatFloat } from './float.js'
+import { Struct } from './value.js'
 
 export class Complex extends Struct {
   readonly type = 'complex128'

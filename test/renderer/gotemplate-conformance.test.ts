@@ -11,8 +11,8 @@ import { println, sprint } from '../../renderer/value/format.js'
 import { quoted } from '../../renderer/value/quote.js'
 import { byteLength } from '../../renderer/value/text.js'
 import { CallError, type Int, int, type ParamType, Struct, typed, typeOf, type Value } from '../../renderer/value/value.js'
-import { goValue, type Typed } from '../support/typed-values.js'
 import { conformance } from '../support/reference.js'
+import { goValue, type Typed } from '../support/typed-values.js'
 
 interface LexCase {
   readonly name: string
