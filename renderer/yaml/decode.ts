@@ -25,7 +25,7 @@ const mostNodes = 5_000_000
 export function unmarshal(text: string, options: DecodeOptions = {}): Value {
   try {
     const node = parseFirst(text)
-    return node === null ? null : new Decoder(options).value(node)
+    return node === null ? null : new Decoder(options).whole(node)
   } catch (cause) {
     if (!(cause instanceof YamlError)) throw cause
     throw new DecodeError(`error converting YAML to JSON: ${cause.message}`)
@@ -62,7 +62,7 @@ function jsonKind(value: Value): string {
 
 /** The value of a node that `parseAll` or `parseFirst` gave. Throws `YamlError`. */
 export function decodeNode(node: Node, options: DecodeOptions = {}): Value {
-  return new Decoder(options).value(node)
+  return new Decoder(options).whole(node)
 }
 
 class Decoder {
@@ -70,10 +70,20 @@ class Decoder {
   #count = 0
   #aliased = 0
   #depth = 0
+  #nullKey: YamlFault | null = null
+  #noNumber: YamlFault | null = null
   readonly #open = new Set<Node>()
 
   constructor(options: DecodeOptions) {
     this.#integers = options.integers ?? 'float'
+  }
+
+  /** The value of a whole document. What JSON cannot say is told only where all else was right. */
+  whole(node: Node): Value {
+    const value = this.value(node)
+    const fault = this.#nullKey ?? this.#noNumber
+    if (fault !== null) throw fault
+    return value
   }
 
   value(node: Node): Value {
@@ -120,7 +130,7 @@ class Decoder {
       return kept ? int(resolved.value, 'int64') : value
     }
     if (resolved.tag === 'float' && !Number.isFinite(resolved.value))
-      throw new YamlFault(`json: unsupported value: ${formatG32(resolved.value)}`)
+      this.#noNumber ??= new YamlFault(`json: unsupported value: ${formatG32(resolved.value)}`)
     return resolved.value
   }
 
@@ -141,12 +151,17 @@ class Decoder {
   #key(node: Node, value: Node): string {
     this.#counted()
     if (node.kind === 'alias') return this.#alias(node, target => this.#key(target, value))
-    if (node.kind !== 'scalar') throw new YamlError(`invalid map key: ${goSyntax(node)}`)
+    if (node.kind !== 'scalar') {
+      // What is wrong inside of it comes first.
+      this.value(node)
+      throw new YamlError(`invalid map key: ${goSyntax(node)}`)
+    }
     if (node.tag === '' && (!node.implicit || isSurelyText(node.value))) return node.value
     const key = resolveScalar(node)
     switch (key.tag) {
       case 'null':
-        throw new YamlFault(`unsupported map key of type: %!s(<nil>), key: <nil>, value: ${goSyntax(value)}`)
+        this.#nullKey ??= new YamlFault(`unsupported map key of type: %!s(<nil>), key: <nil>, value: ${goSyntax(value)}`)
+        return ''
       case 'float':
         return formatG32(key.value).replace('+Inf', '.inf').replace('-Inf', '-.inf').replace('NaN', '.nan')
       default:
@@ -206,7 +221,8 @@ function resolveScalar(node: ScalarNode): Resolved {
   const found = resolve(node.value)
   if (found.tag === tag) return found
   if (tag === 'float' && found.tag === 'int') return { tag: 'float', value: Number(found.value) }
-  throw new YamlError(`cannot decode !!${found.tag} \`${node.value}\` as a !!${tag}`)
+  const is = found.tag === 'timestamp' ? 'str' : found.tag
+  throw new YamlError(`cannot decode !!${is} \`${node.value}\` as a !!${tag}`)
 }
 
 function fromBase64(text: string): string {
@@ -223,7 +239,7 @@ function goSyntax(node: Node): string {
   if (node.kind === 'mapping') {
     const pairs: string[] = []
     for (let at = 0; at < node.items.length; at += 2)
-      pairs.push(`${goSyntax(node.items[at] as Node)}:${inner(node.items[at + 1] as Node)}`)
+      pairs.push(`${inner(node.items[at] as Node)}:${inner(node.items[at + 1] as Node)}`)
     return `map[interface {}]interface {}{${pairs.join(', ')}}`
   }
   const { value } = node.tag === '' && !node.implicit ? node : resolveScalar(node)

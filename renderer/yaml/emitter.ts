@@ -84,7 +84,7 @@ export class Emitter {
   #flowing(text: string, indent: number, mayBreak: boolean, quote: string): void {
     if (!this.#whitespace) this.#put(' ')
     if (quote !== '') this.#put(quote)
-    if (/[\n\r\x85\u2028\u2029]/.test(text)) this.#brokenFlow(text, indent, quote)
+    if (/[\n\r\x85\u2028\u2029]/.test(text)) this.#brokenFlow(text, indent, mayBreak, quote)
     else if (mayBreak && this.#column + text.length > this.#style.width) this.#folded(text, indent, quote)
     else this.#put(quote === '' ? text : text.replaceAll("'", "''"))
     if (quote !== '') this.#put(quote)
@@ -114,9 +114,18 @@ export class Emitter {
   }
 
   /** Only LS and PS come here without a line feed, and only in single quotes. */
-  #brokenFlow(text: string, indent: number, quote: string): void {
+  #brokenFlow(text: string, indent: number, mayBreak: boolean, quote: string): void {
     let afterBreak = false
-    for (const char of text) {
+    let afterSpace = false
+    for (let at = 0; at < text.length; at++) {
+      const char = text[at] as string
+      if (char === ' ') {
+        const folds = mayBreak && !afterSpace && at > 0 && at < text.length - 1 && text[at + 1] !== ' '
+        if (folds && this.#column > this.#style.width) this.toIndent(indent)
+        else this.#put(char)
+        afterSpace = true
+        continue
+      }
       if (isBreak(char.charCodeAt(0))) {
         if (!afterBreak && char === '\n') this.#break()
         this.#parts.push(char)
@@ -129,6 +138,7 @@ export class Emitter {
       this.#put(char === "'" && quote === "'" ? "''" : char)
       this.#indention = false
       afterBreak = false
+      afterSpace = false
     }
   }
 

@@ -31,7 +31,8 @@ const hintTable = Array.from({ length: 128 }, (_, code) => hints.get(code))
 const nothing: Resolved = { tag: 'null', value: null }
 const intForm = /^([-+]?)(?:(0[xX][0-9a-fA-F]+)|(0[bB][01]+)|0([oO]?[0-7]+)|(0|[1-9][0-9]*))$/
 const floatForm = /^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$/
-const pointForm = /^\.[0-9]+([eE][-+]?[0-9]+)?$/
+/** Go's ParseFloat takes `_` between digits. */
+const pointForm = /^\.[0-9]+(?:_[0-9]+)*(?:[eE][-+]?[0-9]+(?:_[0-9]+)*)?$/
 const largestInt64 = 2n ** 63n - 1n
 const largestUint64 = 2n ** 64n - 1n
 
@@ -49,7 +50,7 @@ export function resolve(text: string): Resolved {
   if (word !== undefined) return word
   if (hint === 'number') return resolveNumber(text)
   if (hint === 'point' && pointForm.test(text)) {
-    const value = Number(text)
+    const value = Number(text.replaceAll('_', ''))
     if (Number.isFinite(value)) return { tag: 'float', value }
   }
   return { tag: 'str', value: text }

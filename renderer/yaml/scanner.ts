@@ -1,4 +1,5 @@
 // YAML text to tokens, exactly where and how go-yaml v2 (a port of libyaml) finds them: what it refuses is refused, in its words and with its line numbers.
+import { hasBadBytes } from '../value/text.js'
 import { hexOf, isBlank, isBlankOrEnd, isBreak, isBreakOrEnd, isDigit, isWord } from './characters.js'
 
 /** `yaml: line N: ...` as go-yaml words it. */
@@ -52,6 +53,8 @@ export interface Token {
 
 interface SimpleKey {
   possible: boolean
+  /** The queue waits for it. After an empty `{}` or `[]` go-yaml forgets to. */
+  awaited: boolean
   required: boolean
   number: number
   at: number
@@ -86,7 +89,7 @@ export class Scanner {
   constructor(text: string) {
     this.#text = text.charCodeAt(0) === 0xfeff ? text.slice(1) : text
     if (refused.test(this.#text)) throw new YamlError('control characters are not allowed')
-    if (loneSurrogate.test(this.#text)) throw new YamlError(badBytes(this.#text))
+    if (hasBadBytes(this.#text)) throw new YamlError(badBytes(this.#text))
   }
 
   /** The next token, left where it is. */
@@ -106,7 +109,7 @@ export class Scanner {
   /** A KEY token may still have to be put before the head. */
   #waits(): boolean {
     if (this.#possible === 0) return false
-    for (const key of this.#keys) if (key.possible && key.number === this.#taken) return this.#isValid(key)
+    for (const key of this.#keys) if (key.possible && key.awaited && key.number === this.#taken) return this.#isValid(key)
     return false
   }
 
@@ -129,7 +132,8 @@ export class Scanner {
 
   #insert(type: TokenType, place: number, key: { readonly at: number; readonly line: number }): void {
     const made: Token = { type, at: key.at, line: key.line, value: '', suffix: '', plain: false }
-    this.#queue.splice(this.#head + place, 0, made)
+    // A place that is taken already is the end, as in go-yaml.
+    this.#queue.splice(place < 0 ? this.#queue.length : this.#head + place, 0, made)
   }
 
   /** One token at least. */
@@ -211,6 +215,7 @@ export class Scanner {
     this.#removeKey()
     const key = this.#keys[this.#keys.length - 1] as SimpleKey
     key.possible = true
+    key.awaited = true
     key.required = required
     key.number = this.#taken + this.#queue.length - this.#head
     key.at = this.#at
@@ -269,7 +274,7 @@ export class Scanner {
 
   #fetchFlowStart(type: TokenType): void {
     this.#saveKey()
-    this.#keys.push(newKey())
+    this.#keys.push({ ...newKey(), number: this.#taken + this.#queue.length - this.#head })
     if (++this.#flow > deepest) this.#fault(`exceeded max depth of ${deepest}`)
     this.#keyAllowed = true
     this.#push(type, this.#at++, this.#line)
@@ -279,7 +284,8 @@ export class Scanner {
     this.#removeKey()
     if (this.#flow > 0) {
       this.#flow--
-      this.#keys.pop()
+      const inner = this.#keys.pop()
+      for (const key of this.#keys) if (key.number === inner?.number) key.awaited = false
     }
     this.#keyAllowed = false
     this.#push(type, this.#at++, this.#line)
@@ -718,7 +724,7 @@ const escapes = new Map(
 )
 
 function newKey(): SimpleKey {
-  return { possible: false, required: false, number: 0, at: 0, line: 0, column: 0 }
+  return { possible: false, awaited: false, required: false, number: 0, at: 0, line: 0, column: 0 }
 }
 
 /** `,`, `?`, `[`, `]`, `{`, `}` */
