@@ -245,7 +245,7 @@ export const functions: ReadonlyMap<string, GoFunction> = new Map(
     fn('fails', ['string'], ([s]) => fail(`fails: ${s as string}`)),
     fn('panics', [], () => fail('panicked')),
     fn('dict', [], dictOf, 'any'),
-    fn('set', ['map', 'string', 'any'], ([m, k, v]) =>
+    fn('set', ['map', 'string', 'string'], ([m, k, v]) =>
       isNil(m as Value) ? fail('assignment to entry in nil map') : (m as Dict).set(k as string, v as Value),
     ),
   ].map(one => [one.name, one]),

@@ -139,7 +139,7 @@ var functions = template.FuncMap{
 		}
 		return out
 	},
-	"set": func(m map[string]any, k string, v any) map[string]any { m[k] = v; return m },
+	"set": func(m map[string]any, k string, v string) map[string]any { m[k] = v; return m },
 }
 
 // limited refuses more than a megabyte.
