@@ -144,7 +144,7 @@ function relative(path: string): string {
 }
 
 function objectsIn(output: HelmOutput, chart: LoadedChart, meter: Meter): RenderedObject[] {
-  const sources = new Map(chart.templates.map(({ name, text }) => [name, text] as const))
+  const sources = new Map(sourcesOf(chart, ''))
   const lines = new Lines()
   const crds = output.crds.flatMap(crd => crdObjects(crd, meter))
   const documents = [...output.documents, ...output.hooks].flatMap(document => {
@@ -156,6 +156,12 @@ function objectsIn(output: HelmOutput, chart: LoadedChart, meter: Meter): Render
     return objectsOf({ file, text: document.text, limits: meter.limits, template: { source, lineAt: () => line } }, read)
   })
   return [...crds, ...documents]
+}
+
+/** Templates by path; those of a subchart that is rendered under an alias are not found. */
+function sourcesOf(chart: LoadedChart, above: string): (readonly [string, string])[] {
+  const own = chart.templates.map(({ name, text }) => [above + name, text] as const)
+  return [...own, ...chart.dependencies.flatMap(below => sourcesOf(below, `${above}charts/${below.metadata.name}/`))]
 }
 
 const crdsRead = new WeakMap<Uint8Array, ReadonlyMap<string, readonly RenderedObject[]>>()

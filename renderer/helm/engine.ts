@@ -57,7 +57,10 @@ export function renderTemplates(input: EngineInput): Map<string, string> {
 }
 
 /** The same for templates that are gathered already. */
-export function renderAll(renderables: ReadonlyMap<string, Renderable>, input: Pick<EngineInput, 'meter' | 'surroundings'>): Map<string, string> {
+export function renderAll(
+  renderables: ReadonlyMap<string, Renderable>,
+  input: Pick<EngineInput, 'meter' | 'surroundings'>,
+): Map<string, string> {
   const order = [...renderables.keys()].sort((a, b) => slashes(b) - slashes(a) || compareText(b, a))
   const namespace = new Namespace()
   for (const path of order) namespace.add(parsed(path, renderables.get(path)?.file as TemplateFile))

@@ -138,6 +138,38 @@ t.test('a chart becomes a release: namespaces filled in, images and origins name
   t.same(release.origins, { '/ConfigMap/store/shop': 'templates/all.hbs:1', 'apps/Deployment/store/web': 'templates/all.hbs:3' })
 })
 
+t.test('a Helm chart becomes a release, with its subcharts and the files that its templates ask for', async t => {
+  const helm = {
+    'apps/shop/Chart.yaml': 'apiVersion: v2\nname: shop\nversion: 1.0.0\nappVersion: "7"\n',
+    'apps/shop/values.yaml': 'image: shop\ncache: {size: 2}\n',
+    'apps/shop/conf/a.ini': 'color = blue\n',
+    'apps/shop/templates/web.yaml':
+      'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: {{ .Release.Name }}}\nspec: {template: {spec: {containers: [{name: c, image: "{{ .Values.image }}:{{ .Chart.AppVersion }}"}]}}}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: conf}\ndata: {{ (.Files.Glob "conf/*").AsConfig | fromYaml | toJson }}\n',
+    'apps/shop/charts/cache/Chart.yaml': 'apiVersion: v2\nname: cache\nversion: 0.1.0\n',
+    'apps/shop/charts/cache/templates/map.yaml':
+      'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: cache}\ndata: {size: {{ .Values.size | quote }}}\n',
+  }
+
+  const make = candidates()
+  const release = releaseIn(await make(helm))
+
+  t.same(
+    release.objects.map(({ kind, metadata, data }) => [kind, metadata.name, metadata.namespace, data]),
+    [
+      ['ConfigMap', 'cache', 'store', { size: '2' }],
+      ['ConfigMap', 'conf', 'store', { 'a.ini': 'color = blue' }],
+      ['Deployment', 'shop', 'store', undefined],
+    ],
+  )
+  t.same(release.images, ['shop:7'])
+  t.same(release.origins['/ConfigMap/store/cache'], 'charts/cache/templates/map.yaml:2')
+  const failed = { ...helm, 'apps/shop/templates/bad.yaml': '\n  {{ .Values.image.tag }}\n' }
+  t.match(rejectionIn(await make(failed)), {
+    reason: 'TemplateError',
+    message: /^templates\/bad\.yaml:2:13: can't evaluate field tag in type interface \{\}/,
+  })
+})
+
 t.test('the same content gives the same release, whatever else the commit changed', async t => {
   const make = candidates()
   const first = releaseIn(await make(chart))

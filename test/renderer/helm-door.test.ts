@@ -28,7 +28,7 @@ t.test('a Helm chart becomes objects in Helm’s order, with the line of their k
     objects?.map(({ manifest, file, line }) => `${manifest.kind}/${manifest.metadata.name} ${file}:${line}`),
     [
       'CustomResourceDefinition/things.example.com crds/thing.yaml:1',
-      'Service/cache charts/redis/templates/service.yaml:1',
+      'Service/cache charts/redis/templates/service.yaml:2',
       'Service/web templates/web.yaml:11',
       'Deployment/shop-web templates/web.yaml:3',
       'Job/migrate templates/hook.yaml:2',
@@ -71,16 +71,8 @@ t.test('what is wrong is told with its place', async t => {
       'TemplateError',
       'templates/web.yaml:1:14: nil pointer evaluating interface {}.there',
     ],
-    [
-      { 'templates/web.yaml': '\n{{ fail "no password" }}\n' },
-      'TemplateError',
-      'templates/web.yaml:2:4: no password',
-    ],
-    [
-      { 'templates/web.yaml': '{{ required "a name!" .Values.name }}' },
-      'TemplateError',
-      'templates/web.yaml:1:4: a name!',
-    ],
+    [{ 'templates/web.yaml': '\n{{ fail "no password" }}\n' }, 'TemplateError', 'templates/web.yaml:2:4: no password'],
+    [{ 'templates/web.yaml': '{{ required "a name!" .Values.name }}' }, 'TemplateError', 'templates/web.yaml:1:4: a name!'],
     [{ 'templates/web.yaml': '{{ if }}' }, 'TemplateError', 'templates/web.yaml:1: missing value for if'],
     [{ 'templates/web.yaml': '{{ nosuch 1 }}' }, 'TemplateError', 'templates/web.yaml:1: function "nosuch" not defined'],
     [
