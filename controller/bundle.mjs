@@ -88,7 +88,13 @@ for (const name of Object.keys(starts)) {
     cwd: dirname(build),
     platform: 'node',
     plugins: [start(name), places, trim, oneByte],
-    treeshake: { moduleSideEffects: [{ test: /\/node_modules\/typebox\//, sideEffects: false }] },
+    // The renderer runs in its children: of all its modules the controller keeps the few that it calls.
+    treeshake: {
+      moduleSideEffects: [
+        { test: /\/node_modules\/typebox\//, sideEffects: false },
+        { test: /\/build\/renderer\//, sideEffects: false },
+      ],
+    },
     logLevel: 'warn',
   })
   await bundle.write({

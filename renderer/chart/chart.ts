@@ -46,6 +46,11 @@ function isCrd(path: string): boolean {
   return /^crds\/.*\.(yaml|yml|json)$/.test(path)
 }
 
+/** Do the root chart's templates, or any that could be given its context, read files beside the core ones? */
+export function readsFiles(path: string, text: string): boolean {
+  return path.endsWith('.tgz') || ((isHelmTemplate(path) || path.startsWith('charts/')) && text.includes('Files'))
+}
+
 /** Its Handlebars side. `within`: the chart has another side, which Helm's rules load. */
 export function loadChart(files: Files, limits: Limits, within: 'alone' | 'helm' = 'alone'): Chart {
   const head = readDict(files, 'Chart.yaml', limits)

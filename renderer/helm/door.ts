@@ -1,6 +1,5 @@
 // Helm charts for the controller: files and options in, objects with their origins out; what is wrong is told with the file, the line and a caret.
 import { createHash } from 'node:crypto'
-import { isHelmTemplate } from '../chart/chart.js'
 import { type LoadedChart, loadDirectory, walked } from '../chart/load.js'
 import { objectsOf, type RenderedObject, readManifests } from '../chart/manifests.js'
 import { ChartError } from '../chart/metadata.js'
@@ -205,9 +204,4 @@ function templateFault(error: EngineError): RenderFault {
   const place: Place = { ...found.place, file: relative(found.place.file) }
   const what = refusalIn(found.what) ?? found.what
   return faultAt('TemplateError', place, what, found.source.text, holdsSecrets(found.source.text) ? 'texts' : 'nothing')
-}
-
-/** Do the root chart's templates, or any that could be given its context, read files beside the core ones? */
-export function readsFiles(path: string, text: string): boolean {
-  return path.endsWith('.tgz') || ((isHelmTemplate(path) || path.startsWith('charts/')) && text.includes('Files'))
 }
