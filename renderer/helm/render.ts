@@ -52,7 +52,7 @@ export function renderHelm(input: HelmInput): HelmOutput {
   checkName(input.release.name)
   const chart = workingCopy(input.chart)
   processDependencies(chart, input.values)
-  const values = coalesceValues(chart, input.values)
+  const values = coalesceValues(chart, input.values, input.profile === '4' ? 'dropped' : 'kept')
   const problems = input.skipSchema ? '' : schemaProblems(chart, values)
   if (problems !== '')
     throw new SchemaViolation(`values don't meet the specifications of the schema(s) in the following chart(s):\n${problems}`)

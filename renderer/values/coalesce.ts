@@ -12,14 +12,17 @@ export interface ValueTree {
 /** Helm's words for values that no chart can have. */
 export class CoalesceError extends Error {}
 
+/** What becomes of nulls: `kept` in a chart's own defaults (Helm 3), `dropped` from them (Helm 4), or all left for a later coalescing. */
+type Nulls = 'kept' | 'dropped' | 'all'
+
 /** Nulls above delete. `values` is left as it is. Throws `CoalesceError`. */
-export function coalesceValues(chart: ValueTree, values: Dict): Dict {
-  return coalesce(chart, deepCopy(values) as Dict, false)
+export function coalesceValues(chart: ValueTree, values: Dict, nulls: 'kept' | 'dropped' = 'kept'): Dict {
+  return coalesce(chart, deepCopy(values) as Dict, nulls)
 }
 
 /** The same, with nulls kept for a later coalescing. */
 export function mergeValues(chart: ValueTree, values: Dict): Dict {
-  return coalesce(chart, deepCopy(values) as Dict, true)
+  return coalesce(chart, deepCopy(values) as Dict, 'all')
 }
 
 export function deepCopy(value: Value): Value {
@@ -31,8 +34,8 @@ export function deepCopy(value: Value): Value {
   return isList(value) ? value.map(deepCopy) : value
 }
 
-function coalesce(chart: ValueTree, into: Dict, merge: boolean): Dict {
-  coalesceOwn(chart, into, merge)
+function coalesce(chart: ValueTree, into: Dict, nulls: Nulls): Dict {
+  coalesceOwn(chart, into, nulls)
   for (const below of chart.dependencies) {
     const { name } = below.metadata
     const inner = into.get(name)
@@ -40,7 +43,7 @@ function coalesce(chart: ValueTree, into: Dict, merge: boolean): Dict {
     const values: Dict = inner ?? new Map()
     into.set(name, values)
     coalesceGlobals(values, into)
-    into.set(name, coalesce(below, values, merge))
+    into.set(name, coalesce(below, values, nulls))
   }
   return into
 }
@@ -71,13 +74,23 @@ function newIf(values: Dict): Value {
   return values.has('global') ? null : new Map()
 }
 
-function coalesceOwn(chart: ValueTree, into: Dict, merge: boolean): void {
+function coalesceOwn(chart: ValueTree, into: Dict, nulls: Nulls): void {
+  const merge = nulls === 'all'
   for (const [key, value] of deepCopy(chart.values) as Dict) {
+    if (nulls === 'dropped') dropNulls(value)
     const above = into.get(key)
-    if (above === undefined) into.set(key, value)
-    else if (above === null && !merge) into.delete(key)
+    if (above === undefined) {
+      if (nulls !== 'dropped' || value !== null) into.set(key, value)
+    } else if (above === null && !merge) into.delete(key)
     else if (isDict(above) && isDict(value)) coalesceTables(above, value, merge || isSubchart(chart, key))
   }
+}
+
+function dropNulls(value: Value): void {
+  if (!isDict(value)) return
+  for (const [key, item] of value)
+    if (item === null) value.delete(key)
+    else dropNulls(item)
 }
 
 function isSubchart(chart: ValueTree, key: string): boolean {

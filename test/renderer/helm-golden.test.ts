@@ -13,17 +13,24 @@ interface GoldenCase {
   readonly error?: string
 }
 
-const cases = JSON.parse(readFileSync('test/renderer/golden/shop.json', 'utf8')) as readonly GoldenCase[]
+function casesIn(file: string): readonly GoldenCase[] {
+  return JSON.parse(readFileSync(`test/renderer/golden/${file}`, 'utf8')) as readonly GoldenCase[]
+}
 
 t.test('the chart renders as Helm renders it', async t => {
-  for (const one of cases) t.equal(rendered('shop', one.args), one.expected ?? `Error: ${one.error}`, one.name)
+  for (const one of casesIn('shop.json')) t.equal(rendered(one.args, '3'), one.expected ?? `Error: ${one.error}`, one.name)
 })
 
-function rendered(chart: string, args: readonly string[]): string {
+t.test('with the profile of Helm 4 it renders as Helm 4.2 renders it', async t => {
+  for (const one of casesIn('shop-helm4.json')) t.equal(rendered(one.args, '4'), one.expected, one.name)
+})
+
+function rendered(args: readonly string[], profile: '3' | '4'): string {
   try {
     return helmTemplate({
       ...requestOf(args),
-      chart: { files: filesOf(`test/renderer/golden/${chart}`) },
+      profile,
+      chart: { files: filesOf('test/renderer/golden/shop') },
       name: 'rel',
       namespace: 'demo',
       valueFiles: [],
