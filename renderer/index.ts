@@ -8,7 +8,7 @@ import type { Chance } from './functions/signature.js'
 import { evaluate, type World } from './handlebars/evaluate.js'
 import { parseTemplate, type Template } from './handlebars/parse.js'
 import { type ChartCache, renderHelmSide } from './helm/door.js'
-import { pure } from './helm/engine.js'
+import { constant, pure } from './helm/engine.js'
 import { defaultLimits, type Limits, Meter } from './limits.js'
 import { type Dict, isDict, type Value } from './value.js'
 import { gatherValues, type ValueInputs } from './values/gather.js'
@@ -52,8 +52,11 @@ export interface ParseCache {
   readonly charts?: ChartCache
 }
 
-/** Same files, options and chance, same result. With a `Chart.yaml` it is a chart, else a directory of manifests. */
-export function render(files: Files, options: RenderOptions, chance: Chance, cache: ParseCache = new Map()): Rendered {
+/**
+ * Same files, options and chance, same result. With a `Chart.yaml` it is a chart, else a directory of manifests.
+ * `chance: null` where nothing that a random function gives would be kept for the next render: calling one is a fault then.
+ */
+export function render(files: Files, options: RenderOptions, chance: Chance | null, cache: ParseCache = new Map()): Rendered {
   const limits = { ...defaultLimits, ...options.limits }
   try {
     return {
@@ -80,7 +83,13 @@ function plainFile(files: Files, path: string, limits: Limits): RenderedObject[]
 }
 
 /** Templates in Handlebars and in Helm's language may stand side by side; both see the same values. */
-function renderChart(files: Files, options: RenderOptions, limits: Limits, chance: Chance, cache: ParseCache): RenderedObject[] {
+function renderChart(
+  files: Files,
+  options: RenderOptions,
+  limits: Limits,
+  chance: Chance | null,
+  cache: ParseCache,
+): RenderedObject[] {
   const meter = new Meter(limits)
   if (!isHelmChart(files.paths)) {
     const chart = loadChart(files, limits)
@@ -90,7 +99,13 @@ function renderChart(files: Files, options: RenderOptions, limits: Limits, chanc
       ...renderHandlebars({ files, chart, values, options, meter, cache }),
     ]
   }
-  const { objects, values } = renderHelmSide(files, options, meter, pure(chance), cache.charts ?? new Map())
+  const { objects, values } = renderHelmSide(
+    files,
+    options,
+    meter,
+    chance === null ? constant : pure(chance),
+    cache.charts ?? new Map(),
+  )
   if (!files.paths.some(path => path.startsWith('templates/') && path.endsWith('.hbs'))) return [...objects]
   const chart = loadChart(files, limits, 'helm')
   const seen = isDict(values) ? values : new Map()

@@ -1,5 +1,4 @@
 // The child process that renders: a job in, its result as JSON out. It opens nothing and knows nothing but the job.
-import { randomBytes } from 'node:crypto'
 import { type ChartCache, type ParseCache, render } from '../../renderer/index.js'
 import type { RenderJob } from './pool.js'
 
@@ -15,8 +14,7 @@ const cache = {
 
 process.on('message', (job: RenderJob) => {
   const files = new Map(job.files)
-  const chance = { random: (count: number) => randomBytes(count), now: Date.now() }
-  const result = render({ paths: [...files.keys()], read: path => files.get(path) ?? null }, job.options, chance, cache)
+  const result = render({ paths: [...files.keys()], read: path => files.get(path) ?? null }, job.options, null, cache)
   if (templates.size > mostTemplates) templates.clear()
   if (charts.size > mostCharts) charts.clear()
   process.send?.(JSON.stringify(result))
