@@ -32,9 +32,13 @@ export function lostOnes<K extends Pick<KeptApplication, 'ledger' | 'epoch'>>(
   })
 }
 
-/** Who declared a child that came back without its parent: the application whose ledger has it. The child's name -> the parent's. */
+/**
+ * Who declared a child that came back without its parent: the application whose ledger has it. The child's name -> the parent's.
+ * One that is being deleted stays as it is: nothing can be declared of it.
+ */
 export function parentsOf(entries: readonly Pick<Entry, 'stored' | 'ledger'>[]): ReadonlyMap<string, string> {
-  const isOrphan = ({ stored }: Pick<Entry, 'stored'>) => stored.parent === null && stored.by.name === recovery.name
+  const isOrphan = ({ stored, ledger }: Pick<Entry, 'stored' | 'ledger'>) =>
+    stored.parent === null && stored.by.name === recovery.name && ledger.deletion === null
   const orphans = new Map(entries.filter(isOrphan).map(({ stored }) => [refKey(refOf(stored.manifest)), stored.name]))
   const parents = new Map<string, string>()
   for (const { stored, ledger } of entries)

@@ -83,7 +83,7 @@ export function illAfter(before: Ill | null, pass: Illable, now: number): Ill | 
   if (ill !== null) return { message: ill.message, log: ill.log, since: before?.since ?? (ill.at || now), until: 0 }
   const { ledger, observed, app } = pass
   if (before === null || ledger.attempt?.outcome == null) return null
-  if (observed.silent !== null) return before
+  if (observed.silent !== null) return { ...before, until: 0 }
   const recovering = podsOf(ledger, observed)
     .own.flatMap(pod => pod.containers.filter(each => troubledAt(each) >= before.since).map(container => ({ pod, container })))
     .toSorted((a, b) => readyAt(b.pod) - readyAt(a.pod))[0]

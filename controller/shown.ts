@@ -17,15 +17,16 @@ export function declarationOf(entry: Pick<Entry, 'stored' | 'app' | 'pass'>): Ma
   const { manifest, uid, generation, createdAt } = entry.stored
   const { apiVersion, kind, metadata: _metadata, spec: _spec, ...rest } = manifest
   const parent = entry.app.parent
+  const metadata = withoutCopy(manifest.metadata)
   return {
     apiVersion,
     kind,
     metadata: {
-      ...manifest.metadata,
+      ...metadata,
       uid,
       generation,
       creationTimestamp: new Date(createdAt).toISOString(),
-      ...(parent === null ? {} : { annotations: { ...manifest.metadata.annotations, 'slipway.dev/declared-by': parent } }),
+      ...(parent === null ? {} : { annotations: { ...metadata.annotations, 'slipway.dev/declared-by': parent } }),
     },
     spec: withoutPasswords(withoutSecrets(manifest.spec, renderedOf(entry))),
     ...rest,

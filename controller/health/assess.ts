@@ -40,6 +40,8 @@ export interface Health {
   readonly troubled: { readonly pod: string; readonly at: number } | null
   /** How often containers of its own pods ended, by pod's uid and name; those that never did are left out. */
   readonly ends: Readonly<Record<string, number>>
+  /** When the last of its own pods whose containers ended became ready again (ms since 1970); 0 = none ended. */
+  readonly readyAgainAt: number
   readonly marks: { readonly updated: number; readonly ready: number; readonly available: number; readonly jobs: number }
   /** Template hash of each workload, by refKey. */
   readonly templates: Readonly<Record<string, string>>
@@ -75,6 +77,7 @@ export function assess(input: AssessInput): Health {
     deadlines: late.deadlines,
     troubled,
     ends: endsIn(own),
+    readyAgainAt: readyAgain(own),
     marks: marksOf(own, observed, sent),
     templates: Object.fromEntries(
       observed.objects.flatMap(object => (object.templateHash === undefined ? [] : [[refKey(object.ref), object.templateHash]])),
@@ -206,6 +209,11 @@ function troubleIn(containers: readonly { pod: string; container: ObservedContai
 function endsIn(own: ReturnType<typeof podsOf>['own']): Health['ends'] {
   const all = own.flatMap(pod => pod.containers.map(container => [endsKey(pod, container), endsOf(container)] as const))
   return Object.fromEntries(all.filter(([, ends]) => ends > 0))
+}
+
+function readyAgain(own: ReturnType<typeof podsOf>['own']): number {
+  const ended = own.filter(pod => pod.readyAt !== '' && pod.containers.some(container => endsOf(container) > 0))
+  return Math.max(0, ...ended.map(pod => Date.parse(pod.readyAt)))
 }
 
 function marksOf(own: ReturnType<typeof podsOf>['own'], observed: Observed, sent: readonly Manifest[]): Health['marks'] {

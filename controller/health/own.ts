@@ -15,7 +15,15 @@ export function podsOf(ledger: Ledger, observed: Observed): Pods {
   const objects = new Map(observed.objects.map(object => [refKey(object.ref), object]))
   const living = observed.pods.filter(pod => !pod.terminating && workloadOf(pod)?.kind !== 'CronJob')
   const isOwn = (pod: ObservedPod) => isNewest(pod, objects) && belongs(pod, ledger)
-  return { own: living.filter(isOwn), control: isUnderWay(ledger.attempt) ? living.filter(pod => !isOwn(pod)) : [] }
+  return {
+    own: living.filter(isOwn),
+    control: isUnderWay(ledger.attempt) ? living.filter(pod => !isOwn(pod) && serves(pod)) : [],
+  }
+}
+
+/** A Job's pod stays when it has ended, not ready and with the failures of long ago: it says nothing of what surrounds it now. */
+function serves(pod: ObservedPod): boolean {
+  return workloadOf(pod)?.kind !== 'Job' && pod.phase !== 'Succeeded' && pod.phase !== 'Failed'
 }
 
 export function workloadOf(pod: ObservedPod): ObjectRef | null {

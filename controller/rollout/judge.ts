@@ -203,10 +203,10 @@ function withGood(ledger: Ledger, release: ReleaseId, isBaked: boolean, input: D
   return { ...ledger, marks, good: [...others, entry].slice(-limit) }
 }
 
-/** J4: bake, prune, bake if pruned. */
+/** J4: bake, prune, bake if pruned. What ended has to last as long as what did not: in a crash loop there are moments in which all is ready. */
 function baking(one: Case, nextAt: number | null): Judged {
   const { input, attempt, state, now } = one
-  const doneAt = attempt.clocks.bakeFrom + input.app.rollout.bakeTimeMs
+  const doneAt = Math.max(attempt.clocks.bakeFrom, input.health.readyAgainAt) + input.app.rollout.bakeTimeMs
   if (now < doneAt) return judged(state, 'J3', { wakeAt: least([doneAt, ...(nextAt === null ? [] : [nextAt])]) })
   if ((one.ledger.current?.pruning.length ?? 0) > 0) return judged(state, 'J4', { wakeAt: nextAt })
   const prune = surplusFor(one)

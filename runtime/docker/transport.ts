@@ -62,7 +62,8 @@ const connectMs = 5_000
 function placeOf(host: string): RequestOptions {
   const url = new URL(host)
   if (url.protocol === 'unix:') return { socketPath: decodeURIComponent(url.pathname) }
-  if (url.protocol === 'tcp:' || url.protocol === 'http:') return { host: url.hostname, port: url.port || 80 }
+  if (url.protocol === 'tcp:' || url.protocol === 'http:')
+    return { host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port || 80 }
   throw new Error(`container engine address ${host}: only unix:// and tcp:// are spoken; set DOCKER_HOST to one of these`)
 }
 

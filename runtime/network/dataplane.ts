@@ -9,7 +9,7 @@ import { type Conflict, findConflicts } from './conflicts.js'
 import { drain } from './draining.js'
 import { createHaproxy } from './haproxy/process.js'
 import { haproxyProgram } from './haproxy/program.js'
-import { ensureServiceBridge, isLocal, listeningSockets, removeServiceBridge, socketsOf, takenRanges } from './host.js'
+import { ensureServiceBridge, isServed, listeningSockets, removeServiceBridge, socketsOf, takenRanges } from './host.js'
 import { balanced, type Given, type Listener, listenersOf, serviceKey, targetsOf } from './listeners.js'
 import { createNames, type Names } from './names/process.js'
 import { DOMAIN, zoneOf } from './names/services.js'
@@ -85,7 +85,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
   /** Somebody may have taken the bridge away, or set it down: the addresses of all Services went with it, those who listen there did not. */
   async function ensureAddresses(): Promise<void> {
     const { book } = started()
-    if (await isLocal(book.namesAddress)) return
+    if (await isServed(serviceBridge, book.namesAddress)) return
     await ensureServiceBridge(serviceBridge, book.ranges.services)
     log('service addresses made again', { bridge: serviceBridge })
   }
@@ -107,7 +107,8 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
       for (;;) {
         await sleep(WATCH_EVERY_MS, undefined, { signal, ref: false })
         if (parts === null) return
-        if (haproxy.pid() !== null && parts.names.pid() !== null && (await isLocal(parts.book.namesAddress))) continue
+        if (haproxy.pid() !== null && parts.names.pid() !== null && (await isServed(serviceBridge, parts.book.namesAddress)))
+          continue
         await inTurn(() => makeSo(wanted ?? { services: [], endpoints: [] }, signal)).catch(error => {
           if (!signal.aborted && parts !== null) log('data plane not restored yet', { error: String(error) })
         })

@@ -37,8 +37,24 @@ export async function ensureServiceBridge(bridge: string, range: Range): Promise
   await ip('route', 'replace', 'local', formatRange(range), 'dev', bridge, 'table', 'local')
 }
 
-/** Is an address of this range this machine's own? Costs no program: an address that is not cannot be bound. */
-export function isLocal(ip: string): Promise<boolean> {
+/**
+ * Is the bridge there and up, and this address of its range this machine's own? Costs no program: an address that is not cannot be
+ * bound, but where `net.ipv4.ip_nonlocal_bind` is set, and then the bridge alone tells.
+ */
+export async function isServed(bridge: string, ip: string): Promise<boolean> {
+  return isUp(bridge) && (await isLocal(ip))
+}
+
+/** IFF_UP of the interface's flags (netdevice(7)). */
+function isUp(name: string): boolean {
+  try {
+    return (Number(readFileSync(`/sys/class/net/${name}/flags`, 'utf8')) & 1) === 1
+  } catch {
+    return false
+  }
+}
+
+function isLocal(ip: string): Promise<boolean> {
   return new Promise(resolve => {
     const socket = createSocket('udp4')
     socket.once('error', (error: NodeJS.ErrnoException) => {

@@ -52,6 +52,10 @@ function entry(
   }
 }
 
+function ending({ stored, ledger }: ReturnType<typeof entry>): ReturnType<typeof entry> {
+  return { stored, ledger: { ...ledger, deletion: { by: ana, at: 1, cascade: true } } }
+}
+
 t.test('a child that came back without its parent is given to who declared it', async t => {
   const table: readonly [string, readonly ReturnType<typeof entry>[], readonly (readonly [string, string])[]][] = [
     ['its parent is there', [entry('kid'), entry('fleet', ['kid'])], [['kid', 'fleet']]],
@@ -64,6 +68,7 @@ t.test('a child that came back without its parent is given to who declared it', 
       [['kid', 'fleet']],
     ],
     ['not of itself', [entry('kid', ['kid'])], []],
+    ['one that is being deleted', [ending(entry('kid')), entry('fleet', ['kid'])], []],
   ]
   for (const [what, entries, parents] of table) t.same([...parentsOf(entries)], parents, what)
 })

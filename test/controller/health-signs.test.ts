@@ -30,14 +30,19 @@ interface Change {
   readonly pod?: Partial<ObservedPod>
   readonly workload?: Readonly<Record<string, unknown>>
   readonly control?: Partial<ObservedContainer>
+  readonly controlPod?: Partial<ObservedPod>
   readonly more?: Partial<Observed>
 }
 
-function changed(observed: Observed, { container, pod, workload, control, more }: Change): Observed {
+function changed(observed: Observed, { container, pod, workload, control, controlPod, more }: Change): Observed {
   const newest = Math.max(...observed.pods.map(one => one.attempt))
   const podOf = (one: ObservedPod): ObservedPod => {
     const patch = one.attempt === newest ? container : control
-    return { ...one, ...(one.attempt === newest ? pod : {}), containers: one.containers.map(each => ({ ...each, ...patch })) }
+    return {
+      ...one,
+      ...(one.attempt === newest ? pod : controlPod),
+      containers: one.containers.map(each => ({ ...each, ...patch })),
+    }
   }
   const objectOf = (one: ObservedObject): ObservedObject => ({ ...one, status: { ...one.status, ...workload } })
   return { ...observed, objects: observed.objects.map(objectOf), pods: observed.pods.map(podOf), ...more }
@@ -197,6 +202,15 @@ t.test(
     t.match(verdictAfter(0, { ...ill, control: { troubledAt: before, ready: true } }), { sign: 'CrashLoop', kind: 'bad' })
   },
 )
+
+t.test('a pod that has ended, or of a Job, says nothing of the surroundings, whatever it once suffered', async t => {
+  const before = new Date(Date.UTC(2020, 0, 1)).toISOString()
+  const change = { container: backOff(5), control: { troubledAt: before, ready: false } }
+  const job = { group: 'batch', kind: 'Job', namespace: 'shop', name: 'migrate' }
+
+  for (const controlPod of [{ phase: 'Succeeded' as const }, { phase: 'Failed' as const }, { workload: job }])
+    t.match(verdictAfter(0, { ...change, controlPod }), { sign: 'CrashLoop', kind: 'bad' }, JSON.stringify(controlPod))
+})
 
 t.test('how often its pods ended in a time of trouble is not held against it once the troubled pods are gone', async t => {
   const trouble = { container: backOff(5), control: { troubledAt: new Date(Date.UTC(2030, 0, 1)).toISOString() } }

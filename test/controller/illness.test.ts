@@ -119,3 +119,11 @@ t.test('a shorter bake time is no proof, and the sentence says what is waited fo
   })
   t.equal(illAfter(second, pass({ now: 28, readyAt: 18, troubledAt: 8 }, 1000), at(28)), null)
 })
+
+t.test('while its place is silent there is no moment at which it would count as well', async t => {
+  const ill = illAfter(null, pass({ now: 10, readyAt: null, troubledAt: 8 }, 30_000), at(10))
+  const recovering = illAfter(ill, pass({ now: 20, readyAt: 18, troubledAt: 8 }, 30_000), at(20))
+
+  t.equal(recovering?.until, at(48))
+  t.equal(illAfter(recovering, pass({ now: 60, readyAt: 18, troubledAt: 8, silent: true }, 30_000), at(60))?.until, 0)
+})

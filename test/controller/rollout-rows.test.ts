@@ -1,5 +1,7 @@
 // Each row of release.md's two tables: a situation, the row that applies, and what comes of it.
 import t from 'tap'
+import { assess } from '../../controller/health/assess.js'
+import { decide } from '../../controller/rollout.js'
 import { configMap, deployment, hook, release, wave } from './builders.js'
 import { World } from './world.js'
 
@@ -76,6 +78,30 @@ t.test('J3 and J4: wave by wave, then healthy, baked, pruned and baked once more
   t.equal(attempt.outcome, 'Healthy')
   t.ok(attempt.times.baked - attempt.times.healthy >= 60_000, 'two bakes')
   t.ok(attempt.times.applied >= from && attempt.times.healthy > attempt.times.applied)
+})
+
+t.test('J4: a pod whose container ended bakes from when it was ready again', async t => {
+  const world = settledWorld()
+  world.push(r2)
+  world.seconds(20)
+  const { app, ledger } = world
+  t.equal(ledger!.attempt?.step.name, 'Baking')
+  const now = ledger!.attempt!.clocks.bakeFrom + app.rollout.bakeTimeMs
+  const outcome = (readyAgo: number) => {
+    const seen = world.observe()
+    const pods = seen.pods.map(pod => ({
+      ...pod,
+      readyAt: new Date(now - readyAgo).toISOString(),
+      containers: pod.containers.map(each => ({ ...each, restartCount: 2 })),
+    }))
+    const observed = { ...seen, at: now, pods }
+    const health = assess({ app, release: r2, ledger: ledger!, observed, now })
+    const releases = (id: string) => world.releases.get(id as never) ?? null
+    return decide({ app, ledger: ledger!, candidate: world.head, releases, observed, health, now }).ledger.attempt?.outcome
+  }
+
+  t.equal(outcome(5_000), null)
+  t.equal(outcome(app.rollout.bakeTimeMs), 'Healthy')
 })
 
 t.test('J3: how long a workload takes is learnt when it is healthy, once each, superseded while it bakes or not', async t => {

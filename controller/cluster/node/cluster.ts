@@ -202,13 +202,18 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
       }
     })
   }
-  /** Writes only whose it is, on top of what lies there. False: nothing that runs lies there, or it cannot be written now. */
+  /**
+   * Writes only whose it is, on top of what lies there. False: nothing that runs lies there, it cannot be written now, or the node had
+   * a newer order than the one that is left here (a store set back): that one would be obeyed.
+   */
   const mark = (place: Place, letGo: boolean): Promise<boolean> =>
     enqueue(place, async () => {
       const epoch = options.epoch()
       const former = newest(place.head?.document ?? null, place.returned)
       if (epoch === null || former === null || former.deleted || former.epoch > epoch) return false
       if (former.letGo === letGo) return true
+      const isOld = place.report !== null && !place.head?.ours && isNewer(place.report, former)
+      if (isOld) return false
       const next = { ...former, ...nextSequence(former, epoch), preflight: null, letGo }
       try {
         await put(place, next, place.head?.revision ?? 0, true, 'letGo')
