@@ -151,6 +151,17 @@ t.test('what ran before says nothing of values that are declared now', async t =
   t.notMatch(JSON.stringify(service.declaration('shop')), /opensesame|swordfish/)
 })
 
+t.test('the copy that kubectl keeps of a declaration is not shown with it', async t => {
+  const { applications, service } = await opened(t)
+  const declared = manifest('shop', helm('swordfish'))
+  const annotations = { 'kubectl.kubernetes.io/last-applied-configuration': JSON.stringify(declared), team: 'web' }
+
+  await applications.declare({ ...declared, metadata: { ...declared.metadata, annotations } }, ana, null, false)
+
+  t.same(service.declaration('shop')?.metadata.annotations, { team: 'web' })
+  t.notMatch(JSON.stringify(service.declaration('shop')), /swordfish|letmein/)
+})
+
 const known = (one: Release, number: number, commit: string) => ({
   number,
   revision: { commit: commit.padEnd(40, '0'), subject: '', author: '', committedAt: '', seenAt: 0, pushedAt: 0 },
