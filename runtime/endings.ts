@@ -18,13 +18,16 @@ const mostKept = 5_000
 export function withEnding(endings: Endings, application: string, order: Sequence, most = mostKept): Endings {
   const { epoch, generation } = order
   const all = Object.entries({ ...endings.last, [application]: { epoch, generation } })
-  const newest = Math.max(...all.map(([, each]) => each.epoch))
+  const newest = highest(all.map(([, each]) => each.epoch))
   const former = all.filter(([, each]) => each.epoch < newest).sort(([, a], [, b]) => (isNewer(a, b) ? 1 : -1))
   const dropped = former.slice(0, Math.max(0, all.length - most))
   const gone = new Set(dropped.map(([name]) => name))
   return {
     last: Object.fromEntries(all.filter(([name]) => !gone.has(name))),
-    floor: Math.max(endings.floor, ...dropped.map(([, each]) => each.epoch)),
+    floor: highest(
+      dropped.map(([, each]) => each.epoch),
+      endings.floor,
+    ),
   }
 }
 
@@ -40,5 +43,13 @@ export function mayBegin(endings: Endings, document: Sequence & Pick<DesiredDocu
 
 /** Orders of lower epochs are not obeyed, of some application at least. */
 export function highestEpoch({ last, floor }: Endings, obeyed: Iterable<Sequence>): number {
-  return Math.max(floor, ...[...Object.values(last), ...obeyed].map(({ epoch }) => epoch))
+  return highest(
+    [...Object.values(last), ...obeyed].map(({ epoch }) => epoch),
+    floor,
+  )
+}
+
+/** One after the other: more arguments than the stack holds are no list that Math.max takes. */
+function highest(numbers: readonly number[], least = 0): number {
+  return numbers.reduce((most, each) => Math.max(most, each), least)
 }

@@ -58,6 +58,7 @@ export function startLink(options: LinkOptions, handlers: LinkHandlers, signal: 
   let desiredListed = ''
   /** Applications of which the controller has a document. Who has none asks nothing: no report of a tombstone is written for it. */
   const present = new Set<string>()
+  /** Reports of tombstones that are obeyed. */
   const held = new Map<string, ReportDocument>()
   const report = (document: ReportDocument) => {
     const { name } = document.application
@@ -92,6 +93,7 @@ export function startLink(options: LinkOptions, handlers: LinkHandlers, signal: 
   const listed = (created: string, lost: readonly string[], there: readonly string[]) => {
     present.clear()
     for (const application of there) present.add(application)
+    for (const application of [...held.keys()].filter(name => !options.obeyed().has(name))) held.delete(application)
     for (const [application, document] of held) if (present.has(application)) reporter.report(document)
     for (const application of lost) {
       const document = options.obeyed().get(application)

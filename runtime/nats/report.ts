@@ -31,6 +31,15 @@ export interface Reporter {
   readonly running: Promise<void>
 }
 
+/** The newest that is to lie at a key. */
+interface Level {
+  readonly encode: () => Uint8Array
+  readonly kind: string
+  readonly application: string
+  /** Lies in the bucket of now. */
+  written: boolean
+}
+
 const firstRetryMs = 100
 const lastRetryMs = 5_000
 
@@ -40,8 +49,7 @@ export function startReporter(
   on: { changed(): void; failed(error: Error): void },
   signal: AbortSignal,
 ): Reporter {
-  const wanted = new Map<string, { encode(): Uint8Array; readonly kind: string; readonly application: string }>()
-  const done = new Map<string, unknown>()
+  const wanted = new Map<string, Level>()
   const checkMs = options.checkMs ?? 10_000
   let bucket = ''
   let lookAgainAt = 0
@@ -58,14 +66,14 @@ export function startReporter(
   const returned = new Map<string, DesiredDocument>()
 
   const set = (kind: 'report' | 'returned', application: string, encode: () => Uint8Array) => {
-    wanted.set(documentKey(options.node, application, kind), { encode, kind, application })
+    wanted.set(documentKey(options.node, application, kind), { encode, kind, application, written: false })
     rouse()
   }
   /** A report does not wait for the look at the bucket, unless that is due. */
   const lookAtBucket = async (connection: NatsConnection) => {
     if (bucket !== '' && performance.now() < lookAgainAt) return
     const created = await bucketCreated(connection, buckets.reports)
-    if (created !== bucket) done.clear()
+    if (created !== bucket) for (const level of wanted.values()) level.written = false
     bucket = created
     lookAgainAt = performance.now() + checkMs
   }
@@ -73,16 +81,15 @@ export function startReporter(
     const connection = options.bus.connection()
     await lookAtBucket(connection)
     const kv = await bindBucket(connection, buckets.reports)
-    const news = [...wanted].filter(([key, entry]) => done.get(key) !== entry)
-    const write = async ([key, entry]: (typeof news)[number]) => {
-      await written(`runtime.${entry.kind}.written`, () =>
-        writeValue(kv, key, entry.encode(), { revision: null, set: writings++ % 2 === 0 ? 'a' : 'b' }),
+    const write = async ([key, level]: readonly [string, Level]) => {
+      await written(`runtime.${level.kind}.written`, () =>
+        writeValue(kv, key, level.encode(), { revision: null, set: writings++ % 2 === 0 ? 'a' : 'b' }),
       )
-      done.set(key, entry)
+      level.written = true
     }
-    await Promise.all(news.map(write))
+    await Promise.all([...wanted].filter(([, level]) => !level.written).map(write))
   }
-  const settled = () => ([...wanted].every(([key, entry]) => done.get(key) === entry) ? bucket : '')
+  const settled = () => ([...wanted.values()].every(level => level.written) ? bucket : '')
   const run = async () => {
     let failures = 0
     let told = ''

@@ -115,7 +115,7 @@ function recall(memory: DeploymentMemory | null, pods: readonly PodView[], hash:
 }
 
 function firstCreated(pods: readonly PodView[]): number {
-  return Math.min(...pods.map(pod => Date.parse(pod.record.createdAt)))
+  return pods.reduce((first, pod) => Math.min(first, Date.parse(pod.record.createdAt)), Number.POSITIVE_INFINITY)
 }
 
 /** The set of the template as it is now, made or found again, carries the highest revision. A paused Deployment makes none. */

@@ -113,7 +113,7 @@ function wantedPods(spec: JobSpec, memory: JobMemory, active: number): number {
 function startsAt(memory: JobMemory): number {
   const recent = memory.failed.filter(pod => pod.at > memory.lastSuccessAt)
   if (recent.length === 0) return 0
-  const last = Math.max(...recent.map(pod => pod.at))
+  const last = recent.reduce((newest, pod) => Math.max(newest, pod.at), 0)
   return last + Math.min(longestDelayMs, firstDelayMs * 2 ** (recent.length - 1))
 }
 

@@ -81,9 +81,7 @@ export interface ApplicationPlan {
 
 /** `kept` is filled and used here: of what came to rest nothing is planned again until something that its plan was made from changes. */
 export function planNode(seen: NodeInput, kept: KeptPlans<ApplicationPlan> = new Map()): NodePlan {
-  const owners = claims(seen.documents, seen.memory)
-  const input = { ...seen, pods: handedOver(seen, owners) }
-  const entries = new Map(input.documents.map(document => [document.application.name, entriesOf(document, owners, input)]))
+  const { input, entries } = sorted(seen)
   const honoured = [...entries.values()]
     .flat()
     .flatMap(({ object, problems }) => (object !== null && problems.length === 0 ? [object] : []))
@@ -108,25 +106,64 @@ export function planNode(seen: NodeInput, kept: KeptPlans<ApplicationPlan> = new
  * Which application an object belongs to: the one that already has it, else the first by name; one that was let go only where nobody
  * else names it. A namespace belongs to everyone who names it.
  */
-export function claims(documents: readonly DesiredDocument[], memory: NodeMemory): ReadonlyMap<string, string> {
+export function claims(
+  documents: readonly DesiredDocument[],
+  memory: NodeMemory,
+  isHere: IsHere = () => false,
+): ReadonlyMap<string, string> {
   const owners = new Map<string, string>()
   const byName = documents
     .filter(document => !document.deleted)
     .sort((a, b) => (a.application.name < b.application.name ? -1 : 1))
   const [living, left] = [byName.filter(document => !document.letGo), byName.filter(document => document.letGo)]
-  const claim = (documents: readonly DesiredDocument[], remembered: boolean) => {
-    for (const { application, objects } of documents) {
-      for (const manifest of objects) {
+  const isRemembered = ({ application }: DesiredDocument, manifest: Manifest) =>
+    memory[application.name]?.[refKey(refOf(manifest))] !== undefined
+  const claim = (documents: readonly DesiredDocument[], may: IsHere) => {
+    for (const document of documents) {
+      for (const manifest of document.objects) {
         const key = refKey(refOf(manifest))
-        if (remembered && memory[application.name]?.[key] === undefined) continue
-        if (!owners.has(key)) owners.set(key, application.name)
+        if (!owners.has(key) && may(document, manifest)) owners.set(key, document.application.name)
       }
     }
   }
-  claim(living, true)
-  claim(living, false)
-  claim(left, true)
+  claim(living, isRemembered)
+  claim(living, () => true)
+  claim(left, isRemembered)
+  claim(left, isHere)
   return owners
+}
+
+/** Whose each object is, pods with them, and what each application has to say about its own. */
+function sorted<Seen extends Traffic>(seen: Seen) {
+  const owners = claims(seen.documents, seen.memory, isHereOf(seen))
+  const input = { ...seen, pods: handedOver(seen, owners) }
+  const isHere = isHereOf(input)
+  const entries = new Map(
+    input.documents.map(document => [document.application.name, entriesOf(document, owners, isHere, input)] as const),
+  )
+  return { input, entries }
+}
+
+type IsHere = (document: DesiredDocument, manifest: Manifest) => boolean
+
+/**
+ * Is it here, of an application that was let go? A workload whose pods run is; what has no pods is where it is remembered, or where
+ * nothing is remembered of an application whose pods run: then the memory was lost.
+ */
+function isHereOf({ documents, memory, pods }: Traffic): IsHere {
+  if (!documents.some(({ letGo }) => letGo)) return () => false
+  const running = new Map<string, Set<string>>()
+  for (const pod of pods) {
+    const { name } = pod.record.application
+    running.set(name, (running.get(name) ?? new Set()).add(workloadKey(pod)))
+  }
+  return ({ application: { name } }, manifest) => {
+    const key = refKey(refOf(manifest))
+    if (memory[name]?.[key] !== undefined || running.get(name)?.has(key)) return true
+    if (memory[name] !== undefined || !running.has(name)) return false
+    const { object } = readOnce(manifest)
+    return object !== null && templateOf(object) === null
+  }
 }
 
 /** Pods of what was let go, and of a former application of the name, belong to who names their workload now: nothing is started anew. */
@@ -158,8 +195,13 @@ export function claimProblem(object: ObjectRef, application: string, owners: Rea
   return { object, reason: 'ObjectClaimed', message, transient: false }
 }
 
-function entriesOf(document: DesiredDocument, owners: ReadonlyMap<string, string>, input: Traffic): readonly Entry[] {
-  const own = document.letGo ? leftOf(document, owners, input) : document.objects
+function entriesOf(
+  document: DesiredDocument,
+  owners: ReadonlyMap<string, string>,
+  isHere: IsHere,
+  input: Traffic,
+): readonly Entry[] {
+  const own = document.letGo ? leftOf(document, owners, isHere) : document.objects
   return (document.deleted ? [] : own).map(manifest => {
     const ref = refOf(manifest)
     const { object, problems } = readOnce(manifest)
@@ -170,17 +212,9 @@ function entriesOf(document: DesiredDocument, owners: ReadonlyMap<string, string
 }
 
 /** Of what was let go: what nobody has taken over, now or before. */
-function leftOf(
-  { application: { name }, objects }: DesiredDocument,
-  owners: ReadonlyMap<string, string>,
-  { memory, pods }: Traffic,
-): readonly Manifest[] {
-  const running = new Set(pods.filter(({ record }) => record.application.name === name).map(workloadKey))
-  return objects.filter(manifest => {
-    const key = refKey(refOf(manifest))
-    const isHere = memory[name]?.[key] !== undefined || running.has(key)
-    return isHere && (owners.get(key) ?? name) === name
-  })
+function leftOf(document: DesiredDocument, owners: ReadonlyMap<string, string>, isHere: IsHere): readonly Manifest[] {
+  const { name } = document.application
+  return document.objects.filter(manifest => isHere(document, manifest) && (owners.get(refKey(refOf(manifest))) ?? name) === name)
 }
 
 function planOnce(
@@ -383,9 +417,7 @@ function plainStatus(object: NodeObject): Readonly<Record<string, unknown>> {
 
 /** Listeners and endpoints of this moment, without planning anything: `memory` tells which pods are of an older template. */
 export function trafficOf(seen: Traffic): DataPlaneState {
-  const owners = claims(seen.documents, seen.memory)
-  const input = { ...seen, pods: handedOver(seen, owners) }
-  const entries = new Map(input.documents.map(document => [document.application.name, entriesOf(document, owners, input)]))
+  const { input, entries } = sorted(seen)
   return dataPlaneOf(input, entries, input.memory)
 }
 

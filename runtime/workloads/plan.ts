@@ -75,8 +75,7 @@ export function nextAvailable(pods: readonly PodView[], minReadySeconds: number,
 }
 
 export function earliest(times: readonly (number | null)[]): number | null {
-  const known = times.filter(time => time !== null)
-  return known.length === 0 ? null : Math.min(...known)
+  return times.reduce((first, time) => (time === null || (first !== null && first <= time) ? first : time), null)
 }
 
 const phaseRank = { Pending: 0, Running: 1, Succeeded: 2, Failed: 2 } as const

@@ -51,6 +51,16 @@ t.test('endings of former epochs make room, the oldest first; those of the newes
       )
 })
 
+t.test('more endings than a call has room for arguments are compared like few', async t => {
+  const last = Object.fromEntries(Array.from({ length: 200_000 }, (_, at) => [`a${at}`, order(1 + (at % 2), at)]))
+
+  const endings = withEnding({ last, floor: 0 }, 'b', order(2, 1))
+
+  t.equal(highestEpoch(endings, []), 2)
+  t.equal(Object.keys(endings.last).length, 100_001)
+  t.equal(endings.floor, 1)
+})
+
 t.test('a document that was forgotten is gone from the disk, and its last order is there', async t => {
   const directory = t.testdir()
   const state = openState(directory, new Uint8Array(32).fill(7))

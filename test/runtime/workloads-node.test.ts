@@ -227,6 +227,48 @@ t.test('who is named by two belongs to the living one; two living ones are held 
   for (const [what, documents, memory, owner] of table) t.equal(claims(documents, memory as never).get(key), owner, what)
 })
 
+t.test(
+  'with its memory lost, what was let go goes on: its pods, its Service and what they are made of; nothing is started',
+  async t => {
+    const left = [deployment({ replicas: 1 }), service(), object('v1', 'ConfigMap', 'settings', { data: { a: '1' } })]
+    const node = toy(
+      of('old', [...left, deployment({ replicas: 1 }, {}, 'taken'), service({ selector: { app: 'taken' } }, 'taken')]),
+    )
+    node.rest()
+    node.ready()
+    node.documents = [{ ...node.documents[0]!, generation: 2, letGo: true }]
+    node.rest()
+    const taken = [deployment({ replicas: 1 }, {}, 'taken')]
+    node.documents = [...node.documents, of('new', taken)]
+    node.rest()
+    node.documents = [
+      node.documents[0]!,
+      of('new', taken, { generation: 2, letGo: true }),
+      of('newest', [service({ selector: { app: 'nobody' } }, 'taken')]),
+    ]
+    node.rest()
+    const pods = node.pods.map(pod => pod.record.uid)
+
+    node.memory = {}
+    const plan = node.pass()
+
+    t.same([plan.create, plan.terminate, plan.handOver], [[], [], []])
+    t.same(targets(plan), ['8080 ready'])
+    const kept = (name: string) => plan.objects[name]?.map(({ ref }) => `${ref.kind} ${ref.name}`)
+    t.same(kept('old'), ['Deployment web', 'Service web', 'ConfigMap settings'])
+    t.same(kept('new'), ['Deployment taken'])
+    node.documents = [node.documents[0]!, { ...node.documents[1]!, generation: 3, deleted: true, objects: [] }]
+    node.rest()
+    node.gone()
+    node.memory = {}
+    t.same(node.rest().create, [], 'what ended with who had taken it over does not begin again')
+    t.same(
+      node.pods.map(pod => pod.record.uid),
+      pods.slice(0, 1),
+    )
+  },
+)
+
 t.test('an object that is refused leaves its pods as they are and says why', async t => {
   const node = toy(document([deployment({ replicas: 1 })]))
   node.rest()
