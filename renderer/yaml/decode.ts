@@ -3,9 +3,9 @@ import { type Dict, int, isDict, isList, type List, nilDict, nilList, type Value
 import { type MappingNode, type Node, parseFirst, type ScalarNode } from './nodes.js'
 import { formatG32 } from './number.js'
 import { isSurelyText, type Resolved, resolve } from './resolve.js'
-import { YamlError } from './scanner.js'
+import { YamlError } from './tokens.js'
 
-export { YamlError } from './scanner.js'
+export { YamlError } from './tokens.js'
 
 /** What `sigs.k8s.io/yaml` and Helm's loaders return as an error; `message` as they word it. */
 export class DecodeError extends Error {}

@@ -1,5 +1,6 @@
 // Tokens to the nodes of one document, as go-yaml v2's parser composes them: the same grammar, the same words for what does not fit it.
-import { Scanner, type Token, type TokenType, token, YamlError } from './scanner.js'
+import { Scanner } from './scanner.js'
+import { type Token, type TokenType, token, YamlError } from './tokens.js'
 
 export interface ScalarNode {
   readonly kind: 'scalar'

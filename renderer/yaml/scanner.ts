@@ -1,55 +1,6 @@
-// YAML text to tokens, exactly where and how go-yaml v2 (a port of libyaml) finds them: what it refuses is refused, in its words and with its line numbers.
-import { hasBadBytes } from '../value/text.js'
-import { hexOf, isBlank, isBlankOrEnd, isBreak, isBreakOrEnd, isDigit, isWord } from './characters.js'
-
-/** `yaml: line N: ...` as go-yaml words it. */
-export class YamlError extends Error {
-  /** The line that go-yaml names (it is off by one for some faults); 0: it names none. */
-  readonly line: number
-  constructor(problem: string, line = 0) {
-    super(`yaml: ${line > 0 ? `line ${line}: ` : ''}${problem}`)
-    this.name = 'YamlError'
-    this.line = line
-  }
-}
-
-export const token = {
-  streamEnd: 0,
-  versionDirective: 1,
-  tagDirective: 2,
-  documentStart: 3,
-  documentEnd: 4,
-  blockSequenceStart: 5,
-  blockMappingStart: 6,
-  blockEnd: 7,
-  flowSequenceStart: 8,
-  flowSequenceEnd: 9,
-  flowMappingStart: 10,
-  flowMappingEnd: 11,
-  blockEntry: 12,
-  flowEntry: 13,
-  key: 14,
-  value: 15,
-  alias: 16,
-  anchor: 17,
-  tag: 18,
-  scalar: 19,
-} as const
-
-export type TokenType = (typeof token)[keyof typeof token]
-
-export interface Token {
-  readonly type: TokenType
-  /** Offset of its first character. */
-  readonly at: number
-  /** From 0. */
-  readonly line: number
-  readonly value: string
-  /** The suffix of a tag, the prefix of a tag directive. */
-  readonly suffix: string
-  /** Of a scalar: without quotes and block indicators. */
-  readonly plain: boolean
-}
+// YAML tokens in their order, with the block structure that indentation makes: where go-yaml v2 (a port of libyaml) finds blocks and keys, and what it refuses.
+import { isBlankOrEnd, isBreak, isBreakOrEnd } from './characters.js'
+import { TokenReader, type Token, type TokenType, token } from './tokens.js'
 
 interface SimpleKey {
   possible: boolean
@@ -65,32 +16,17 @@ interface SimpleKey {
 /** go-yaml allows 10,000; a manifest has about ten. */
 const deepest = 1_000
 const longestKey = 1024
-const refused = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]/
-const loneSurrogate = /\p{Surrogate}/u
 
-export class Scanner {
-  readonly #text: string
-  #at = 0
-  #line = 0
-  /** Offset of column 0. */
-  #lineStart = 0
+export class Scanner extends TokenReader {
   readonly #queue: Token[] = []
   #head = 0
   #taken = 0
   #ended = false
-  #flow = 0
-  #indent = -1
   readonly #indents: number[] = []
   #keyAllowed = true
   readonly #keys: SimpleKey[] = [newKey()]
   /** How many entries of `keys` are possible: most tokens need no look at them. */
   #possible = 0
-
-  constructor(text: string) {
-    this.#text = text.charCodeAt(0) === 0xfeff ? text.slice(1) : text
-    if (refused.test(this.#text)) throw new YamlError('control characters are not allowed')
-    if (hasBadBytes(this.#text)) throw new YamlError(badBytes(this.#text))
-  }
 
   /** The next token, left where it is. */
   peek(): Token {
@@ -113,19 +49,6 @@ export class Scanner {
     return false
   }
 
-  #code(offset = 0): number {
-    const at = this.#at + offset
-    return at < this.#text.length ? this.#text.charCodeAt(at) : 0
-  }
-
-  get #column(): number {
-    return this.#at - this.#lineStart
-  }
-
-  #fault(problem: string, line = this.#line): never {
-    throw new YamlError(problem, line === 0 ? 0 : line + 1)
-  }
-
   #push(type: TokenType, at: number, line: number, value = '', suffix = '', plain = false): void {
     this.#queue.push({ type, at, line, value, suffix, plain })
   }
@@ -139,14 +62,14 @@ export class Scanner {
   /** One token at least. */
   #fetch(): unknown {
     this.#toNextToken()
-    const column = this.#column
+    const column = this.column
     this.#unroll(column)
-    const code = this.#code()
+    const code = this.code()
     if (code === 0) return this.#fetchEnd()
     if (column === 0) {
       if (code === 0x25) return this.#fetchDirective()
-      if (this.#isDocumentMark(0x2d)) return this.#fetchDocumentMark(token.documentStart)
-      if (this.#isDocumentMark(0x2e)) return this.#fetchDocumentMark(token.documentEnd)
+      if (this.isDocumentMark(0x2d)) return this.#fetchDocumentMark(token.documentStart)
+      if (this.isDocumentMark(0x2e)) return this.#fetchDocumentMark(token.documentEnd)
     }
     switch (code) {
       case 0x5b:
@@ -160,13 +83,13 @@ export class Scanner {
       case 0x2c:
         return this.#fetchFlowEntry()
       case 0x2d:
-        if (isBlankOrEnd(this.#code(1))) return this.#fetchBlockEntry()
+        if (isBlankOrEnd(this.code(1))) return this.#fetchBlockEntry()
         break
       case 0x3f:
-        if (this.#flow > 0 || isBlankOrEnd(this.#code(1))) return this.#fetchKey()
+        if (this.flow > 0 || isBlankOrEnd(this.code(1))) return this.#fetchKey()
         break
       case 0x3a:
-        if (this.#flow > 0 || isBlankOrEnd(this.#code(1))) return this.#fetchValue()
+        if (this.flow > 0 || isBlankOrEnd(this.code(1))) return this.#fetchValue()
         break
       case 0x2a:
         return this.#fetchAnchor(token.alias)
@@ -176,8 +99,8 @@ export class Scanner {
         return this.#fetchTag()
       case 0x7c:
       case 0x3e:
-        if (this.#flow === 0) return this.#fetchBlockScalar(code === 0x7c)
-        return this.#fault('found character that cannot start any token')
+        if (this.flow === 0) return this.#fetchBlockScalar(code === 0x7c)
+        return this.fault('found character that cannot start any token')
       case 0x27:
       case 0x22:
         return this.#fetchQuoted(code === 0x27)
@@ -186,23 +109,15 @@ export class Scanner {
       case 0x40:
       case 0x60:
       case 9:
-        return this.#fault('found character that cannot start any token')
+        return this.fault('found character that cannot start any token')
     }
     return this.#fetchPlain()
   }
 
-  #isDocumentMark(code: number): boolean {
-    return this.#code() === code && this.#code(1) === code && this.#code(2) === code && isBlankOrEnd(this.#code(3))
-  }
-
-  #isAnyDocumentMark(): boolean {
-    return this.#column === 0 && (this.#isDocumentMark(0x2d) || this.#isDocumentMark(0x2e))
-  }
-
   #isValid(key: SimpleKey): boolean {
     if (!key.possible) return false
-    if (key.line >= this.#line && key.at + longestKey >= this.#at) return true
-    if (key.required) this.#fault("could not find expected ':'")
+    if (key.line >= this.line && key.at + longestKey >= this.at) return true
+    if (key.required) this.fault("could not find expected ':'")
     key.possible = false
     this.#possible--
     return false
@@ -210,16 +125,16 @@ export class Scanner {
 
   #saveKey(): void {
     if (!this.#keyAllowed) return
-    const column = this.#column
-    const required = this.#flow === 0 && this.#indent === column
+    const column = this.column
+    const required = this.flow === 0 && this.indent === column
     this.#removeKey()
     const key = this.#keys[this.#keys.length - 1] as SimpleKey
     key.possible = true
     key.awaited = true
     key.required = required
     key.number = this.#taken + this.#queue.length - this.#head
-    key.at = this.#at
-    key.line = this.#line
+    key.at = this.at
+    key.line = this.line
     key.column = column
     this.#possible++
   }
@@ -227,36 +142,36 @@ export class Scanner {
   #removeKey(): void {
     const key = this.#keys[this.#keys.length - 1] as SimpleKey
     if (!key.possible) return
-    if (key.required) this.#fault("could not find expected ':'")
+    if (key.required) this.fault("could not find expected ':'")
     key.possible = false
     this.#possible--
   }
 
   #roll(column: number, number: number, type: TokenType, mark: { readonly at: number; readonly line: number }): void {
-    if (this.#flow > 0 || this.#indent >= column) return
-    this.#indents.push(this.#indent)
-    this.#indent = column
-    if (this.#indents.length > deepest) this.#fault(`exceeded max depth of ${deepest}`)
+    if (this.flow > 0 || this.indent >= column) return
+    this.#indents.push(this.indent)
+    this.indent = column
+    if (this.#indents.length > deepest) this.fault(`exceeded max depth of ${deepest}`)
     this.#insert(type, number < 0 ? this.#queue.length - this.#head : number - this.#taken, mark)
   }
 
   #unroll(column: number): void {
-    if (this.#flow > 0) return
-    while (this.#indent > column) {
-      this.#push(token.blockEnd, this.#at, this.#line)
-      this.#indent = this.#indents.pop() as number
+    if (this.flow > 0) return
+    while (this.indent > column) {
+      this.#push(token.blockEnd, this.at, this.line)
+      this.indent = this.#indents.pop() as number
     }
   }
 
   #fetchEnd(): void {
-    if (this.#column !== 0) {
-      this.#lineStart = this.#at
-      this.#line++
+    if (this.column !== 0) {
+      this.lineStart = this.at
+      this.line++
     }
     this.#unroll(-1)
     this.#removeKey()
     this.#keyAllowed = false
-    this.#push(token.streamEnd, this.#at, this.#line)
+    this.#push(token.streamEnd, this.at, this.line)
     this.#ended = true
   }
 
@@ -268,53 +183,53 @@ export class Scanner {
     this.#unroll(-1)
     this.#removeKey()
     this.#keyAllowed = false
-    this.#push(type, this.#at, this.#line)
-    this.#at += 3
+    this.#push(type, this.at, this.line)
+    this.at += 3
   }
 
   #fetchFlowStart(type: TokenType): void {
     this.#saveKey()
     this.#keys.push({ ...newKey(), number: this.#taken + this.#queue.length - this.#head })
-    if (++this.#flow > deepest) this.#fault(`exceeded max depth of ${deepest}`)
+    if (++this.flow > deepest) this.fault(`exceeded max depth of ${deepest}`)
     this.#keyAllowed = true
-    this.#push(type, this.#at++, this.#line)
+    this.#push(type, this.at++, this.line)
   }
 
   #fetchFlowEnd(type: TokenType): void {
     this.#removeKey()
-    if (this.#flow > 0) {
-      this.#flow--
+    if (this.flow > 0) {
+      this.flow--
       const inner = this.#keys.pop()
       for (const key of this.#keys) if (key.number === inner?.number) key.awaited = false
     }
     this.#keyAllowed = false
-    this.#push(type, this.#at++, this.#line)
+    this.#push(type, this.at++, this.line)
   }
 
   #fetchFlowEntry(): void {
     this.#removeKey()
     this.#keyAllowed = true
-    this.#push(token.flowEntry, this.#at++, this.#line)
+    this.#push(token.flowEntry, this.at++, this.line)
   }
 
   #fetchBlockEntry(): void {
-    if (this.#flow === 0) {
-      if (!this.#keyAllowed) this.#fault('block sequence entries are not allowed in this context')
-      this.#roll(this.#column, -1, token.blockSequenceStart, { at: this.#at, line: this.#line })
+    if (this.flow === 0) {
+      if (!this.#keyAllowed) this.fault('block sequence entries are not allowed in this context')
+      this.#roll(this.column, -1, token.blockSequenceStart, { at: this.at, line: this.line })
     }
     this.#removeKey()
     this.#keyAllowed = true
-    this.#push(token.blockEntry, this.#at++, this.#line)
+    this.#push(token.blockEntry, this.at++, this.line)
   }
 
   #fetchKey(): void {
-    if (this.#flow === 0) {
-      if (!this.#keyAllowed) this.#fault('mapping keys are not allowed in this context')
-      this.#roll(this.#column, -1, token.blockMappingStart, { at: this.#at, line: this.#line })
+    if (this.flow === 0) {
+      if (!this.#keyAllowed) this.fault('mapping keys are not allowed in this context')
+      this.#roll(this.column, -1, token.blockMappingStart, { at: this.at, line: this.line })
     }
     this.#removeKey()
-    this.#keyAllowed = this.#flow === 0
-    this.#push(token.key, this.#at++, this.#line)
+    this.#keyAllowed = this.flow === 0
+    this.#push(token.key, this.at++, this.line)
   }
 
   #fetchValue(): void {
@@ -326,421 +241,87 @@ export class Scanner {
       this.#possible--
       this.#keyAllowed = false
     } else {
-      if (this.#flow === 0) {
-        if (!this.#keyAllowed) this.#fault('mapping values are not allowed in this context')
-        this.#roll(this.#column, -1, token.blockMappingStart, { at: this.#at, line: this.#line })
+      if (this.flow === 0) {
+        if (!this.#keyAllowed) this.fault('mapping values are not allowed in this context')
+        this.#roll(this.column, -1, token.blockMappingStart, { at: this.at, line: this.line })
       }
-      this.#keyAllowed = this.#flow === 0
+      this.#keyAllowed = this.flow === 0
     }
-    this.#push(token.value, this.#at++, this.#line)
+    this.#push(token.value, this.at++, this.line)
   }
 
   #fetchAnchor(type: TokenType): void {
     this.#saveKey()
     this.#keyAllowed = false
-    const start = this.#at++
-    const line = this.#line
-    while (isWord(this.#code())) this.#at++
-    const next = this.#code()
-    if (this.#at === start + 1 || !(isBlankOrEnd(next) || '?:,]}%@`'.includes(String.fromCharCode(next))))
-      this.#fault('did not find expected alphabetic or numeric character')
-    this.#push(type, start, line, this.#text.slice(start + 1, this.#at))
+    const { at, line } = this
+    this.#push(type, at, line, this.anchorName())
   }
 
   #fetchTag(): void {
     this.#saveKey()
     this.#keyAllowed = false
-    const start = this.#at
-    let handle = ''
-    let suffix: string
-    if (this.#code(1) === 0x3c) {
-      this.#at += 2
-      suffix = this.#tagUri('')
-      if (this.#code() !== 0x3e) this.#fault("did not find the expected '>'")
-      this.#at++
-    } else {
-      handle = this.#tagHandle(false)
-      if (handle.length > 1 && handle.endsWith('!')) suffix = this.#tagUri('')
-      else {
-        suffix = this.#tagUri(handle)
-        handle = '!'
-        if (suffix === '') [handle, suffix] = ['', '!']
-      }
-    }
-    if (!isBlankOrEnd(this.#code())) this.#fault('did not find expected whitespace or line break')
-    this.#push(token.tag, start, this.#line, handle, suffix)
-  }
-
-  #tagHandle(directive: boolean): string {
-    const start = this.#at
-    if (this.#code() !== 0x21) this.#fault("did not find expected '!'")
-    this.#at++
-    while (isWord(this.#code())) this.#at++
-    if (this.#code() === 0x21) this.#at++
-    else if (directive && this.#at > start + 1) this.#fault("did not find expected '!'")
-    return this.#text.slice(start, this.#at)
-  }
-
-  #tagUri(head: string): string {
-    const bytes: number[] = []
-    const start = this.#at
-    for (let code = this.#code(); code !== 0; code = this.#code()) {
-      if (code === 0x25) bytes.push(...this.#uriEscape())
-      else if (isWord(code) || ";/?:@&=+$,.!~*'()[]".includes(String.fromCharCode(code))) {
-        bytes.push(code)
-        this.#at++
-      } else break
-    }
-    if (this.#at === start && head === '') this.#fault('did not find expected tag URI')
-    return head.slice(1) + Buffer.from(bytes).toString('utf8')
-  }
-
-  #uriEscape(): number[] {
-    const octets: number[] = []
-    let width = 1
-    while (octets.length < width) {
-      const [high, low] = [hexOf(this.#code(1)), hexOf(this.#code(2))]
-      if (this.#code() !== 0x25 || high < 0 || low < 0) this.#fault('did not find URI escaped octet')
-      const octet = high * 16 + low
-      if (octets.length === 0) {
-        width = octet < 0x80 ? 1 : (octet & 0xe0) === 0xc0 ? 2 : (octet & 0xf0) === 0xe0 ? 3 : (octet & 0xf8) === 0xf0 ? 4 : 0
-        if (width === 0) this.#fault('found an incorrect leading UTF-8 octet')
-      } else if ((octet & 0xc0) !== 0x80) this.#fault('found an incorrect trailing UTF-8 octet')
-      octets.push(octet)
-      this.#at += 3
-    }
-    return octets
+    const { at, line } = this
+    const [handle, suffix] = this.tag()
+    this.#push(token.tag, at, line, handle, suffix)
   }
 
   #toNextToken(): void {
-    const text = this.#text
+    const text = this.text
     for (;;) {
-      if (this.#at === this.#lineStart && this.#code() === 0xfeff) this.#at++
-      let code = this.#code()
-      while (code === 32 || (code === 9 && (this.#flow > 0 || !this.#keyAllowed))) {
-        this.#at++
-        code = this.#code()
+      if (this.at === this.lineStart && this.code() === 0xfeff) this.at++
+      let code = this.code()
+      while (code === 32 || (code === 9 && (this.flow > 0 || !this.#keyAllowed))) {
+        this.at++
+        code = this.code()
       }
       if (code === 0x23)
         while (!isBreakOrEnd(code)) {
-          this.#at++
-          code = this.#at < text.length ? text.charCodeAt(this.#at) : 0
+          this.at++
+          code = this.at < text.length ? text.charCodeAt(this.at) : 0
         }
       if (!isBreak(code)) return
-      this.#newLine()
-      if (this.#flow === 0) this.#keyAllowed = true
+      this.newLine()
+      if (this.flow === 0) this.#keyAllowed = true
     }
-  }
-
-  /** Goes over a line break; returns it as YAML reads it. */
-  #newLine(): string {
-    const code = this.#code()
-    this.#at += code === 13 && this.#code(1) === 10 ? 2 : 1
-    this.#line++
-    this.#lineStart = this.#at
-    return code === 0x2028 ? '\u2028' : code === 0x2029 ? '\u2029' : '\n'
   }
 
   #fetchDirective(): void {
     this.#unroll(-1)
     this.#removeKey()
     this.#keyAllowed = false
-    const [start, line] = [this.#at++, this.#line]
-    const nameAt = this.#at
-    while (isWord(this.#code())) this.#at++
-    const name = this.#text.slice(nameAt, this.#at)
-    if (name === '') this.#fault('could not find expected directive name')
-    if (!isBlankOrEnd(this.#code())) this.#fault('found unexpected non-alphabetical character')
-    if (name === 'YAML') this.#push(token.versionDirective, start, line, this.#version())
-    else if (name === 'TAG') this.#tagDirective(start, line)
-    else this.#fault('found unknown directive name')
-    this.#skipToLineEnd()
-  }
-
-  #skipBlanks(): void {
-    while (isBlank(this.#code())) this.#at++
-  }
-
-  #version(): string {
-    this.#skipBlanks()
-    const major = this.#versionNumber()
-    if (this.#code() !== 0x2e) this.#fault("did not find expected digit or '.' character")
-    this.#at++
-    return `${major}.${this.#versionNumber()}`
-  }
-
-  #versionNumber(): number {
-    const start = this.#at
-    while (isDigit(this.#code())) if (++this.#at - start > 2) this.#fault('found extremely long version number')
-    if (this.#at === start) this.#fault('did not find expected version number')
-    return Number(this.#text.slice(start, this.#at))
-  }
-
-  #tagDirective(start: number, line: number): void {
-    this.#skipBlanks()
-    const handle = this.#tagHandle(true)
-    if (!isBlank(this.#code())) this.#fault('did not find expected whitespace')
-    this.#skipBlanks()
-    const prefix = this.#tagUri('')
-    if (!isBlankOrEnd(this.#code())) this.#fault('did not find expected whitespace or line break')
-    this.#push(token.tagDirective, start, line, handle, prefix)
-  }
-
-  /** Blanks and a comment; anything else is a fault. */
-  #skipToLineEnd(): void {
-    this.#skipBlanks()
-    if (this.#code() === 0x23) while (!isBreakOrEnd(this.#code())) this.#at++
-    if (!isBreakOrEnd(this.#code())) this.#fault('did not find expected comment or line break')
-    if (isBreak(this.#code())) this.#newLine()
+    const { at, line } = this
+    if (this.directiveName() === 'YAML') this.#push(token.versionDirective, at, line, this.version())
+    else {
+      const [handle, prefix] = this.tagPrefix()
+      this.#push(token.tagDirective, at, line, handle, prefix)
+    }
+    this.skipToLineEnd()
   }
 
   #fetchBlockScalar(literal: boolean): void {
     this.#removeKey()
     this.#keyAllowed = true
-    const [start, line] = [this.#at++, this.#line]
-    const header = this.#blockHeader()
-    this.#skipToLineEnd()
-    let indent = header.increment > 0 ? Math.max(this.#indent, 0) + header.increment : 0
-    let trailing = ''
-    ;({ indent, breaks: trailing } = this.#blockBreaks(indent))
-    let value = ''
-    let leading = ''
-    let leadingBlank = false
-    while (this.#column === indent && this.#code() !== 0) {
-      const blank = isBlank(this.#code())
-      if (!literal && !leadingBlank && !blank && leading === '\n') value += trailing === '' ? ' ' : trailing
-      else value += leading + trailing
-      leadingBlank = blank
-      const from = this.#at
-      this.#toLineEnd()
-      value += this.#text.slice(from, this.#at)
-      leading = isBreak(this.#code()) ? this.#newLine() : ''
-      ;({ indent, breaks: trailing } = this.#blockBreaks(indent))
-    }
-    if (header.chomp !== '-') value += leading
-    if (header.chomp === '+') value += trailing
-    this.#push(token.scalar, start, line, value)
-  }
-
-  #toLineEnd(): void {
-    const text = this.#text
-    let at = this.#at
-    while (at < text.length && !isBreakOrEnd(text.charCodeAt(at))) at++
-    this.#at = at
-  }
-
-  #blockHeader(): { readonly chomp: string; readonly increment: number } {
-    let chomp = this.#chomp()
-    let increment = 0
-    if (isDigit(this.#code())) {
-      if (this.#code() === 48) this.#fault('found an indentation indicator equal to 0')
-      increment = this.#code() - 48
-      this.#at++
-      if (chomp === '') chomp = this.#chomp()
-    }
-    return { chomp, increment }
-  }
-
-  #chomp(): string {
-    const code = this.#code()
-    if (code !== 0x2b && code !== 0x2d) return ''
-    this.#at++
-    return code === 0x2b ? '+' : '-'
-  }
-
-  /** Empty lines, and where the content's column is not known yet: the column of the first line that has one. */
-  #blockBreaks(indent: number): { readonly indent: number; readonly breaks: string } {
-    let breaks = ''
-    let widest = 0
-    for (;;) {
-      while ((indent === 0 || this.#column < indent) && this.#code() === 32) this.#at++
-      if (this.#column > widest) widest = this.#column
-      if ((indent === 0 || this.#column < indent) && this.#code() === 9)
-        this.#fault('found a tab character where an indentation space is expected')
-      if (!isBreak(this.#code())) break
-      breaks += this.#newLine()
-    }
-    return { indent: indent === 0 ? Math.max(widest, this.#indent + 1, 1) : indent, breaks }
+    const { at, line } = this
+    this.#push(token.scalar, at, line, this.blockScalar(literal))
   }
 
   #fetchQuoted(single: boolean): void {
     this.#saveKey()
     this.#keyAllowed = false
-    const [start, line] = [this.#at++, this.#line]
-    const quote = single ? 0x27 : 0x22
-    let value = ''
-    for (;;) {
-      if (this.#isAnyDocumentMark()) this.#fault('found unexpected document indicator')
-      if (this.#code() === 0) this.#fault('found unexpected end of stream')
-      const run = this.#quotedRun(single)
-      value += run.text
-      if (this.#code() === quote) break
-      value += this.#quotedBreaks(run.escapedBreak)
-    }
-    this.#at++
-    this.#push(token.scalar, start, line, value)
-  }
-
-  /** Up to a blank, a break or the closing quote. */
-  #quotedRun(single: boolean): { readonly text: string; readonly escapedBreak: boolean } {
-    let text = ''
-    let from = this.#at
-    for (let code = this.#code(); !isBlankOrEnd(code); code = this.#code()) {
-      if (single ? code === 0x27 && this.#code(1) !== 0x27 : code === 0x22) break
-      if (single ? code === 0x27 : code === 0x5c) {
-        text += this.#text.slice(from, this.#at)
-        if (single) {
-          text += "'"
-          this.#at += 2
-        } else if (isBreak(this.#code(1))) {
-          this.#at++
-          this.#newLine()
-          return { text, escapedBreak: true }
-        } else text += this.#escape()
-        from = this.#at
-      } else this.#at++
-    }
-    return { text: text + this.#text.slice(from, this.#at), escapedBreak: false }
-  }
-
-  #escape(): string {
-    const letter = String.fromCharCode(this.#code(1))
-    const digits = letter === 'x' ? 2 : letter === 'u' ? 4 : letter === 'U' ? 8 : 0
-    if (digits === 0) {
-      const plain = escapes.get(letter)
-      if (plain === undefined) this.#fault('found unknown escape character')
-      this.#at += 2
-      return plain
-    }
-    this.#at += 2
-    let value = 0
-    for (let digit = 0; digit < digits; digit++) {
-      const hex = hexOf(this.#code(digit))
-      if (hex < 0) this.#fault('did not find expected hexdecimal number')
-      value = value * 16 + hex
-    }
-    if ((value >= 0xd800 && value <= 0xdfff) || value > 0x10ffff) this.#fault('found invalid Unicode character escape code')
-    this.#at += digits
-    return String.fromCodePoint(value)
-  }
-
-  #quotedBreaks(escapedBreak: boolean): string {
-    const from = this.#at
-    let broken = escapedBreak
-    let leading = ''
-    let trailing = ''
-    for (let code = this.#code(); isBlank(code) || isBreak(code); code = this.#code()) {
-      if (isBlank(code)) this.#at++
-      else if (!broken) {
-        leading = this.#newLine()
-        broken = true
-      } else trailing += this.#newLine()
-    }
-    if (!broken) return this.#text.slice(from, this.#at)
-    return leading === '\n' ? (trailing === '' ? ' ' : trailing) : leading + trailing
+    const { at, line } = this
+    this.#push(token.scalar, at, line, this.quotedScalar(single))
   }
 
   #fetchPlain(): void {
     this.#saveKey()
     this.#keyAllowed = false
-    const [start, line] = [this.#at, this.#line]
-    let value = ''
-    let between = ''
-    let broken = false
-    for (;;) {
-      if (this.#isAnyDocumentMark() || this.#code() === 0x23) break
-      const from = this.#at
-      this.#plainRun()
-      if (this.#at > from) {
-        value += between + this.#text.slice(from, this.#at)
-        between = ''
-        broken = false
-      }
-      const code = this.#code()
-      if (!(isBlank(code) || isBreak(code))) break
-      ;({ between, broken } = this.#plainBreaks())
-      if (this.#flow === 0 && this.#column < this.#indent + 1) break
-    }
-    if (broken) this.#keyAllowed = true
-    this.#push(token.scalar, start, line, value, '', true)
-  }
-
-  /** Up to a blank, `: `, or what ends a plain scalar inside brackets. */
-  #plainRun(): void {
-    const text = this.#text
-    const inFlow = this.#flow > 0
-    let at = this.#at
-    for (; at < text.length; at++) {
-      const code = text.charCodeAt(at)
-      if (code > 0x3f && code < 0x5b) continue
-      if (isBlankOrEnd(code)) break
-      if (code === 0x3a && isBlankOrEnd(at + 1 < text.length ? text.charCodeAt(at + 1) : 0)) break
-      if (inFlow && isFlowEnd(code)) break
-    }
-    this.#at = at
-  }
-
-  #plainBreaks(): { readonly between: string; readonly broken: boolean } {
-    const from = this.#at
-    let broken = false
-    let leading = ''
-    let trailing = ''
-    for (let code = this.#code(); isBlank(code) || isBreak(code); code = this.#code()) {
-      if (isBlank(code)) {
-        if (broken && code === 9 && this.#column < this.#indent + 1)
-          this.#fault('found a tab character that violates indentation')
-        this.#at++
-      } else if (!broken) {
-        leading = this.#newLine()
-        broken = true
-      } else trailing += this.#newLine()
-    }
-    if (!broken) return { between: this.#text.slice(from, this.#at), broken }
-    return { between: leading === '\n' ? (trailing === '' ? ' ' : trailing) : leading + trailing, broken }
+    const { at, line } = this
+    const value = this.plainScalar()
+    if (this.atNewLine) this.#keyAllowed = true
+    this.#push(token.scalar, at, line, value, '', true)
   }
 }
-
-const escapes = new Map(
-  Object.entries({
-    '0': '\0',
-    a: '\x07',
-    b: '\b',
-    t: '\t',
-    '\t': '\t',
-    n: '\n',
-    v: '\v',
-    f: '\f',
-    r: '\r',
-    e: '\x1b',
-    ' ': ' ',
-    '"': '"',
-    "'": "'",
-    '\\': '\\',
-    N: '\x85',
-    _: '\xa0',
-    L: '\u2028',
-    P: '\u2029',
-  }),
-)
 
 function newKey(): SimpleKey {
   return { possible: false, awaited: false, required: false, number: 0, at: 0, line: 0, column: 0 }
-}
-
-/** `,`, `?`, `[`, `]`, `{`, `}` */
-function isFlowEnd(code: number): boolean {
-  return code === 0x2c || code === 0x3f || code === 0x5b || code === 0x5d || code === 0x7b || code === 0x7d
-}
-
-/** Bytes that are not UTF-8 stand as lone surrogates in a text (value/text.ts). */
-function badBytes(text: string): string {
-  const at = loneSurrogate.exec(text)?.index ?? 0
-  const byte = text.charCodeAt(at) & 0xff
-  const width = (byte & 0xe0) === 0xc0 ? 2 : (byte & 0xf0) === 0xe0 ? 3 : (byte & 0xf8) === 0xf0 ? 4 : 0
-  if (width === 0) return 'invalid leading UTF-8 octet'
-  if (at + width > text.length) return 'incomplete UTF-8 octet sequence'
-  const trailing = Array.from(text.slice(at + 1, at + width), unit => unit.charCodeAt(0) - 0xdc00)
-  if (trailing.some(octet => (octet & 0xc0) !== 0x80 || octet > 0xff)) return 'invalid trailing UTF-8 octet'
-  const value = trailing.reduce((sum, octet) => sum * 64 + (octet & 0x3f), byte & (0x7f >> width))
-  return value < [0, 0, 0x80, 0x800, 0x10000][width]! ? 'invalid length of a UTF-8 sequence' : 'invalid Unicode character'
 }
