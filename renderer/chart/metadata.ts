@@ -99,6 +99,30 @@ export function withRequirements(fields: Fields, requirements: string): Fields {
   return new Map([...fields, ...decodeStruct(unmarshal(requirements, { integers: 'kept' }), metadataType)])
 }
 
+/** Chart.lock, or requirements.lock of a chart of v1. */
+export interface Lock {
+  readonly digest: string
+  readonly dependencies: readonly Dependency[] | null
+}
+
+const lockType: GoType & { readonly kind: 'struct' } = {
+  kind: 'struct',
+  name: 'chart.Lock',
+  fields: {
+    generated: { kind: 'time' },
+    digest: text,
+    dependencies: { kind: 'list', name: '[]*chart.Dependency', of: dependencyType },
+  },
+}
+
+/** null: it is empty. Throws `ChartError` or `DecodeError`. */
+export function readLock(lock: string): Lock | null {
+  const value = unmarshal(lock, { integers: 'kept' })
+  if (value === null) return null
+  const fields = decodeStruct(value, lockType)
+  return { digest: plain(fields, 'digest'), dependencies: listOf(fields, 'dependencies')?.map(dependencyOf) ?? null }
+}
+
 /** `isVersion`: is it a version as Masterminds' semver reads one? Throws `ChartError`. */
 export function checkedMetadata(fields: Fields, isVersion: (version: string) => boolean): Metadata {
   const metadata: Metadata = {
