@@ -4,11 +4,10 @@ import { type DirectoryOptions, manifestPaths } from './chart/directory.js'
 import { type RenderedObject, readManifests } from './chart/manifests.js'
 import { type FaultReason, RenderFault } from './fault.js'
 import { type Files, textOfFile } from './files.js'
-import type { Chance } from './functions/signature.js'
 import { evaluate, type World } from './handlebars/evaluate.js'
 import { parseTemplate, type Template } from './handlebars/parse.js'
 import { type ChartCache, renderHelmSide } from './helm/door.js'
-import { constant, pure } from './helm/engine.js'
+import type { Surroundings } from './helm/engine.js'
 import { defaultLimits, type Limits, Meter } from './limits.js'
 import { type Dict, isDict, type Value } from './value.js'
 import { gatherValues, type ValueInputs } from './values/gather.js'
@@ -24,8 +23,10 @@ export type { Chance } from './functions/signature.js'
 export { type Files, valueFilePath } from './files.js'
 export { walked } from './chart/load.js'
 export type { ChartCache } from './helm/door.js'
+export { constant, pure, type Surroundings } from './helm/engine.js'
 export { HelmFailure, helmTemplate, type Sets, type TemplateRequest } from './helm/template.js'
 export { defaultLimits, type Limits } from './limits.js'
+export { type Kept, type Minted, nothingTouched, type Question, questionOf, StickyBook, textsIn, type Touched } from './sticky.js'
 
 export interface RenderOptions extends ValueInputs {
   readonly directory: DirectoryOptions
@@ -56,15 +57,15 @@ export interface ParseCache {
 }
 
 /**
- * Same files, options and chance, same result. With a `Chart.yaml` it is a chart, else a directory of manifests.
- * `chance: null` where nothing that a random function gives would be kept for the next render: calling one is a fault then.
+ * Same files, options and surroundings, same result. With a `Chart.yaml` it is a chart, else a directory of manifests.
+ * `around`: a `StickyBook`, where what random functions give is kept; `pure`, where it is made anew each time.
  */
-export function render(files: Files, options: RenderOptions, chance: Chance | null, cache: ParseCache = new Map()): Rendered {
+export function render(files: Files, options: RenderOptions, around: Surroundings, cache: ParseCache = new Map()): Rendered {
   const limits = { ...defaultLimits, ...options.limits }
   try {
     return {
       objects: isChart(files.paths)
-        ? renderChart(files, options, limits, chance, cache)
+        ? renderChart(files, options, limits, around, cache)
         : renderDirectory(files, options, limits),
     }
   } catch (cause) {
@@ -90,7 +91,7 @@ function renderChart(
   files: Files,
   options: RenderOptions,
   limits: Limits,
-  chance: Chance | null,
+  around: Surroundings,
   cache: ParseCache,
 ): RenderedObject[] {
   const meter = new Meter(limits)
@@ -102,13 +103,7 @@ function renderChart(
       ...renderHandlebars({ files, chart, values, options, meter, cache }),
     ]
   }
-  const { objects, values } = renderHelmSide(
-    files,
-    options,
-    meter,
-    chance === null ? constant : pure(chance),
-    cache.charts ?? new Map(),
-  )
+  const { objects, values } = renderHelmSide(files, options, meter, around, cache.charts ?? new Map())
   if (!files.paths.some(path => path.startsWith('templates/') && path.endsWith('.hbs'))) return [...objects]
   const chart = loadChart(files, limits, 'helm')
   const seen = isDict(values) ? values : new Map()

@@ -2,7 +2,17 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { HelmFailure, helmTemplate, isChart, isHelmChart, RenderFault, render, type Sets, walked } from '../../renderer/index.js'
+import {
+  HelmFailure,
+  helmTemplate,
+  isChart,
+  isHelmChart,
+  pure,
+  RenderFault,
+  render,
+  type Sets,
+  walked,
+} from '../../renderer/index.js'
 import { type Surroundings, yamlOf } from './cli.js'
 
 export interface ChartOptions {
@@ -128,7 +138,7 @@ async function objectsText(files: readonly HereFile[], name: string, options: Ch
         ...options.setString.map(line => parameterOf(line, true)),
       ],
     },
-    { random: count => randomBytes(count), now: Date.now() },
+    pure({ random: count => randomBytes(count), now: Date.now() }),
   )
   if (result.error !== undefined) throw new RenderFault(result.error.reason, result.error.message, result.error.excerpt)
   const texts = await Promise.all(

@@ -1,5 +1,5 @@
 // The child process that renders: a job in, its result as JSON out. It opens nothing and knows nothing but the job.
-import { type ChartCache, type ParseCache, render } from '../../renderer/index.js'
+import { type ChartCache, constant, type ParseCache, render } from '../../renderer/index.js'
 import type { RenderJob } from './pool.js'
 
 const mostTemplates = 500
@@ -14,7 +14,7 @@ const cache = {
 
 process.on('message', (job: RenderJob) => {
   const files = new Map(job.files)
-  const result = render({ paths: [...files.keys()], read: path => files.get(path) ?? null }, job.options, null, cache)
+  const result = render({ paths: [...files.keys()], read: path => files.get(path) ?? null }, job.options, constant, cache)
   if (templates.size > mostTemplates) templates.clear()
   if (charts.size > mostCharts) charts.clear()
   process.send?.(JSON.stringify(result))

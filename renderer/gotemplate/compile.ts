@@ -141,7 +141,7 @@ function compileRange(scope: Scope, node: ControlNode): Execute {
       const collection = run(frame, dot)
       frame.slots[holder] = collection
       const items = itemsOf(frame, collection, slots.length, () => at(frame))
-      if (loop(frame, items, list, targets)) return onward
+      if (loop(frame, collection, items, list, targets)) return onward
       // A break in the else branch ends this range, though it is the outer one that makes it legal; a continue goes on with the outer.
       const flow = otherwise(frame, dot)
       return flow === breaks ? onward : flow
@@ -150,15 +150,16 @@ function compileRange(scope: Scope, node: ControlNode): Execute {
 }
 
 /** false: there was nothing to go through. */
-function loop(frame: Frame, items: Iterable<readonly [Maybe, Maybe]>, list: Execute, targets: Targets): boolean {
+function loop(frame: Frame, of: Maybe, items: Iterable<readonly [Maybe, Maybe]>, list: Execute, targets: Targets): boolean {
   const { meter } = frame.rendering
-  const round = { key: undefined as Maybe, outer: frame.loop }
+  const round = { key: undefined as Maybe, item: undefined as Maybe, of, outer: frame.loop }
   let any = false
   frame.loop = round
   for (const [key, item] of items) {
     any = true
     meter.step()
     round.key = key
+    round.item = item
     if (targets.key >= 0) frame.slots[targets.key] = key
     if (targets.item >= 0) frame.slots[targets.item] = item
     if (list(frame, item) === breaks) break

@@ -61,6 +61,9 @@ export interface Compiled extends Running {
 /** A `range` that is going on. */
 export interface Loop {
   key: Maybe
+  item: Maybe
+  /** What it goes through. */
+  readonly of: Maybe
   readonly outer: Loop | undefined
 }
 

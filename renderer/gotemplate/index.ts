@@ -10,7 +10,7 @@ export { type MissingKey, Rendering } from './frame.js'
 export { Namespace } from './namespace.js'
 export { type ParsedFile, parse } from './parsed.js'
 export { noValue } from './print.js'
-export { type CallPlace, type Site, siteOf } from './site.js'
+export { type CallPlace, type LoopKey, type Site, siteOf } from './site.js'
 
 /**
  * What a template writes with `dot` as its context. `{{template}}` finds others in `templates`; functions are given `call`.

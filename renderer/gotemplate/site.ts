@@ -1,7 +1,7 @@
 // Where a call stands, told so that it stays the same when a chart changes around it: what is kept for a call (a password) is found again.
-import type { Value } from '../value/value.js'
-import { type Node, nodeText } from './ast.js'
-import type { Compiled, Frame, Rendering } from './frame.js'
+import { Int, isDict, isList } from '../value/value.js'
+import { type Node, nodeText, type Source } from './ast.js'
+import type { Compiled, Frame, Loop, Maybe, Rendering } from './frame.js'
 
 /** One call on the way: by its words and not by its line, which every edit above it moves. */
 export interface CallPlace {
@@ -10,32 +10,75 @@ export interface CallPlace {
   readonly template: string
   /** `randAlphaNum 10`, `include "a.password" .` */
   readonly code: string
-  /** How many calls in the same words stand before it in this template. */
+  /** The YAML key that its line begins with, else the variable that the action sets: `password`, `$ca`; '' where there is none. */
+  readonly label: string
+  /** How many calls in the same words on a line of the same label stand before it in this template. */
   readonly nth: number
 }
+
+/**
+ * One round of a loop: a map's key; what a list's item is called (`nth` of those of that name); its number, where it has no name. So a
+ * list that gains an item in front gives each of the others what it had.
+ */
+export type LoopKey =
+  | readonly [by: 'key', key: string]
+  | readonly [by: 'name', name: string, nth: number]
+  | readonly [by: 'number', number: string]
 
 /** Outermost first. */
 export interface Site {
   readonly calls: readonly CallPlace[]
   /** Of the loops around it, through all templates. */
-  readonly keys: readonly Value[]
+  readonly keys: readonly LoopKey[]
 }
 
 /** Of the function that is being called. */
 export function siteOf(rendering: Rendering): Site {
   const calls: CallPlace[] = []
-  const keys: Value[] = []
+  const keys: LoopKey[] = []
   for (let frame = rendering.frame; frame !== undefined; frame = frame.caller) {
     calls.unshift(placeIn(frame))
-    for (let loop = frame.loop; loop !== undefined; loop = loop.outer) keys.unshift(loop.key ?? null)
+    for (let loop = frame.loop; loop !== undefined; loop = loop.outer) keys.unshift(loopKeyOf(loop))
   }
   return { calls, keys }
 }
 
+/** What a person would call an item of a list: the first of these that it has. */
+const naming = ['name', 'id', 'key', 'username', 'user', 'hostname', 'host', 'fqdn', 'domain', 'database', 'db', 'email', 'path']
+
+function loopKeyOf({ key, item, of }: Loop): LoopKey {
+  if (typeof key === 'string') return ['key', key]
+  if (!isList(of)) return ['number', textIn(key ?? item)]
+  const name = nameOf(item)
+  const at = Number(textIn(key))
+  if (name === '') return ['number', String(at)]
+  return ['name', name, of.slice(0, at).filter(other => nameOf(other) === name).length]
+}
+
+/** '' where nothing in it names it. */
+function nameOf(item: Maybe): string {
+  if (!isDict(item)) return textIn(item)
+  return naming.map(field => textIn(item.get(field))).find(text => text !== '') ?? ''
+}
+
+/** Of what is one text or number; '' of anything else. */
+function textIn(value: Maybe): string {
+  if (value instanceof Int) return value.value.toString()
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : ''
+}
+
 function placeIn({ template, node }: Frame): CallPlace {
-  const code = node === undefined ? '' : nodeText(node)
-  const nth = node === undefined ? 0 : (ordinalsOf(template).get(node) ?? 0)
-  return { file: template.source.name, template: template.name, code, nth }
+  const place = { file: template.source.name, template: template.name }
+  if (node === undefined) return { ...place, code: '', label: '', nth: 0 }
+  return { ...place, code: nodeText(node), label: labelOf(template.source, node), nth: ordinalsOf(template).get(node) ?? 0 }
+}
+
+/** `password: {{ randAlphaNum 10 }}` -> password; `{{ $ca := genCA "ca" 365 }}` -> $ca. */
+function labelOf({ text }: Source, node: Node): string {
+  const before = text.slice(text.lastIndexOf('\n', node.at - 1) + 1, node.at)
+  const [, key] = /^\s*(?:- +)?["']?([\w./-]+)["']?\s*:(?!=)/.exec(before) ?? []
+  const [, variable] = /\{\{-?\s*(\$\w+)\s*:?=[^{]*$/.exec(before) ?? []
+  return key ?? variable ?? ''
 }
 
 const counted = new WeakMap<Compiled, ReadonlyMap<Node, number>>()
@@ -46,7 +89,7 @@ function ordinalsOf(template: Compiled): ReadonlyMap<Node, number> {
   const ordinals = new Map<Node, number>()
   const counts = new Map<string, number>()
   for (const node of callsIn(template.list)) {
-    const words = `${node.kind} ${nodeText(node)}`
+    const words = `${node.kind} ${labelOf(template.source, node)} ${nodeText(node)}`
     const count = counts.get(words) ?? 0
     counts.set(words, count + 1)
     ordinals.set(node, count)

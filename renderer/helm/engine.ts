@@ -2,7 +2,17 @@
 import { type Chart, fullPath } from '../chart/dependencies.js'
 import type { TemplateFile } from '../chart/load.js'
 import { CallError, type Call, type Chance } from '../functions/signature.js'
-import { ExecError, execute, Namespace, type ParsedFile, ParseError, parse, Rendering } from '../gotemplate/index.js'
+import {
+  ExecError,
+  execute,
+  Namespace,
+  type ParsedFile,
+  ParseError,
+  parse,
+  Rendering,
+  type Site,
+  siteOf,
+} from '../gotemplate/index.js'
 import type { Meter } from '../limits.js'
 import { quoted } from '../value/quote.js'
 import { compareText } from '../value/text.js'
@@ -14,7 +24,8 @@ import { type Profile, withoutNoValue } from './output.js'
 /** What templates may ask of the world around the render. */
 export interface Surroundings {
   lookup(apiVersion: string, kind: string, namespace: string, name: string): Value
-  sticky: Call['sticky']
+  /** `Call.sticky`, and where the call stands. */
+  sticky(name: string, key: readonly Value[], mint: (chance: Chance) => Value, siteOf: () => Site): Value
 }
 
 /** Nothing is there, and everything is made anew each time: what `helm template` does. */
@@ -193,8 +204,8 @@ class Session {
       meter,
       include: (name, dot) => this.#include(namespace, call, name, dot),
       tpl: (text, dot) => this.#tpl(namespace, text, dot),
-      lookup: surroundings.lookup,
-      sticky: surroundings.sticky,
+      lookup: (apiVersion, kind, space, name) => surroundings.lookup(apiVersion, kind, space, name),
+      sticky: (name, key, mint) => surroundings.sticky(name, key, mint, () => siteOf(this.#rendering)),
     }
     return call
   }

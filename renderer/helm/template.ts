@@ -13,7 +13,7 @@ import { mergeMaps } from '../values/options.js'
 import { type Reading, setInto } from '../values/strvals.js'
 import { DecodeError, unmarshalMap } from '../yaml/decode.js'
 import { defaultApiVersions } from './api-versions.js'
-import { EngineError, pure } from './engine.js'
+import { EngineError, pure, type Surroundings } from './engine.js'
 import { isTest, OutputError, type Profile, split } from './output.js'
 import { type HelmOutput, KubeVersionMismatch, printed, renderHelm } from './render.js'
 
@@ -39,6 +39,8 @@ export interface TemplateRequest {
   readonly skipSchema: boolean
   readonly profile: Profile
   readonly chance: Chance
+  /** In the place of `chance`: what is kept of earlier renders (`StickyBook`). Helm itself keeps nothing. */
+  readonly surroundings?: Surroundings
   readonly limits?: Partial<Limits>
 }
 
@@ -100,7 +102,7 @@ function outputOf(request: TemplateRequest): HelmOutput {
     profile: request.profile,
     skipSchema: request.skipSchema,
     meter: new Meter({ ...defaultLimits, ...request.limits }),
-    surroundings: pure(request.chance),
+    surroundings: request.surroundings ?? pure(request.chance),
   })
 }
 

@@ -283,7 +283,8 @@ function sitesOf(text: string, data: unknown): string[] {
   const run = () => {
     const { calls, keys } = siteOf(rendering)
     const last = calls.at(-1)
-    seen.push(`${last?.template}/${last?.code}#${last?.nth} ${calls.length} ${keys.map(sprint).join('/')}`)
+    const loops = keys.map(([by, name, nth]) => `${by} ${name}${nth === undefined ? '' : `~${nth}`}`)
+    seen.push([`${last?.template}/${last?.code}#${last?.nth}`, last?.label, calls.length, ...loops].join(' '))
     return ''
   }
   const here: GoFunction = { name: 'here', params: [], variadic: 'any', run }
@@ -297,16 +298,49 @@ function sitesOf(text: string, data: unknown): string[] {
 t.test('a call knows where it stands: the templates around it and the keys of its loops', async t => {
   const text = '{{define "a"}}{{range .}}{{here}}{{end}}{{end}}{{range $k, $v := .}}{{template "a" $v}}{{end}}'
 
-  t.strictSame(sitesOf(text, { x: ['p', 'q'], y: { z: 1 } }), ['a/here#0 2 x/0', 'a/here#0 2 x/1', 'a/here#0 2 y/z'])
+  t.strictSame(sitesOf(text, { x: ['p', 'q'], y: { z: 1 } }), [
+    'a/here#0  2 key x name p~0',
+    'a/here#0  2 key x name q~0',
+    'a/here#0  2 key y key z',
+  ])
+})
+
+t.test('a round of a loop is known by what its item is called, so that a new item moves no other', async t => {
+  const table: readonly (readonly [unknown, readonly string[]])[] = [
+    [
+      ['b', 'a', 'b'],
+      ['name b~0', 'name a~0', 'name b~1'],
+    ],
+    [
+      [{ name: 'x' }, { id: 7, size: 1 }, { size: 1 }, null],
+      ['name x~0', 'name 7~0', 'number 2', 'number 3'],
+    ],
+    [{ k: 1 }, ['key k']],
+  ]
+  for (const [list, keys] of table)
+    t.strictSame(
+      sitesOf('{{range .}}{{here}}{{end}}', list).map(site => site.slice('main/here#0  1 '.length)),
+      keys,
+    )
+  t.strictSame(sitesOf('{{range 2}}{{here}}{{end}}', null), ['main/here#0  1 number 0', 'main/here#0  1 number 1'])
 })
 
 t.test('a call keeps its place when the file changes around it', async t => {
   const before = '{{ here 1 }}{{ here 2 | print }}{{ here 1 }}'
   const after = 'more\n{{ print "x" }}{{ here 1 }} {{ if true }}{{ here 2 | print }}{{ end }}\n{{ here 1 }}'
-  const sites = ['main/here 1#0 1 ', 'main/here 2#0 1 ', 'main/here 1#1 1 ']
+  const sites = ['main/here 1#0  1', 'main/here 2#0  1', 'main/here 1#1  1']
 
   t.strictSame(sitesOf(before, null), sites)
   t.strictSame(sitesOf(after, null), sites)
+})
+
+t.test('calls in the same words are told apart by the key or variable of their line, before their number', async t => {
+  const before = 'a: {{ here 1 }}\n"b.c": "{{ here 1 | print }}"\n{{- $x := here 1 }}'
+  const after = `z: {{ here 1 }}\n- y: {{ here 1 }}\n{{ $w := here 1 }}\n${before}`
+  const sites = ['main/here 1#0 a 1', 'main/here 1#0 b.c 1', 'main/here 1#0 $x 1']
+
+  t.strictSame(sitesOf(before, null), sites)
+  t.strictSame(sitesOf(after, null).slice(3), sites)
 })
 
 /** Format, values, text. */

@@ -1,6 +1,6 @@
 // Helm charts as the controller renders them: objects with their origins, and faults with their place.
 import t from 'tap'
-import { render } from '../../renderer/index.js'
+import { constant, render } from '../../renderer/index.js'
 import { filesOf, options, renderTree, type Tree } from '../support/render.js'
 
 const chart: Tree = {
@@ -118,7 +118,7 @@ t.test('a template that never ends costs its steps and no more', async t => {
 })
 
 t.test('where nothing is kept between renders, what would change at each of them is refused at its place', async t => {
-  const unkept = (template: string) => render(filesOf({ ...chart, 'templates/secret.yaml': template }), options, null)
+  const unkept = (template: string) => render(filesOf({ ...chart, 'templates/secret.yaml': template }), options, constant)
   const calls = [
     'randAlphaNum 8',
     'uuidv4',

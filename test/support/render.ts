@@ -1,5 +1,5 @@
 // Files in memory for the renderer, and a chart with one template around a piece of Handlebars.
-import { type Files, type Rendered, type RenderOptions, render } from '../../renderer/index.js'
+import { type Files, pure, type Rendered, type RenderOptions, render } from '../../renderer/index.js'
 
 export type Tree = Readonly<Record<string, string | Uint8Array>>
 
@@ -21,7 +21,7 @@ export const options: RenderOptions = {
 }
 
 export function renderTree(tree: Tree, given: Partial<RenderOptions> = {}): Rendered {
-  return render(filesOf(tree), { ...options, ...given }, { random: count => new Uint8Array(count), now: 0 })
+  return render(filesOf(tree), { ...options, ...given }, pure({ random: count => new Uint8Array(count), now: 0 }))
 }
 
 /** What the template printed, carried in a ConfigMap's `data.text`; of a fault its message and excerpt. */
