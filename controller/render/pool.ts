@@ -143,7 +143,7 @@ class Child {
     this.#options = options
     this.isConfined = isConfined
     this.#process = fork(fileURLToPath(new URL('./worker.js', import.meta.url)), [], {
-      execArgv: flags(options, isConfined),
+      execArgv: childFlags(options, isConfined),
       env: { UV_THREADPOOL_SIZE: '1', MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: '32768' },
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
@@ -236,7 +236,7 @@ class Child {
 }
 
 /** Small, and without reach: the child may read the program's own files and nothing else. */
-function flags(options: PoolOptions, isConfined: boolean): string[] {
+export function childFlags(options: PoolOptions, isConfined: boolean): string[] {
   const permission = process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission'
   const program = fileURLToPath(new URL('../../../', import.meta.url))
   return [

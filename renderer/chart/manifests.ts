@@ -99,6 +99,7 @@ class Reader {
   /** As plain JSON. What JSON in JavaScript cannot carry exactly is refused, not rounded. */
   #plain(value: Value, path: Path): unknown {
     if (value instanceof Bytes) throw this.#fault('bytes cannot be part of an object', path)
+    if (typeof value === 'bigint' && isSchemaBound(path)) return Number(value)
     if (typeof value === 'bigint')
       throw this.#fault(`${pathText(path)} is a number beyond 2^53, which cannot be carried exactly; put it in quotes`, path)
     if (isList(value)) return value.map((item, at) => this.#plain(item, [...path, at]))
@@ -112,6 +113,12 @@ class Reader {
     const shown = this.#source.template?.source ?? this.#source.text
     return faultAt('InvalidManifest', place, what, shown, holdsSecrets(shown) ? 'texts' : 'nothing')
   }
+}
+
+/** Bounds in the schema of a CustomResourceDefinition are float64 in Kubernetes (`JSONSchemaProps`): 2^63 - 1 is 2^63 there too. */
+function isSchemaBound(path: Path): boolean {
+  const last = path.at(-1)
+  return path.includes('openAPIV3Schema') && (last === 'maximum' || last === 'minimum' || last === 'multipleOf')
 }
 
 function pathText(path: Path): string {

@@ -49,6 +49,10 @@ export function atMost(limit: number, value: number | null): Goal {
   return { goal: `<= ${rounded(limit)}`, value, met: value !== null && value <= limit }
 }
 
+export function atLeast(limit: number, value: number | null): Goal {
+  return { goal: `>= ${rounded(limit)}`, value, met: value !== null && value >= limit }
+}
+
 export function below(limit: number, value: number | null): Goal {
   return { goal: `< ${rounded(limit)}`, value, met: value !== null && value < limit }
 }
@@ -59,7 +63,7 @@ export function rounded(value: number): number {
 }
 
 export function table(name: string, { versions, figures, goals, notes }: Measured): string {
-  const rows = Object.entries(figures).flatMap(([figure, value]) => rowsOf(figure, value))
+  const rows = Object.entries(figures).flatMap(([figure, value]) => (isWide(value) ? [] : rowsOf(figure, value)))
   const judged = Object.entries(goals).map(
     ([what, { goal, value, met }]) => [`${met ? '✔' : '✖'} ${what}`, text(value), goal] as const,
   )
@@ -69,6 +73,7 @@ export function table(name: string, { versions, figures, goals, notes }: Measure
       .join(', ')}`,
     '',
     ...columns(rows),
+    ...matrix(figures),
     '',
     ...columns(judged),
     '',
@@ -84,6 +89,28 @@ export function line(name: string, { versions, figures, goals }: Measured): stri
 function rowsOf(figure: string, value: Figure): readonly (readonly string[])[] {
   if (value === null || typeof value === 'number') return [[figure, text(value)]]
   return Object.entries(value).map(([name, inner]) => [`${figure}.${name}`, text(inner)])
+}
+
+/** Figures of many things stand side by side: a line a thing. */
+function isWide(value: Figure): value is { readonly [name: string]: number | null } {
+  return value !== null && typeof value === 'object' && Object.keys(value).length >= 8
+}
+
+const columnsBeside = 9
+
+function matrix(figures: Measured['figures']): readonly string[] {
+  const wide = Object.entries(figures).flatMap(([figure, value]) => (isWide(value) ? [[figure, value] as const] : []))
+  const names = [...new Set(wide.flatMap(([, value]) => Object.keys(value)))]
+  const first = Math.max(0, ...names.map(name => name.length))
+  const cell = (figure: string, value: number | null | undefined) => (value == null ? '-' : String(value)).padStart(figure.length)
+  const blocks = Array.from({ length: Math.ceil(wide.length / columnsBeside) }, (_, at) =>
+    wide.slice(at * columnsBeside, (at + 1) * columnsBeside),
+  )
+  return blocks.flatMap(block => [
+    '',
+    `  ${''.padEnd(first)}  ${block.map(([figure]) => figure).join('  ')}`,
+    ...names.map(name => `  ${name.padEnd(first)}  ${block.map(([figure, value]) => cell(figure, value[name])).join('  ')}`),
+  ])
 }
 
 function text(value: number | null): string {

@@ -3,8 +3,9 @@
 import { type Bench, line, table } from './bench.js'
 import { many } from './many.js'
 import { push } from './push.js'
+import { render } from './render.js'
 
-const benches: readonly Bench[] = [push, many]
+const benches: readonly Bench[] = [push, many, render]
 
 async function main(args: readonly string[]): Promise<number> {
   const at = args.indexOf('--runs')

@@ -1,0 +1,280 @@
+// Ten well-known charts: how long until they are rendered, cold, warm and when nothing changed, beside the real Helm in the same run.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { execFile } from 'node:child_process'
+import { RenderPool, type RenderJob } from '../../controller/render/pool.js'
+import {
+  atLeast,
+  atMost,
+  type Bench,
+  type Figure,
+  type Goal,
+  type Measured,
+  median,
+  type Options,
+  percentile,
+  rounded,
+} from './bench.js'
+import { type KnownChart, knownCharts } from './render/charts.js'
+import { findHelm, type Helm, release } from './render/helm.js'
+import { Monorepo } from './render/monorepo.js'
+import { RenderProcess } from './render/process.js'
+
+const run = promisify(execFile)
+
+export const render: Bench = {
+  name: 'render',
+  about: 'ten well-known charts: cold, warm and unchanged, beside `helm template` and beside its packages in-process',
+  run: measure,
+}
+
+/** Rounds that are not counted: the renderer's and Helm's process alike have read everything once. */
+const before = 3
+/** Charts that make keys take seconds where none are kept: measured so often. */
+const mintRuns = 5
+
+const measures = [
+  'coldMs',
+  'unseenMs',
+  'warmMs',
+  'renamedMs',
+  'pooledMs',
+  'cachedMs',
+  'programMs',
+  'helmProcessMs',
+  'helmInProcessMs',
+] as const
+type Measure = (typeof measures)[number]
+
+/** By measure, then by chart. */
+type Found = { readonly [M in Measure]: ReadonlyMap<string, number[]> }
+
+interface Stage {
+  readonly charts: readonly KnownChart[]
+  readonly helm: Helm
+  readonly found: Found
+  readonly valueFile: string
+  readonly options: Options
+  readonly signal: AbortSignal
+}
+
+async function measure(options: Options, signal: AbortSignal): Promise<Measured> {
+  const charts = knownCharts()
+  if (charts === null)
+    throw new Error('the chart corpus (../shared/corpus) is not beside this checkout: there is nothing to render')
+  const began = Date.now()
+  const directory = mkdtempSync(join(tmpdir(), 'slipway-bench-'))
+  const helm = await findHelm(options.say)
+  const found = Object.fromEntries(
+    measures.map(name => [name, new Map(charts.map(chart => [chart.name, [] as number[]] as const))] as const),
+  ) as unknown as Found
+  const stage: Stage = { charts, helm, found, valueFile: join(directory, 'values.yaml'), options, signal }
+  try {
+    await besideEachOther(stage)
+    await unchanged(stage)
+  } finally {
+    helm.close()
+    rmSync(directory, { recursive: true, force: true })
+  }
+  return told(stage, Math.round((Date.now() - began) / 1000))
+}
+
+/** Chart by chart, everything that is compared right after each other: what else the machine does meets all of them. */
+async function besideEachOther(stage: Stage): Promise<void> {
+  const { charts, options, signal } = stage
+  const alone = new RenderProcess()
+  const pool = new RenderPool()
+  try {
+    for (let number = 1 - before; number <= options.runs; number++) {
+      await unseen(stage, number)
+      for (const chart of charts) {
+        signal.throwIfAborted()
+        if (!chart.mints || number <= mintRuns) await once(stage, { chart, number, alone, pool })
+      }
+      if (number > 0) options.say(`  ${number}: ${charts.map(({ name }) => `${name} ${lastOf(stage, name)}`).join(', ')}`)
+    }
+  } finally {
+    alone.close()
+    pool.close()
+  }
+}
+
+interface Turn {
+  readonly chart: KnownChart
+  /** Of the round; what is rendered differs by it. */
+  readonly number: number
+  readonly alone: RenderProcess
+  readonly pool: RenderPool
+}
+
+async function once(stage: Stage, { chart, number, alone, pool }: Turn): Promise<void> {
+  const { helm, valueFile, signal } = stage
+  const values = chart.values(number + before)
+  writeFileSync(valueFile, values)
+  const keep = (name: Measure, ms: number | null) => {
+    if (number > 0 && ms !== null) stage.found[name].get(chart.name)?.push(ms)
+  }
+  keep('helmProcessMs', await helm.template(chart, valueFile))
+  keep('programMs', await took(() => program(chart, valueFile)))
+  keep('coldMs', await cold(chart, number, signal))
+  keep('helmInProcessMs', await helm.inProcess(chart, values))
+  keep('warmMs', await alone.render(jobOf(chart, number)))
+  keep('renamedMs', await alone.render(jobOf(chart, number, `rel-${number + before}`)))
+  keep('pooledMs', await pooled(pool, chart, number, signal))
+}
+
+/** `slipway render`, from its start to its end. */
+async function program({ archive }: KnownChart, valueFile: string): Promise<void> {
+  const { name, namespace, kubeVersion } = release
+  const args = ['render', name, archive, '--namespace', namespace, '--kube-version', kubeVersion, '-f', valueFile]
+  await run(process.execPath, ['build/controller/cli/main.js', ...args], { maxBuffer: 1 << 28 })
+}
+
+/** In a render child that has started and read one plain file: as after a webhook, which starts the child beside the fetch. */
+async function cold(chart: KnownChart, number: number, signal: AbortSignal): Promise<number | null> {
+  const pool = new RenderPool()
+  try {
+    await pool.run({ files: [], options: jobOf(chart, number).options }, signal)
+    return await pooled(pool, chart, number, signal)
+  } finally {
+    pool.close()
+  }
+}
+
+/** Each chart for the first time in a child that has rendered other charts. */
+async function unseen({ charts, found, signal }: Stage, number: number): Promise<void> {
+  if (number < 1 || number > mintRuns) return
+  const pool = new RenderPool()
+  const at = (number * 3) % charts.length
+  const order = [...charts.slice(at), ...charts.slice(0, at)]
+  try {
+    for (const [place, chart] of order.entries()) {
+      const ms = await pooled(pool, chart, number, signal)
+      if (place >= 3 && ms !== null) found.unseenMs.get(chart.name)?.push(ms)
+    }
+  } finally {
+    pool.close()
+  }
+}
+
+/** null for a chart whose keys would be made anew each time: the controller refuses it. */
+async function pooled(pool: RenderPool, chart: KnownChart, number: number, signal: AbortSignal): Promise<number | null> {
+  const began = performance.now()
+  const result = await pool.run(jobOf(chart, number), signal)
+  const ms = performance.now() - began
+  if ('killed' in result) throw new Error(`${chart.name}: rendering ${result.killed}`)
+  if (result.error === undefined) return ms
+  if (/keeping its first answer/.test(result.error.message)) return null
+  throw new Error(`${chart.name}: ${result.error.message}`)
+}
+
+function jobOf(chart: KnownChart, number: number, name = release.name): RenderJob {
+  return {
+    files: chart.files.map(file => [file.name, file.bytes] as const),
+    options: {
+      directory: { recurse: false, include: '', exclude: '' },
+      release: { name, namespace: release.namespace },
+      capabilities: { kubeVersion: release.kubeVersion, apiVersions: [] },
+      valueFiles: [{ name: 'values.yaml', bytes: Buffer.from(chart.values(number + before)) }],
+      ignoreMissingValueFiles: false,
+      values: {},
+      parameters: [],
+    },
+  }
+}
+
+async function took(act: () => Promise<unknown>): Promise<number> {
+  const began = performance.now()
+  await act()
+  return performance.now() - began
+}
+
+/** A commit that touches none of them: what the controller spends on each before it knows. */
+async function unchanged({ charts, found, options, signal }: Stage): Promise<void> {
+  options.say(`${options.runs} commits that change none of the charts`)
+  const repository = new Monorepo()
+  try {
+    for (const { name } of charts) repository.declare(name, { path: `apps/${name}` })
+    const files = charts.flatMap(chart => chart.files.map(file => [`apps/${chart.name}/${file.name}`, file.bytes] as const))
+    await repository.commit(Object.fromEntries(files), signal)
+    for (const { name } of charts) await repository.candidate(name, signal)
+    for (let number = 1; number <= options.runs; number++) {
+      await repository.commit({ 'README.md': `${number}\n` }, signal)
+      // The first one after a fetch reads the new root, for all of them.
+      await repository.candidate(charts[0]?.name ?? '', signal)
+      for (const { name } of charts.slice(1)) found.cachedMs.get(name)?.push(await took(() => repository.candidate(name, signal)))
+    }
+  } finally {
+    await repository.close()
+  }
+}
+
+function lastOf({ found }: Stage, name: string): string {
+  const last = (measure: Measure) => Math.round(found[measure].get(name)?.at(-1) ?? 0)
+  return `${last('warmMs')}/${last('coldMs')}/${last('helmInProcessMs')}/${last('helmProcessMs')}`
+}
+
+function told({ charts, helm, found, options }: Stage, seconds: number): Measured {
+  const of = (measure: Measure, chart: KnownChart) => exact(found[measure].get(chart.name) ?? [])
+  const byChart = (value: (chart: KnownChart) => number | null): Figure =>
+    Object.fromEntries(charts.map(chart => [chart.name, value(chart)] as const))
+  const ratio = (above: Measure, below: Measure) => (chart: KnownChart) => {
+    const [a, b] = [of(above, chart), of(below, chart)]
+    return a === null || b === null ? null : rounded(a / b)
+  }
+  const medianOf = (value: (chart: KnownChart) => number | null) => median(charts.flatMap(chart => value(chart) ?? []))
+  const [warmer, colder, inside] = [
+    ratio('helmProcessMs', 'warmMs'),
+    ratio('helmProcessMs', 'coldMs'),
+    ratio('helmInProcessMs', 'warmMs'),
+  ]
+  const medians = measures.map(measure => [measure, byChart(chart => shown(of(measure, chart)))] as const)
+  const p90 = (['coldMs', 'warmMs', 'cachedMs', 'helmProcessMs', 'helmInProcessMs'] as const).map(
+    measure => [measure.replace('Ms', 'P90Ms'), byChart(chart => percentile(found[measure].get(chart.name) ?? [], 90))] as const,
+  )
+  return {
+    versions: { node: process.versions.node, helm: helm.version },
+    figures: {
+      ...Object.fromEntries([...medians, ...p90]),
+      helmProcessOverWarm: byChart(warmer),
+      helmProcessOverCold: byChart(colder),
+      helmInProcessOverWarm: byChart(inside),
+    },
+    goals: {
+      'helmProcessOverWarm (median chart)': atLeast(10, medianOf(warmer)),
+      'helmProcessOverCold (median chart)': atLeast(3, medianOf(colder)),
+      ...Object.fromEntries(
+        charts.map(chart => [`warmMs.${chart.name}`, besideHelm(of('helmInProcessMs', chart), of('warmMs', chart))]),
+      ),
+      'cachedMs (median chart)': atMost(
+        0.1,
+        medianOf(chart => of('cachedMs', chart)),
+      ),
+    },
+    notes: [
+      `medians of ${options.runs} rounds after ${before} that do not count (unseenMs, and charts that make keys: ${mintRuns}); in a round all ways of rendering a chart follow each other`,
+      'coldMs: a chart never seen, in a render child that has started (a webhook starts it beside the fetch), through the pool; unseenMs: the same in a child that has rendered other charts',
+      'warmMs: the chart was rendered before, one value changed, in a process with the flags of a render child, from bytes to objects; renamedMs: with another release name too, which changes nearly every document; pooledMs: warmMs as the controller waits for it, with what is sent to the child and back',
+      'cachedMs: a commit that changes other folders of the repository, from the known tip to the candidate; the first application after a fetch also reads the root tree, and is not among them',
+      'programMs: `slipway render` from start to end; it is not what Helm is compared with: Slipway starts no process for a render',
+      "helmInProcessMs: Helm's packages in a process that goes on living: load, values, schema, templates, order",
+      `took ${seconds} s`,
+    ],
+  }
+}
+
+function besideHelm(helm: number | null, own: number | null): Goal {
+  return helm === null ? { goal: "<= Helm's packages", value: shown(own), met: false } : atMost(helm, shown(own))
+}
+
+function exact(values: readonly number[]): number | null {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.ceil(sorted.length / 2) - 1] ?? null
+}
+
+/** Times below a millisecond keep three digits. */
+function shown(value: number | null): number | null {
+  return value === null ? null : value < 1 ? Math.round(value * 10_000) / 10_000 : rounded(value)
+}

@@ -1,0 +1,88 @@
+// One repository with a folder for each application, read and rendered as the controller does it: what an unchanged one costs.
+import { execFile } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { type Application, parseApplication } from '../../../controller/application.js'
+import { GitStore } from '../../../controller/git/store.js'
+import { type Ledger, newLedger } from '../../../controller/ledger.js'
+import type { Candidate, CommitSha } from '../../../controller/release.js'
+import { makeCandidates } from '../../../controller/render/candidate.js'
+import { RenderPool } from '../../../controller/render/pool.js'
+import { createSources, type Sources } from '../../../controller/sources.js'
+import { authored } from '../push/applications.js'
+
+const run = promisify(execFile)
+
+export interface Tree {
+  readonly [path: string]: string | Uint8Array
+}
+
+export class Monorepo {
+  readonly #root = mkdtempSync(join(tmpdir(), 'slipway-bench-'))
+  readonly #work = join(this.#root, 'work')
+  readonly #git = new GitStore({
+    directory: join(this.#root, 'store'),
+    credentialsOf: () => null,
+    path: process.env.PATH ?? '',
+  })
+  readonly #pool = new RenderPool()
+  readonly #sources: Sources
+  readonly #apps = new Map<string, { readonly app: Application; readonly ledger: Ledger }>()
+  #tip: CommitSha = '' as CommitSha
+
+  constructor() {
+    const renders = makeCandidates(this.#pool)
+    this.#sources = createSources({
+      tip: () => ({ tip: this.#tip, seenAt: 1, pushedAt: 0, staleSince: 0, error: null }),
+      revisionOf: (url, commit) => this.#git.revisionOf(url, commit),
+      treeAt: (url, commit, path) => this.#git.treeAt(url, commit, path),
+      candidateOf: (request, signal) => renders.candidateOf(request, signal),
+      ownerOf: () => null,
+      declared,
+    })
+  }
+
+  declare(name: string, source: object): void {
+    const manifest = {
+      apiVersion: 'slipway.dev/v1alpha1',
+      kind: 'Application',
+      metadata: { name },
+      spec: {
+        source: { repoURL: this.#work, targetRevision: 'main', ...source },
+        destination: { name: 'lab', namespace: 'demo' },
+      },
+    }
+    const { application, faults } = parseApplication(manifest, declared)
+    if (application === null) throw new Error(faults.map(fault => fault.message).join('; '))
+    this.#apps.set(name, { app: application, ledger: newLedger(application, application.destination.place, 'salt') })
+  }
+
+  /** The tip from now on. */
+  async commit(files: Tree, signal: AbortSignal): Promise<void> {
+    for (const [path, content] of Object.entries(files)) {
+      mkdirSync(dirname(join(this.#work, path)), { recursive: true })
+      writeFileSync(join(this.#work, path), content)
+    }
+    const git = (...args: readonly string[]) => run('git', ['-C', this.#work, ...args], { env: authored })
+    await git('init', '--quiet', '--initial-branch=main')
+    await git('add', '-A')
+    await git('commit', '--quiet', '-m', 'Change something')
+    this.#tip = (await this.#git.poll(this.#work, 'main', signal)).tip
+  }
+
+  candidate(name: string, signal: AbortSignal): Promise<Candidate | null> {
+    const known = this.#apps.get(name)
+    if (known === undefined) throw new Error(`${name} is not declared`)
+    return this.#sources.candidate(known.app, known.ledger, signal)
+  }
+
+  async close(): Promise<void> {
+    this.#pool.close()
+    await this.#git.close()
+    rmSync(this.#root, { recursive: true, force: true })
+  }
+}
+
+const declared = { uid: 'u', parent: null, defaultNode: 'lab', readYaml: () => ({}) }
