@@ -120,8 +120,8 @@ async function once(stage: Stage, { chart, number, alone, pool }: Turn): Promise
   keep('programMs', await took(() => program(chart, valueFile)))
   keep('coldMs', await cold(chart, number, signal))
   keep('helmInProcessMs', await helm.inProcess(chart, values))
-  keep('warmMs', await alone.render(jobOf(chart, number)))
-  keep('renamedMs', await alone.render(jobOf(chart, number, `rel-${number + before}`)))
+  keep('warmMs', await alone.render(chart.name, jobOf(chart, number)))
+  if (!chart.mints) keep('renamedMs', await alone.render(chart.name, jobOf(chart, number, `rel-${number + before}`)))
   keep('pooledMs', await pooled(pool, chart, number, signal))
 }
 
@@ -256,7 +256,7 @@ function told({ charts, helm, found, options }: Stage, seconds: number): Measure
     notes: [
       `medians of ${options.runs} rounds after ${before} that do not count (unseenMs, and charts that make keys: ${mintRuns}); in a round all ways of rendering a chart follow each other`,
       'coldMs: a chart never seen, in a render child that has started (a webhook starts it beside the fetch), through the pool; unseenMs: the same in a child that has rendered other charts',
-      'warmMs: the chart was rendered before, one value changed, in a process with the flags of a render child, from bytes to objects; renamedMs: with another release name too, which changes nearly every document; pooledMs: warmMs as the controller waits for it, with what is sent to the child and back',
+      'warmMs: the chart was rendered before, one value changed, in a process with the flags of a render child, from bytes to objects, with the keys and passwords of its first render kept; renamedMs: with another release name too, which changes nearly every document; pooledMs: warmMs as the controller waits for it, with what is sent to the child and back',
       'cachedMs: a commit that changes other folders of the repository, from the known tip to the candidate; the first application after a fetch also reads the root tree, and is not among them',
       'programMs: `slipway render` from start to end; it is not what Helm is compared with: Slipway starts no process for a render',
       "helmInProcessMs: Helm's packages in a process that goes on living: load, values, schema, templates, order",

@@ -3,9 +3,9 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { childFlags, poolDefaults, type RenderJob } from '../../../controller/render/pool.js'
-import { type ChartCache, render } from '../../../renderer/index.js'
+import { type ChartCache, render, StickyBook } from '../../../renderer/index.js'
 
-/** Keeps the charts that it has seen, as a render child does. */
+/** Keeps the charts that it has seen, as a render child does, and what they minted, as the controller does. */
 export class RenderProcess {
   readonly #child: ChildProcess = fork(fileURLToPath(import.meta.url), ['render'], {
     execArgv: childFlags(poolDefaults, false),
@@ -13,9 +13,9 @@ export class RenderProcess {
   })
 
   /** ms from files and values to objects. Throws where the chart does not render. */
-  async render(job: RenderJob): Promise<number> {
+  async render(application: string, job: RenderJob): Promise<number> {
     const answer = once(this.#child, 'message') as Promise<unknown[]>
-    this.#child.send(job)
+    this.#child.send([application, job])
     const told = (await answer)[0] as number | string
     if (typeof told === 'string') throw new Error(told)
     return told
@@ -26,21 +26,32 @@ export class RenderProcess {
   }
 }
 
-function answer(job: RenderJob, charts: ChartCache): number | string {
+interface Kept {
+  readonly charts: ChartCache
+  /** Keys and passwords of earlier renders, by application: nothing is minted twice. */
+  readonly values: Map<string, Readonly<Record<string, string>>>
+}
+
+function answer(application: string, job: RenderJob, kept: Kept): number | string {
   const files = new Map(job.files)
+  const values = kept.values.get(application) ?? {}
+  const book = new StickyBook({ salt: application, values, answers: {} }, mint)
   const began = performance.now()
-  const result = render({ paths: [...files.keys()], read: path => files.get(path) ?? null }, job.options, mint, {
+  const result = render({ paths: [...files.keys()], read: path => files.get(path) ?? null }, job.options, book, {
     get: () => undefined,
     set: () => {},
-    charts,
+    charts: kept.charts,
   })
-  return result.error === undefined ? performance.now() - began : result.error.message
+  const ms = performance.now() - began
+  const minted = Object.entries(book.touched().minted).map(([key, { value }]) => [key, value] as const)
+  kept.values.set(application, { ...values, ...Object.fromEntries(minted) })
+  return result.error === undefined ? ms : result.error.message
 }
 
 const mint = { random: (count: number) => crypto.getRandomValues(new Uint8Array(count)), now: Date.now() }
 
 if (process.argv[2] === 'render' && process.send !== undefined) {
-  const charts: ChartCache = new Map()
-  process.on('message', (job: RenderJob) => process.send?.(answer(job, charts)))
+  const kept: Kept = { charts: new Map(), values: new Map() }
+  process.on('message', ([application, job]: [string, RenderJob]) => process.send?.(answer(application, job, kept)))
   process.on('disconnect', () => process.exit(0))
 }
