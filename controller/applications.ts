@@ -250,7 +250,7 @@ export class Applications {
       app,
       ledger,
       candidate: pass?.candidate ?? null,
-      silent: silent ?? (failure === null ? null : { since: failure.since, message: failure.message }),
+      silent: silent ?? (failure === null ? null : { since: failure.since, message: failure.message, hears: true }),
       health:
         ill !== null && health?.status === 'Healthy'
           ? { status: 'Degraded', message: ill.message }

@@ -5,7 +5,7 @@ import { RefusedError, type Service, type StreamChange } from './api/service.js'
 import { type Application, isApplication } from './application.js'
 import { type Applications, type Entry, InvalidApplicationError, TakenError } from './applications.js'
 import { filePlan, packBackup, unpackBackup } from './backup.js'
-import type { Cluster } from './cluster/cluster.js'
+import { type Cluster, hearsOrders, type Observed } from './cluster/cluster.js'
 import type { NodeState } from './cluster/node/cluster.js'
 import { hidden, stillHides, withSecretsOf } from './inline.js'
 import type { KeyFiles } from './key-files.js'
@@ -172,10 +172,15 @@ export function createService(options: ServiceOptions): Service {
       }
     },
     async remove(name, by, { cascade }) {
+      const entry = entryOf(name)
+      const isTurned = !cascade && entry.ledger.deletion?.cascade === true
+      const place = isTurned ? await options.cluster(entry).observe(entry.app, AbortSignal.timeout(lookMs)) : null
+      const left = cascade ? '' : leftText(entry, applications.all())
       const message = cascade
         ? 'deletion of application and workload asked for'
-        : 'deletion of the application asked for; what runs stays'
-      await act(name, by, 'requested', message, ledger => deletionAsked(ledger, { by, at: now(), cascade }))
+        : `deletion of the application asked for; ${left} stays`
+      await act(name, by, 'requested', message, ledger => deletionAsked(ledger, { by, at: now(), cascade }, place))
+      return { message: `${name} is being deleted${cascade ? ' with what it runs' : `; ${left} is left`}.` }
     },
     async sync(name, by, { revision, prune }) {
       const id = randomHex(8)
@@ -258,17 +263,45 @@ export function createService(options: ServiceOptions): Service {
   }
 }
 
-/** The first word counts, but for one: what was to be ended may be let go instead, whatever its node says, or does not. */
-function deletionAsked(ledger: Ledger, asked: { readonly by: Actor; readonly at: number; readonly cascade: boolean }): Ledger {
+const lookMs = 5_000
+
+/**
+ * The first word counts, but for one: what was to be ended may be let go instead, as long as its place has not heard that it is to end it,
+ * or is not there (then what it heard is not known).
+ */
+function deletionAsked(
+  ledger: Ledger,
+  asked: { readonly by: Actor; readonly at: number; readonly cascade: boolean },
+  place: Observed | null,
+): Ledger {
   const { deletion } = ledger
-  if (deletion === null || (deletion.cascade && !asked.cascade)) return withDeletion(ledger, asked)
-  if (deletion.cascade === asked.cascade) return ledger
   const { name } = ledger.application
-  throw new RefusedError(
-    409,
-    'lettingGo',
-    `${name} is being deleted and what it runs let go; apply it again to delete it with that.`,
-  )
+  if (deletion === null) return withDeletion(ledger, asked)
+  if (deletion.cascade === asked.cascade) return ledger
+  if (!deletion.cascade)
+    throw new RefusedError(
+      409,
+      'lettingGo',
+      `${name} is being deleted and what it runs let go; apply it again to delete it with that.`,
+    )
+  if (deletion.told && (place === null || hearsOrders(place)))
+    throw new RefusedError(
+      409,
+      'ending',
+      prose(
+        `what ${name} runs is being ended, and that cannot be taken back: ${ledger.place} was told`,
+        place?.silent?.message ?? '',
+        `apply it again once \`slipway apps\` does not show it any more`,
+      ),
+    )
+  return withDeletion(ledger, asked)
+}
+
+/** What goes on when the application is let go: of what was to be ended, only what has not ended until its place hears otherwise. */
+function leftText({ app, ledger }: Entry, all: readonly Entry[]): string {
+  const ending = all.filter(entry => entry.app.parent === app.name && entry.ledger.deletion?.cascade).map(entry => entry.app.name)
+  const own = ledger.deletion?.cascade ? `what ${ledger.place} has not ended before it hears of that` : 'what it runs'
+  return ending.length === 0 ? own : `${own}, but for what ${ending.join(', ')} ran (being ended),`
 }
 
 function notABackup(error: Error): never {

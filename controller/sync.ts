@@ -2,7 +2,7 @@
 // or nothing; and the ledger that is written with it. Levels only: taken again after a crash, it comes to the same end.
 import { type Manifest, type ObjectRef, refKey, refOf } from '../runtime/contract/manifest.js'
 import type { Application } from './application.js'
-import type { Applied, Observed } from './cluster/cluster.js'
+import { type Applied, hearsOrders, type Observed } from './cluster/cluster.js'
 import { isFresh } from './health/assess.js'
 import {
   type Attempt,
@@ -95,10 +95,10 @@ function deletionStep({ decision, observed }: StepInput, ledger: Ledger): SyncSt
   if (observed.gone || isNothing) return { kind: 'forget' }
   const isTold = ledger.deletion?.told === true && observed.ordered !== null && !decision.changed
   if (ledger.deletion?.cascade !== false) return { kind: isTold ? 'none' : 'remove' }
-  // The place is told first, where it listens: else it would be taken back from there on the day the store is lost.
-  if (observed.silent !== null) return { kind: 'forget' }
-  if (isTold) return { kind: isFresh(observed) ? 'forget' : 'none' }
-  return { kind: 'letGo' }
+  // The place knows first, where it hears: else it would be taken back from there on the day the store is lost.
+  if (isTold && isFresh(observed)) return { kind: 'forget' }
+  if (!hearsOrders(observed)) return { kind: 'forget' }
+  return { kind: isTold ? 'none' : 'letGo' }
 }
 
 function remember(decision: Aim): SyncStep {

@@ -15,7 +15,7 @@ export interface Facts {
   readonly ledger: Ledger
   readonly candidate: Candidate | null
   /** Since when the place has not been heard of, and why; null while it is. */
-  readonly silent: { readonly since: number; readonly message: string } | null
+  readonly silent: { readonly since: number; readonly message: string; readonly hears: boolean } | null
   readonly health: { readonly status: string; readonly message: string }
   /** Pods of what runs: `3 of 3 ready`; '' where there are none. */
   readonly ready: string
@@ -226,10 +226,17 @@ function messageOf(facts: Facts, state: StateWord): string {
 }
 
 /** A deletion waits for its place, for as long as that takes: the way out is to let go. */
-function unendedClauses({ app, ledger, silent }: Facts): readonly string[] {
+function unendedClauses(facts: Facts): readonly string[] {
+  const { app, ledger, silent } = facts
   if (ledger.deletion === null || silent === null) return []
-  if (!ledger.deletion.cascade) return [silent.message]
+  if (!ledger.deletion.cascade) return [silent.message, silent.hears ? 'it is let go once its place has taken that in' : '']
+  if (!mayLetGo(facts)) return [silent.message, 'it ends there once it can']
   return [silent.message, 'it ends there once it is heard of', `let it go as it is: slipway delete ${app.name} --cascade=false`]
+}
+
+/** As the service has it: what the place heard that it is to end is not taken back. */
+function mayLetGo({ ledger: { deletion }, silent }: Facts): boolean {
+  return deletion !== null && deletion.cascade && (deletion.told !== true || (silent !== null && !silent.hears))
 }
 
 /** What goes on serving while the newest is tried. */
@@ -401,7 +408,8 @@ function excerptOf(rejection: { readonly excerpt: string }): string {
   return rejection.excerpt
 }
 
-function commandsOf({ app, ledger, candidate }: Facts, state: StateWord): readonly string[] {
+function commandsOf(facts: Facts, state: StateWord): readonly string[] {
+  const { app, ledger, candidate } = facts
   const running = ledger.current === null ? '' : (releaseView(ledger, ledger.current.release)?.number ?? '')
   const newest = candidate?.kind === 'release' ? numberOf(ledger, candidate.release.id) : ''
   const diff = running !== '' && newest !== '' && running !== newest ? [`slipway diff ${app.name} ${running} ${newest}`] : []
@@ -424,7 +432,7 @@ function commandsOf({ app, ledger, candidate }: Facts, state: StateWord): readon
     case 'RollingBack':
       return [`slipway wait ${app.name}`]
     case 'Deleting':
-      return ledger.deletion?.cascade ? [`slipway delete ${app.name} --cascade=false`] : [`slipway wait ${app.name}`]
+      return mayLetGo(facts) ? [`slipway delete ${app.name} --cascade=false`] : [`slipway wait ${app.name}`]
     default:
       return [`slipway history ${app.name}`]
   }

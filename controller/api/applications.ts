@@ -159,8 +159,7 @@ function writeRoutes(app: Api, { service }: World): void {
       const { name } = known(service, request.params.name)
       refuseStale(service.declaration(name), request.headers['if-match'])
       const { cascade } = request.query
-      await service.remove(name, actorOf(request), { cascade })
-      const message = cascade ? `${name} is being deleted with what it runs.` : `${name} is being deleted; what it runs is left.`
+      const { message } = await service.remove(name, actorOf(request), { cascade })
       return reply.code(202).send({ version: 'v1', message })
     },
   )

@@ -15,7 +15,8 @@ export interface Service {
     by: Actor,
     options: { readonly dryRun: boolean },
   ): Promise<{ readonly view: ApplicationView | null; readonly created: boolean; readonly changed: boolean }>
-  remove(name: string, by: Actor, options: { readonly cascade: boolean }): Promise<void>
+  /** `message`: what becomes of what runs, one sentence. */
+  remove(name: string, by: Actor, options: { readonly cascade: boolean }): Promise<{ readonly message: string }>
   sync(
     name: string,
     by: Actor,

@@ -12,7 +12,7 @@ export const define: Define = (command, around) => {
   command
     .argument('<app>')
     .option('--cascade', 'also what it runs (data that is to be kept stays)')
-    .option('--no-cascade', 'leave what it runs; turns a deletion that still waits for its node into letting go')
+    .option('--no-cascade', 'leave what it runs; lets go of what was to be ended too, as long as its node has not heard of that')
     .option('-y, --yes', 'do not ask')
     .action(async (app: string, options: Options) => {
       const cli = new Cli(around, options)

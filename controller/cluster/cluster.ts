@@ -6,9 +6,10 @@ import type { Ledger } from '../ledger.js'
 import type { Release, ReleaseId } from '../release.js'
 
 export interface Observed {
-  /** When the place last told us anything, ms since 1970; `silent` once its lease is gone. */
+  /** When the place last told us anything, ms since 1970. */
   readonly at: number
-  readonly silent: { readonly since: number; readonly message: string } | null
+  /** What is known of what runs there is old: its lease is gone, its engine does not answer, or its words are not understood. */
+  readonly silent: Silence | null
   /** The newest order we gave, and the newest that it obeys. Until they are equal, reports speak of something older. */
   readonly ordered: Sequence | null
   readonly obeyed: Sequence | null
@@ -22,6 +23,18 @@ export interface Observed {
   readonly gone: boolean
   /** The ledger that lies with the place, where the store asked for it (a new epoch, a wiped store). */
   readonly ledger: Ledger | null
+}
+
+export interface Silence {
+  readonly since: number
+  readonly message: string
+  /** Silence has two meanings. True: only its engine is away, the place itself hears every order. False: nobody knows what it heard. */
+  readonly hears: boolean
+}
+
+/** Does the place hear what it is told? Rules that ask whether it *says* anything new ask for `silent` alone. */
+export function hearsOrders({ silent }: Pick<Observed, 'silent'>): boolean {
+  return silent === null || silent.hears
 }
 
 /** What every write carries. The ledger goes with it, so that place and ledger are of one moment. */

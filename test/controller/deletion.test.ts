@@ -12,7 +12,8 @@ const [older, newer] = [
 const nothing = { ordered: null, obeyed: null, gone: false, silent: null, objects: [], pods: [] } as unknown as Observed
 const obeyed = { ...nothing, ordered: newer, obeyed: newer }
 const behind = { ...nothing, ordered: newer, obeyed: older }
-const silent = { since: 1, message: 'node n1 is silent' }
+const silent = { since: 1, message: 'node n1 is silent', hears: false }
+const deaf = { since: 1, message: 'node n1: its container engine does not answer', hears: true }
 
 function step(asked: { readonly cascade: boolean; readonly told: boolean; readonly changed: boolean }, observed: Observed) {
   const { cascade, told, changed } = asked
@@ -40,6 +41,11 @@ const table: readonly [string, Parameters<typeof step>[0], Observed, string][] =
   ['let go, and the order was lost', leave, nothing, 'letGo'],
   ['let go, and the node knows', leave, obeyed, 'forget'],
   ['let go, and nobody is there to be told', { ...leave, told: false }, { ...behind, silent }, 'forget'],
+  ['let go, and its node fell silent before it knew', leave, { ...behind, silent }, 'forget'],
+  ['let go while only its engine is away: the node hears it', { ...leave, told: false }, { ...behind, silent: deaf }, 'letGo'],
+  ['let go, its engine away, and the node does not know yet', leave, { ...behind, silent: deaf }, 'none'],
+  ['let go, its engine away, and the node knows', leave, { ...obeyed, silent: deaf }, 'forget'],
+  ['its engine is away while it is to be ended', end, { ...behind, silent: deaf }, 'none'],
 ]
 
 for (const [what, asked, observed, kind] of table)

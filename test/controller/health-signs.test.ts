@@ -163,7 +163,7 @@ const innocent: readonly (readonly [string, Change])[] = [
   ['a pod of another template', { pod: { templateHash: 'older' }, container: backOff(9) }],
   ['a pod that was started by an earlier attempt', { pod: { attempt: 0 }, container: backOff(9) }],
   ['a report about an older order', { more: { ordered: { epoch: 9, generation: 9 } }, container: backOff(9) }],
-  ['a silent place', { more: { silent: { since: 0, message: 'silent' } }, container: backOff(9) }],
+  ['a silent place', { more: { silent: { since: 0, message: 'silent', hears: false } }, container: backOff(9) }],
   [
     "a Job's pod that is tried again",
     { pod: { workload: { group: 'batch', kind: 'Job', namespace: 'shop', name: 'j' } }, container: backOff(9) },

@@ -1,6 +1,8 @@
 // What is let go, or moved away: an order to the node like any other, and nobody takes it back.
 import { test } from 'tap'
 import { ensureBuckets } from '../../controller/store/buckets.js'
+import { buckets, documentKey } from '../../runtime/contract/subjects.js'
+import { bindBucket } from '../../runtime/nats/bus/values.js'
 import { application, configMap, ledger, order, startField, until } from '../support/controller.js'
 import { names, never, ready, soon, startCluster, startNode } from '../support/node-cluster.js'
 
@@ -45,6 +47,100 @@ test('what is let go while its node is silent is found there when it listens aga
 
   await until('it is obeyed', () => back.disk.get('shop')?.letGo === true)
   t.same(names(back.disk.get('shop')?.objects ?? []), ['a'])
+})
+
+test('what a silent node was told to end, and is let go instead, goes on there as it is', async t => {
+  const field = await startField(t)
+  const node = startNode(field)
+  let silentFor = 0
+  const cluster = startCluster(field, { now: () => Date.now() + silentFor })
+  await ready(cluster)
+  await soon(() => cluster.apply(application(), [configMap('a'), configMap('b')], order(), never))
+  await until('it is obeyed', () => node.disk.size === 1)
+  node.stop()
+  silentFor = 60_000
+  await until('it is silent', async () => (await cluster.observe(application(), never)).silent?.hears === false)
+  await cluster.remove(application(), order({ ledger: ledger({ deletion: { ...lettingGo, cascade: true } }) }), never)
+
+  await cluster.forget(application(), never)
+  t.same(cluster.kept(), [])
+  const back = startNode(field, node.disk)
+
+  await until('it is obeyed', () => back.disk.get('shop')?.letGo === true)
+  t.match(back.disk.get('shop'), { deleted: false, application: { uid: 'uid-1' } })
+  t.same(names(back.disk.get('shop')?.objects ?? []), ['a', 'b'])
+  t.notOk(
+    back.seen.some(({ deleted }) => deleted),
+    'nothing was ended in between',
+  )
+})
+
+test('what was told to end where that was not known to have arrived is let go with all that it names', async t => {
+  const field = await startField(t)
+  const node = startNode(field)
+  const cluster = startCluster(field)
+  await ready(cluster)
+  await soon(() => cluster.apply(application(), [configMap('a')], order(), never))
+  await until('it is obeyed', () => node.disk.size === 1)
+  node.mute = true
+  await cluster.remove(application(), order({ ledger: ledger({ deletion: { ...lettingGo, cascade: true } }) }), never)
+
+  await cluster.letGo(application(), order({ ledger: ledger({ deletion: lettingGo }) }), never)
+  node.mute = false
+
+  await until('it is obeyed', () => node.disk.get('shop')?.letGo === true)
+  t.match(node.disk.get('shop'), { deleted: false, generation: 3 })
+  t.same(names(node.disk.get('shop')?.objects ?? []), ['a'])
+})
+
+test('a node that speaks, but has not obeyed, is told all the same before what it runs is forgotten', async t => {
+  const field = await startField(t)
+  const node = startNode(field)
+  const cluster = startCluster(field)
+  await ready(cluster)
+  await soon(() => cluster.apply(application(), [configMap('a')], order(), never))
+  await until('it is reported', async () => (await cluster.observe(application(), never)).obeyed !== null)
+  node.mute = true
+  node.say([{ type: 'EngineUnreachable', status: 'True', message: 'connect ENOENT' }])
+  const { silent } = await until('it is told', async () => {
+    const observed = await cluster.observe(application(), never)
+    return observed.silent === null ? null : observed
+  })
+
+  await cluster.forget(application(), never)
+  node.mute = false
+
+  t.equal(silent?.hears, true)
+  await until('it is obeyed', () => node.disk.get('shop')?.letGo === true)
+  t.same(names(node.disk.get('shop')?.objects ?? []), ['a'])
+})
+
+test('of a place whose store was set back nothing older is ordered again, whoever it answers to', async t => {
+  const field = await startField(t)
+  const node = startNode(field)
+  const former = startCluster(field)
+  await ready(former)
+  const kv = await bindBucket(field.bus.connection(), buckets.desired)
+  const key = documentKey('n1', 'shop', 'head')
+  await soon(() => former.apply(application(), [configMap('a')], order(), never))
+  const backup = (await kv.get(key))!.value
+  await former.apply(application(), [configMap('b')], order(), never)
+  await until('it is reported', async () => (await former.observe(application(), never)).obeyed?.generation === 2)
+  former.end()
+  await former.running
+  await kv.put(key, backup)
+  const moved = application({ destination: { place: 'node/n2', kind: 'node', name: 'n2', namespace: 'shop' } })
+
+  const cluster = startCluster(field, { epoch: () => 200 })
+  await ready(cluster)
+  await until('both were read', async () => {
+    const { ordered, objects } = await cluster.observe(application(), never)
+    return ordered?.generation === 1 && objects.length === 2
+  })
+  await cluster.answer(moved, ['n1'])
+
+  t.ok(Buffer.from((await kv.get(key))!.value).equals(Buffer.from(backup)), 'nothing was written')
+  t.same(names(node.disk.get('shop')?.objects ?? []), ['a', 'b'])
 })
 
 test('a place that an application moved away from answers to nobody, and is not where it is taken back from', async t => {

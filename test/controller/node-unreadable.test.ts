@@ -21,7 +21,11 @@ test('while its engine does not answer, as little is known of a node as of a sil
     return observed.silent === null ? null : observed
   })
 
-  t.same(silent, { since: Date.parse('2026-01-01'), message: 'node n1: its container engine does not answer (connect ENOENT)' })
+  t.same(silent, {
+    since: Date.parse('2026-01-01'),
+    message: 'node n1: its container engine does not answer (connect ENOENT)',
+    hears: true,
+  })
   t.match(cluster.trouble(), /its container engine does not answer/)
   t.ok(woken.includes('shop'), 'its applications are looked at')
   node.say([])
@@ -43,6 +47,7 @@ test('a document that a node refuses is told with its application alone', async 
     return observed.silent === null ? null : observed
   })
 
+  t.equal(silent?.hears, false)
   t.match(silent?.message, /node n1: it does not obey what is wanted of shop \(contract version 9; upgrade the older side\)/)
   t.equal((await cluster.observe(application({ name: 'other' }), never)).silent, null)
 })

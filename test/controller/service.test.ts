@@ -5,7 +5,7 @@ import t from 'tap'
 import type { RefusedError } from '../../controller/api/service.js'
 import { Applications, type Entry } from '../../controller/applications.js'
 import { filePlan } from '../../controller/backup.js'
-import type { Cluster } from '../../controller/cluster/cluster.js'
+import type { Cluster, Observed } from '../../controller/cluster/cluster.js'
 import { diffObjects, maskedValue } from '../../controller/diff.js'
 import { keyFiles, pendingRestore } from '../../controller/key-files.js'
 import { type Ledger, withDeletion } from '../../controller/ledger.js'
@@ -81,27 +81,40 @@ const refused = (asking: () => Promise<unknown>) =>
     (error: RefusedError) => `${error.status} ${error.code}`,
   )
 
-t.test('the first word on a deletion counts; letting go is the way out of one that waits', async t => {
-  const asked = (cascade: boolean) => withDeletionOf(cascade)
-  const table: readonly [string, boolean | null, boolean, boolean | string][] = [
-    ['ended', null, true, true],
-    ['let go', null, false, false],
-    ['ended, said twice', true, true, true],
-    ['ended, then let go', true, false, false],
-    ['let go, said twice', false, false, false],
-    ['let go, then ended', false, true, '409 lettingGo'],
+t.test('the first word on a deletion counts; letting go is the way out of one that its place has not heard of', async t => {
+  type Place = Observed['silent']
+  const away: Place = { since: 1, message: 'node n1 has been silent for 90 s', hears: false }
+  const deaf: Place = { since: 1, message: 'node n1: its container engine does not answer', hears: true }
+  const own = 'what it runs is left'
+  const rest = 'what node/n1 has not ended before it hears of that is left'
+  const table: readonly [string, [cascade: boolean, told: boolean] | null, Place, boolean, boolean | string, string][] = [
+    ['ended', null, null, true, true, 'with what it runs'],
+    ['let go', null, null, false, false, own],
+    ['ended, said twice', [true, true], null, true, true, 'with what it runs'],
+    ['ended, and let go before its place was told', [true, false], null, false, false, rest],
+    ['ended, and let go while its place is away', [true, true], away, false, false, rest],
+    ['ended, its place was told, then let go', [true, true], null, false, '409 ending', ''],
+    ['ended, its engine away, but its place was told', [true, true], deaf, false, '409 ending', ''],
+    ['let go, said twice', [false, true], null, false, false, own],
+    ['let go, then ended', [false, true], null, true, '409 lettingGo', ''],
   ]
-  const { applications, service, woken, store } = await opened(t)
-  for (const [index, [what, before, cascade, after]] of table.entries()) {
+  let silent: Place = null
+  const { applications, service, woken, store } = await opened(t, {
+    cluster: () => ({ observe: async () => ({ silent }) }) as unknown as Cluster,
+  })
+  for (const [index, [what, before, place, cascade, after, said]] of table.entries()) {
     const name = `shop-${index}`
+    silent = place
     await applications.declare(manifest(name), ana, null, false)
-    if (before !== null) await applications.act(name, asked(before))
+    if (before !== null)
+      await applications.act(name, ledger => withDeletion(ledger, { by: ana, at: 1, cascade: before[0], told: before[1] }))
 
-    const said = await refused(() => service.remove(name, ana, { cascade }))
+    const answer = await service.remove(name, ana, { cascade }).catch((error: RefusedError) => error)
 
     const { deletion } = applications.get(name)!.ledger
-    t.equal(said === 'done' ? deletion?.cascade : said, after, what)
-    if (before === true && !cascade) {
+    t.equal(answer instanceof Error ? `${answer.status} ${answer.code}` : deletion?.cascade, after, what)
+    if (said !== '') t.match(answer.message, said, what)
+    if (before?.[0] === true && after === false) {
       t.equal(deletion?.told, undefined, 'the place is to be told anew')
       t.ok(woken.includes(name))
       t.equal(store.ledger(name, 'node/n1')?.deletion?.cascade, false, 'kept before it is acknowledged')
@@ -109,7 +122,19 @@ t.test('the first word on a deletion counts; letting go is the way out of one th
   }
 })
 
-const withDeletionOf = (cascade: boolean) => (ledger: Ledger) => withDeletion(ledger, { by: ana, at: 1, cascade, told: true })
+t.test('what children ran is not said to be left where they are being ended', async t => {
+  const { applications, service } = await opened(t, {
+    cluster: () => ({ observe: async () => ({ silent: null }) }) as unknown as Cluster,
+  })
+  await applications.declare(manifest('fleet'), ana, null, false)
+  await applications.declare(manifest('kid'), ana, 'fleet', false)
+  await applications.act('fleet', ledger => withDeletion(ledger, { by: ana, at: 1, cascade: true }))
+  await service.remove('kid', ana, { cascade: true })
+
+  const { message } = await service.remove('fleet', ana, { cascade: false })
+
+  t.match(message, /but for what kid ran \(being ended\), is left/)
+})
 
 const helm = (password: string) => ({ helm: { valuesObject: { database: { password, name: password }, greeting: 'welcome' } } })
 const secret = (password: string): Manifest => ({

@@ -230,7 +230,7 @@ const table: readonly (readonly [string, Partial<Facts>, string, string, string]
   ],
   [
     'the node is silent: no green',
-    { silent: { since: now - 50_000, message: 'node lab has been silent for 50 s' } },
+    { silent: { since: now - 50_000, message: 'node lab has been silent for 50 s', hears: false } },
     'Unknown',
     'node lab has been silent for 50 s',
     'Node lab has been silent for 50 s. Nothing is judged until it is heard of again. What ran there goes on.',
@@ -255,10 +255,33 @@ const table: readonly (readonly [string, Partial<Facts>, string, string, string]
   ],
   [
     'a deletion waits for a node: there is a way out',
-    { silent: { since: 1, message: 'node n1 has been silent for 90 s' }, ledger: ledger({ deletion: deletion(true) }) },
+    {
+      silent: { since: 1, message: 'node n1 has been silent for 90 s', hears: false },
+      ledger: ledger({ deletion: deletion(true) }),
+    },
     'Deleting',
     'ending what runs',
     `Ending what runs. ${running} Node n1 has been silent for 90 s. It ends there once it is heard of. Let it go as it is: slipway delete shop --cascade=false`,
+  ],
+  [
+    'a deletion waits for an engine, and its node has heard of it: there is no way back',
+    {
+      silent: { since: 1, message: 'node n1: its container engine does not answer', hears: true },
+      ledger: ledger({ deletion: { ...deletion(true), told: true } }),
+    },
+    'Deleting',
+    'ending what runs',
+    `Ending what runs. ${running} Node n1: its container engine does not answer. It ends there once it can.`,
+  ],
+  [
+    'what runs is let go, and its node has not taken that in yet',
+    {
+      silent: { since: 1, message: 'node n1: its container engine does not answer', hears: true },
+      ledger: ledger({ deletion: deletion(false) }),
+    },
+    'Deleting',
+    'letting go of what runs',
+    `Letting go of what runs. ${running} Node n1: its container engine does not answer. It is let go once its place has taken that in.`,
   ],
   [
     'what runs is let go',
@@ -270,7 +293,7 @@ const table: readonly (readonly [string, Partial<Facts>, string, string, string]
   [
     'nothing runs, and its node never joined',
     {
-      silent: { since: 1, message: 'no node named lba ever joined: join it' },
+      silent: { since: 1, message: 'no node named lba ever joined: join it', hears: false },
       ledger: ledger({ current: null, attempt: null }),
     },
     'Unknown',

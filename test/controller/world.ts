@@ -201,7 +201,7 @@ export class World {
     const { obeyed, silentSince } = this.place
     const ordered = this.document === null ? null : { epoch: this.document.epoch, generation: this.document.generation }
     if (silentSince !== 0 && this.frozenReport !== null) {
-      return { ...this.frozenReport, ordered, silent: { since: silentSince, message: 'node lab is silent' } }
+      return { ...this.frozenReport, ordered, silent: { since: silentSince, message: 'node lab is silent', hears: false } }
     }
     const report = this.place.report(this.now)
     return {

@@ -272,6 +272,7 @@ function serviceOver(told: Told, listeners: Set<(change: StreamChange) => void>)
     },
     async remove(name, by, options) {
       asked('remove', name, by, options)
+      return { message: `${name} is being deleted.` }
     },
     sync: async (name, by, options) => asked('sync', name, by, options),
     rollback: async (name, by, options) => asked('rollback', name, by, options),

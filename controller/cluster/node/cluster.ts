@@ -14,11 +14,12 @@ import { bindBucket, ConflictError, eraseOldChunks, eraseValue, withBus, writeVa
 import type { Application } from '../../application.js'
 import type { Ledger } from '../../ledger.js'
 import type { Release } from '../../release.js'
-import type { Applied, Cluster, Observed, Order } from '../cluster.js'
+import type { Applied, Cluster, Observed, Order, Silence } from '../cluster.js'
 import type { Content } from './document.js'
 import {
   documentOf,
   emptyContent,
+  left,
   newest,
   nextSequence,
   withDeletion,
@@ -146,10 +147,6 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
     if (former !== undefined)
       await withBus(bus, key, connection => eraseOldChunks(connection, buckets.desired, key, former, set)).catch(() => {})
   }
-  const isSilentNode = (name: string) => {
-    const node = places.nodes().get(name)
-    return node === undefined || isSilent(node, now())
-  }
   const putAgain = async (place: Place) => {
     if (!place.head?.behind || options.epoch() === null) return
     await put(place, place.head.document, place.head.revision, false, 'again')
@@ -210,11 +207,13 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
     enqueue(place, async () => {
       const epoch = options.epoch()
       const former = newest(place.head?.document ?? null, place.returned)
-      if (epoch === null || former === null || former.deleted || former.epoch > epoch) return false
-      if (former.letGo === letGo) return true
+      if (epoch === null || former === null || former.epoch > epoch) return false
+      const { deleted, ...content } = left(former)
+      if (deleted || (former.deleted && !letGo)) return false
+      if (!former.deleted && former.letGo === letGo) return true
       const isOld = place.report !== null && !place.head?.ours && isNewer(place.report, former)
       if (isOld) return false
-      const next = { ...former, ...nextSequence(former, epoch), preflight: null, letGo }
+      const next = { ...former, ...content, ...nextSequence(former, epoch), deleted, letGo }
       try {
         await put(place, next, place.head?.revision ?? 0, true, 'letGo')
         return true
@@ -261,7 +260,7 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
     },
     remember: (app, order) => change(app, order, 'remember', former => former),
     remove: (app, order) => change(app, order, 'remove', former => withDeletion(former, order)),
-    letGo: (app, order) => change(app, order, 'letGo', former => ({ ...former, preflight: null })),
+    letGo: (app, order) => change(app, order, 'letGo', former => left(former)),
     logs: (app, pod, container, wish, stop) =>
       followLogs({ bus, keys, node: app.destination.name, application: app.name, ...wish, pod, container }, stop),
     onChange: listener => {
@@ -290,8 +289,8 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
         .sort((a, b) => b.epoch - a.epoch || lastMove(b.ledger) - lastMove(a.ledger)),
     forget: async app => {
       const [node, application] = [app.destination.name, app.name]
-      // One that is silent finds it when it listens again.
-      if (isSilentNode(node) && (await mark(places.place(node, application), true)))
+      // Who has not obeyed it yet finds it when it listens again.
+      if (!hasObeyedTheEnd(places.place(node, application)) && (await mark(places.place(node, application), true)))
         return places.forget(places.place(node, application))
       await withBus(bus, application, async connection => {
         await written('controller.place.forgotten', () =>
@@ -392,35 +391,52 @@ function observed(
   }
 }
 
+/** It has said that all of it ended, or that it knows nobody answers for it any more. Whether it is heard now says nothing of that. */
+function hasObeyedTheEnd({ head, report, material }: Place): boolean {
+  if (report === null || (material !== null && isNewer(material, report))) return false
+  return report.deleted || head?.document.letGo === true
+}
+
 function sequenceOf(sequence: Sequence | null): Sequence | null {
   return sequence === null ? null : { epoch: sequence.epoch, generation: sequence.generation }
 }
 
-function silence(name: string, node: KnownNode | null, options: NodeClusterOptions): Observed['silent'] {
+/** Its lease is gone: what it heard is not known. */
+function silence(name: string, node: KnownNode | null, options: NodeClusterOptions): Silence | null {
   if (node !== null && !isSilent(node, options.now())) return null
   const { connected, since, message } = options.bus.status()
-  if (!connected) return { since: node?.heardAt ?? since, message }
+  if (!connected) return { since: node?.heardAt ?? since, message, hears: false }
   if (node === null && options.identity(name) === null)
     return {
       since,
       message: `no node named ${name} ever joined: join it with slipway runtime join, or change spec.destination.name`,
+      hears: false,
     }
   if (node === null)
-    return { since, message: `node ${name} has not been heard of since this controller started; is its runtime running?` }
+    return {
+      since,
+      message: `node ${name} has not been heard of since this controller started; is its runtime running?`,
+      hears: false,
+    }
   return {
     since: node.heardAt,
     message: `node ${name} has been silent for ${Math.round((options.now() - node.heardAt) / 1000)} s`,
+    hears: false,
   }
 }
 
-/** It speaks, but what it says of the application is old, or not understood: as little is known as of a silent one. */
-function aged({ node: name, application }: Place, node: KnownNode | null, unreadable: readonly Unreadable[]): Observed['silent'] {
+/**
+ * It speaks, but what it says of the application is old, or not understood: as little is known as of a silent one. It hears what it is
+ * told all the same, unless that is not understood either.
+ */
+function aged({ node: name, application }: Place, node: KnownNode | null, unreadable: readonly Unreadable[]): Silence | null {
   const found = unreadable.find(one => one.node === name && ['', application].includes(one.application))
-  if (found !== undefined) return { since: found.since, message: found.message }
-  const condition = agedBy(node?.lease.conditions ?? []).find(one => [undefined, application].includes(one.application))
+  if (found !== undefined) return { since: found.since, message: found.message, hears: false }
+  const conditions = agedBy(node?.lease.conditions ?? []).filter(one => [undefined, application].includes(one.application))
+  const condition = conditions.find(({ type }) => type === 'DocumentRefused') ?? conditions[0]
   if (condition === undefined) return null
   const since = Date.parse(condition.since ?? '') || (node?.heardAt ?? 0)
-  return { since, message: agedText(name, condition) }
+  return { since, message: agedText(name, condition), hears: condition.type !== 'DocumentRefused' }
 }
 
 function troubles(places: Places): readonly string[] {

@@ -32,7 +32,8 @@ export interface Change {
 }
 
 /** What was there, with these objects added or put in the place of theirs. */
-export function withObjects(former: Content, objects: readonly Manifest[], order: Order): Change {
+export function withObjects(before: Content, objects: readonly Manifest[], order: Order): Change {
+  const former = living(before)
   const there = new Map(former.objects.map(object => [refKey(refOf(object)), object]))
   const applied = objects.map(object => {
     const before = there.get(refKey(refOf(object)))
@@ -43,7 +44,6 @@ export function withObjects(former: Content, objects: readonly Manifest[], order
   return {
     content: {
       ...ordered(former, order),
-      deleted: false,
       objects: next,
       digests: { ...former.digests, ...pinned(objects, order.digests) },
     },
@@ -60,12 +60,22 @@ export function withoutObjects(former: Content, refs: readonly ObjectRef[], orde
 
 export function withPreflight(former: Content, release: Release, round: number, order: Order): Content {
   const preflight: Preflight = { release: release.id, objects: release.objects, digests: order.digests, round }
-  return { ...former, deleted: false, preflight }
+  return { ...living(former), preflight }
 }
 
-/** Ends everything: a document that says so, never a missing one. */
+/** Ends everything: a document that says so, never a missing one. What is to end is still named, so that it may be let go instead. */
 export function withDeletion(former: Content, order: Order): Content {
-  return { ...ordered(former, order), deleted: true, objects: [], digests: {}, preflight: null }
+  return { ...ordered(former, order), deleted: true, preflight: null }
+}
+
+/** Nobody answers for it any more, and it goes on; told to end before, too. One that names nothing cannot be taken back: it would end all. */
+export function left(former: Content): Content {
+  return { ...former, deleted: former.deleted && former.objects.length === 0, letGo: true, preflight: null }
+}
+
+/** Of what is being ended nothing is built on. */
+function living(former: Content): Content {
+  return former.deleted ? { ...former, deleted: false, objects: [], digests: {} } : former
 }
 
 /** The order after `former` in `epoch`. */
