@@ -184,7 +184,8 @@ async function startParts(
   signal: AbortSignal,
 ): Promise<Parts> {
   const host: Host = { realPath, engineSockets: engineSockets(config.engine, realPath) }
-  const images = createImages(docker, async () => ({ allowed: config.policy.maxImageSize, free: await freeBytes(docker) }))
+  const { maxImageSize, imageDirectory } = config.policy
+  const images = createImages(docker, async () => ({ allowed: maxImageSize, free: await freeBytes(docker, imageDirectory) }))
   const dataPlane = dataPlaneOf(config, docker, (message, facts) => log.info(facts, message))
   await untilItStarts('data plane', () => dataPlane.start(signal), log, signal)
   const pods = createPods({

@@ -21,6 +21,8 @@ export interface HostPolicy {
   readonly engineSocket: boolean
   /** Bytes that an image may bring when it is pulled; null: what the disk has. */
   readonly maxImageSize: number | null
+  /** Where the engine keeps images, where it does not say so itself: free space is measured there. */
+  readonly imageDirectory: string | null
 }
 
 /** A port of the host is a resource like an address; all else is denied. */
@@ -34,6 +36,7 @@ export const denyingPolicy: HostPolicy = {
   sysctls: [],
   engineSocket: false,
   maxImageSize: null,
+  imageDirectory: null,
 }
 
 /** `value` is the parsed YAML or JSON of the policy file; a policy with a fault allows nothing beyond the denying one. */
@@ -53,6 +56,7 @@ export function parseHostPolicy(value: unknown): { readonly policy: HostPolicy; 
     capabilities: fields.strings('capabilities').map(capability),
     sysctls: fields.strings('sysctls'),
     maxImageSize: readSize(fields),
+    imageDirectory: readDirectory(fields, issues),
   }
   fields.end()
   const faults = issues.map(issue => `${issue.path === '' ? 'the policy' : issue.path}: ${issue.message}`)
@@ -65,6 +69,11 @@ function readSize(fields: Fields): number | null {
   const bytes = typeof value === 'string' || typeof value === 'number' ? parseBytes(value) : null
   if (bytes === null || bytes <= 0) fields.invalid('maxImageSize', 'must be a quantity such as 2Gi')
   return bytes
+}
+
+function readDirectory(fields: Fields, issues: Issue[]): string | null {
+  const path = fields.string('imageDirectory')
+  return path === undefined ? null : checked({ path, readOnly: true }, 'imageDirectory', issues).path
 }
 
 function readRoot(entry: unknown, path: string, issues: Issue[]): { path: string; readOnly: boolean } {

@@ -2,7 +2,7 @@
 // size of each layer before it comes, so a pull that is too much is ended before it has filled anything.
 import { statfs } from 'node:fs/promises'
 import type { Docker } from './client.js'
-import type { PullProgress } from './shapes.js'
+import type { EngineInfo, PullProgress } from './shapes.js'
 
 /** In bytes; null: no limit, or not known. */
 export interface Room {
@@ -10,14 +10,28 @@ export interface Room {
   readonly free: number | null
 }
 
-/** Of the file system that the engine keeps images on; not known where that is not a directory of this machine. */
-export async function freeBytes(docker: Docker): Promise<number | null> {
-  const { DockerRootDir } = await docker.info()
-  if (DockerRootDir === undefined || DockerRootDir === '') return null
-  return statfs(DockerRootDir).then(
+/** Of the file system that the engine keeps images on; not known where that is not a directory of this machine. `named`: as below. */
+export async function freeBytes(docker: Docker, named: string | null): Promise<number | null> {
+  const directory = imageDirectory(docker.host, await docker.info(), named)
+  if (directory === null) return null
+  return statfs(directory).then(
     ({ bavail, bsize }) => bavail * bsize,
     () => null,
   )
+}
+
+/**
+ * Where the engine at `host` (as in DOCKER_HOST) keeps images; null: it does not say, or it is another machine's. `named`: what the host
+ * policy says. With containerd's image store (the default of new installations from Docker 29 on) they lie in containerd's own directory.
+ */
+export function imageDirectory(
+  host: string,
+  { DockerRootDir = '', DriverStatus }: EngineInfo,
+  named: string | null,
+): string | null {
+  if (named !== null) return named
+  const isContainerds = DriverStatus?.some(([, value = '']) => value.startsWith('io.containerd.snapshotter')) ?? false
+  return host.startsWith('unix:') && !isContainerds && DockerRootDir !== '' ? DockerRootDir : null
 }
 
 /** The sentence about `bytes` that are too many; null where there is room. */

@@ -13,6 +13,8 @@ export interface EngineInfo {
   readonly NCPU: number
   readonly MemTotal: number
   readonly DockerRootDir?: string
+  /** Pairs of a name and a value. */
+  readonly DriverStatus?: readonly (readonly string[])[] | null
   readonly CgroupVersion?: string
   readonly Architecture?: string
   readonly LiveRestoreEnabled?: boolean

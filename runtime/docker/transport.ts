@@ -13,7 +13,7 @@ export interface Ask {
   readonly json?: unknown
   readonly body?: { readonly type: string; readonly content: Buffer | AsyncIterable<Uint8Array> }
   readonly headers?: Readonly<Record<string, string>>
-  /** Milliseconds to the answer's headers and between its bytes; 0: as long as it takes. Default 30 s. */
+  /** Milliseconds to the answer's headers and between its bytes, while they are waited for; 0: as long as it takes. Default 30 s. */
   readonly limitMs?: number
   readonly signal?: AbortSignal | undefined
   /** What is being done, for errors: `starting container slipway_shop_web`. */
@@ -97,9 +97,16 @@ function exchange(options: RequestOptions, { limitMs = 30_000, signal, json, bod
     signal?.addEventListener('abort', abort, { once: true })
     asked.once('close', () => signal?.removeEventListener('abort', abort))
     asked.on('error', reject)
-    asked.on('timeout', () => stop(new Error(`no answer within ${limitMs / 1000} s`)))
     asked.setTimeout(limitMs)
     asked.once('socket', socket => {
+      const late = (): void => {
+        if (response?.complete) return
+        // Nothing came because its reader has not taken what is there: the engine is not who is slow.
+        if (response?.readableLength) socket.setTimeout(limitMs)
+        else stop(new Error(`no answer within ${limitMs / 1000} s`))
+      }
+      socket.on('timeout', late)
+      asked.once('close', () => socket.off('timeout', late))
       if (!socket.connecting) return
       const clock = setTimeout(() => stop(new Error(`no connection within ${connectMs / 1000} s`)), connectMs)
       for (const over of ['connect', 'close']) socket.once(over, () => clearTimeout(clock))

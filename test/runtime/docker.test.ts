@@ -11,10 +11,11 @@ import { followEvents } from '../../runtime/docker/events.js'
 import { runCommand } from '../../runtime/docker/exec.js'
 import { readFrames, readLines } from '../../runtime/docker/frames.js'
 import { createImages } from '../../runtime/docker/images.js'
-import { freeBytes, type Room } from '../../runtime/docker/room.js'
+import { freeBytes, imageDirectory, type Room } from '../../runtime/docker/room.js'
 import { ensurePauseImage, pauseProgram } from '../../runtime/docker/pause-image.js'
 import { parseReference } from '../../runtime/docker/reference.js'
 import { pickAuth } from '../../runtime/docker/registry-auth.js'
+import { connectTransport } from '../../runtime/docker/transport.js'
 import { busyboxParts } from '../support/archive.js'
 import { startImageServer } from '../support/image-server.js'
 import { busyboxArchive, loadBusybox, testDocker } from '../support/images.js'
@@ -151,6 +152,38 @@ t.test('an engine that hangs is given up after the limit; a caller that gives up
   await t.rejects(asked, /no longer wanted/)
 })
 
+t.test(
+  'who takes an answer slowly gets all of it, whatever the limit; an engine that stops in the middle is given up',
+  async t => {
+    const whole = 4 * 2 ** 20
+    const engine = createServer((asked, answer) => {
+      if (asked.url === '/small') answer.end('x'.repeat(100_000))
+      else if (asked.url === '/whole') answer.end(Buffer.alloc(whole, 'x'))
+      else if (asked.url === '/stops') answer.write('x'.repeat(100_000))
+    }).listen(0, '127.0.0.1')
+    await new Promise(resolve => engine.once('listening', resolve))
+    const transport = connectTransport(`tcp://127.0.0.1:${(engine.address() as AddressInfo).port}`, async () => '')
+    t.teardown(async () => {
+      await transport.close()
+      engine.closeAllConnections()
+      engine.close()
+    })
+    const limitMs = 100
+    const read = async (path: string): Promise<number> => {
+      let [bytes, pauses] = [0, 3]
+      for await (const piece of await transport.open({ method: 'GET', path, limitMs, doing: 'reading' })) {
+        bytes += piece.length
+        if (pauses-- > 0) await new Promise(resolve => setTimeout(resolve, 5 * limitMs))
+      }
+      return bytes
+    }
+
+    t.equal(await read('/small'), 100_000)
+    t.equal(await read('/whole'), whole)
+    for (const path of ['/stops', '/silent']) await t.rejects(read(path), /no answer within 0\.1 s/, path)
+  },
+)
+
 t.test('a container from creation to removal', async t => {
   await loadBusybox(docker, { tag: `slipway-${mark}/one:1` })
   const seen: string[] = []
@@ -247,8 +280,37 @@ t.test('an image that is too much to pull is refused before it has come', async 
     cause: 'tooLarge',
     message: /small:1 is at least [\d.]+ MiB to pull, and the host policy allows 1 MiB \(maxImageSize\)/,
   })
-  t.match(await ensure(small, { allowed: 2 ** 30, free: await freeBytes(docker) }), { digest: /^sha256:/ })
+  t.match(await ensure(small, { allowed: 2 ** 30, free: await freeBytes(docker, null) }), { digest: /^sha256:/ })
   await docker.images.remove(small)
+})
+
+t.test('where images lie, as far as it can be known', async t => {
+  const root = { NCPU: 1, MemTotal: 1, DockerRootDir: '/data/docker' }
+  const containerd = { DriverStatus: [['driver-type', 'io.containerd.snapshotter.v1']] }
+  const overlay2 = { DriverStatus: [['Backing Filesystem', 'extfs']] }
+  const table: readonly [string, Parameters<typeof imageDirectory>, string | null][] = [
+    ['a graph driver of its own', ['unix:///run/docker.sock', { ...root, ...overlay2 }, null], '/data/docker'],
+    [
+      'Podman, which says nothing of its driver',
+      ['unix:///run/podman.sock', { ...root, DriverStatus: null }, null],
+      '/data/docker',
+    ],
+    [
+      "containerd's images, which lie where containerd has them",
+      ['unix:///run/docker.sock', { ...root, ...containerd }, null],
+      null,
+    ],
+    [
+      'the same, and the host policy says where',
+      ['unix:///run/docker.sock', { ...root, ...containerd }, '/data/images'],
+      '/data/images',
+    ],
+    ["another machine's, whose paths mean nothing here", ['tcp://10.0.0.5:2375', root, null], null],
+    ['an engine that does not say', ['unix:///run/docker.sock', { NCPU: 1, MemTotal: 1, DockerRootDir: '' }, null], null],
+  ]
+  for (const [what, asked, expected] of table) t.equal(imageDirectory(...asked), expected, what)
+  t.ok((await freeBytes(docker, tmpdir()))! > 0)
+  t.equal(await freeBytes(docker, '/nonexistent'), null)
 })
 
 const registryCommand = ['docker-registry', 'registry'].find(name => spawnSync('which', [name]).status === 0)

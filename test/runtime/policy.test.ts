@@ -108,6 +108,8 @@ t.test('a policy file with a fault denies everything and says which', async t =>
     { path: '/data', readOnly: true },
   ])
   t.equal(parseHostPolicy({ maxImageSize: '2Gi' }).policy.maxImageSize, 2 * 2 ** 30)
+  t.equal(parseHostPolicy({ imageDirectory: '/srv/images' }).policy.imageDirectory, '/srv/images')
+  t.match(parseHostPolicy({ imageDirectory: 'images' }).faults, [/^imageDirectory: must be an absolute path/])
   t.match(parseHostPolicy({ maxImageSize: 'small' }).faults, [/^maxImageSize: must be a quantity/])
   const { policy, faults } = parseHostPolicy({ privileged: true, hostPath: ['/'] })
   t.same(policy, denyingPolicy)
