@@ -22,10 +22,18 @@ const deceptive = /[\\\x00-\x1f\x7f\u2024\u2025\u2026\u2044\u2215\u29f8\ufe52\uf
 
 /**
  * A value file's path from the repository's root. Relative ones start at the chart (`root`), those with a leading '/' at the
- * repository. Throws `RefusedFile` for what leaves the repository, names a URL, or only looks like a path.
+ * repository. Throws `RenderFault` for what leaves the repository, names a URL, or only looks like a path.
  */
 export function valueFilePath(root: string, name: string): string {
-  const refuse = (why: string): RenderFault => new RenderFault('RefusedFile', `value file ${JSON.stringify(name)}: ${why}`)
+  const what = `value file ${JSON.stringify(name)}`
+  const path = pathInRepository(root, name, what)
+  if (path === '.') throw new RenderFault('RefusedFile', `${what}: names no file`)
+  return path
+}
+
+/** As `valueFilePath`; '.' is the repository's root. `what`: for messages. */
+export function pathInRepository(root: string, name: string, what: string): string {
+  const refuse = (why: string): RenderFault => new RenderFault('RefusedFile', `${what}: ${why}`)
   if (name === '') throw refuse('the name is empty')
   if (/^[a-z][a-z0-9+.-]*:/i.test(name)) throw refuse('only files of the repository can be read, no URLs')
   if (deceptive.test(name)) throw refuse('the name has characters that file names here must not have')
@@ -36,6 +44,5 @@ export function valueFilePath(root: string, name: string): string {
     else if (parts.pop() === undefined) throw refuse('leads out of the repository')
   }
   if (parts.includes('.git')) throw refuse('only files of the commit can be read')
-  if (parts.length === 0) throw refuse('names no file')
-  return parts.join('/')
+  return parts.length === 0 ? '.' : parts.join('/')
 }

@@ -2,7 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import type { Rendered, RenderOptions } from '../../renderer/index.js'
+import type { ChartAnswer, ChartQuestion, Rendered, RenderOptions } from '../../renderer/index.js'
 
 export interface PoolOptions {
   /** Children at the same time, kept warm after a render; each costs about 45 MB. */
@@ -25,11 +25,14 @@ export interface RenderJob {
 }
 
 /** What became of a job. `killed`: nothing was found out about the files themselves; with more time or memory it might render. */
-export type JobResult = Rendered | { readonly killed: string }
+export type JobResult = Rendered | Killed
+export interface Killed {
+  readonly killed: string
+}
 
 interface Waiting {
-  readonly job: RenderJob
-  readonly settle: (result: JobResult) => void
+  readonly job: RenderJob | ChartQuestion
+  readonly settle: (result: Rendered | ChartAnswer | Killed) => void
   readonly fail: (cause: unknown) => void
   readonly signal: AbortSignal
 }
@@ -73,6 +76,15 @@ export class RenderPool {
 
   /** Rejects only when aborted or closed. An abort ends the child that works on the job. */
   run(job: RenderJob, signal: AbortSignal): Promise<JobResult> {
+    return this.#enqueue(job, signal) as Promise<JobResult>
+  }
+
+  /** About files from elsewhere, which may be as hostile as a template. */
+  ask(question: ChartQuestion, signal: AbortSignal): Promise<ChartAnswer | Killed> {
+    return this.#enqueue(question, signal) as Promise<ChartAnswer | Killed>
+  }
+
+  #enqueue(job: Waiting['job'], signal: AbortSignal): Promise<Rendered | ChartAnswer | Killed> {
     return new Promise((settle, fail) => {
       if (signal.aborted || this.#closed) {
         fail(signal.aborted ? signal.reason : new Error('the render pool is closed'))
@@ -137,7 +149,7 @@ class Child {
   #ended = ''
   /** Starts the clock of a job that came before the child was ready. */
   #onReady = (): void => {}
-  #answer: ((result: JobResult) => void) | null = null
+  #answer: Waiting['settle'] | null = null
 
   constructor(options: PoolOptions, isConfined: boolean, onExit: (child: Child) => void) {
     this.#options = options
@@ -150,7 +162,7 @@ class Child {
     })
     this.#process.on('message', message => {
       if (message === 'ready') this.#started()
-      else this.#settle(JSON.parse(String(message)) as Rendered)
+      else this.#settle(JSON.parse(String(message)) as Rendered | ChartAnswer)
     })
     this.#process.on('error', error => {
       onExit(this)
@@ -176,7 +188,7 @@ class Child {
   }
 
   /** One job at a time. */
-  run(job: RenderJob): Promise<JobResult> {
+  run(job: Waiting['job']): Promise<Rendered | ChartAnswer | Killed> {
     return new Promise(resolve => {
       if (!this.alive) {
         resolve({ killed: this.#ended })
@@ -220,7 +232,7 @@ class Child {
     this.#settle({ killed: this.#ended })
   }
 
-  #settle(result: JobResult): void {
+  #settle(result: Rendered | ChartAnswer | Killed): void {
     const answer = this.#answer
     this.#answer = null
     answer?.(result)

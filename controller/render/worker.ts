@@ -1,5 +1,5 @@
 // The child process that renders: a job in, its result as JSON out. It opens nothing and knows nothing but the job.
-import { type ChartCache, constant, type ParseCache, render } from '../../renderer/index.js'
+import { answerTo, type ChartCache, type ChartQuestion, constant, type ParseCache, render } from '../../renderer/index.js'
 import type { RenderJob } from './pool.js'
 
 const mostTemplates = 500
@@ -12,7 +12,8 @@ const cache = {
   charts,
 }
 
-process.on('message', (job: RenderJob) => {
+process.on('message', (job: RenderJob | ChartQuestion) => {
+  if ('question' in job) return void process.send?.(JSON.stringify(answerTo(job)))
   const files = new Map(job.files)
   const result = render({ paths: [...files.keys()], read: path => files.get(path) ?? null }, job.options, constant, cache)
   if (templates.size > mostTemplates) templates.clear()

@@ -10,7 +10,7 @@ import { DecodeError } from '../yaml/decode.js'
 import { type ChartFile, withoutMark } from './archive.js'
 import { missingDependencies } from './dependencies.js'
 import { ignoreRules, withoutIgnored } from './ignore.js'
-import { type LoadedChart, loadDirectory } from './load.js'
+import { type LoadedChart, loadArchive, loadDirectory } from './load.js'
 import { ChartError, type Dependency, type Lock, readLock } from './metadata.js'
 
 /** One chart that is to be put into `charts/`. */
@@ -22,11 +22,12 @@ export interface Need {
   readonly repository: string
 }
 
-export interface Needs {
-  readonly charts: readonly Need[]
-  readonly isLocked: boolean
-  /** What Chart.yaml asks for, as `sha256:...`: as long as it is the same, so is what was found for it without a lock. */
-  readonly asked: string
+/** A chart, as far as those who bring its dependencies have to know it. */
+export interface ChartFacts {
+  readonly name: string
+  readonly version: string
+  /** What Chart.yaml lists and `charts/` lacks. */
+  readonly needs: readonly Need[]
 }
 
 /** Names that `@name` and `alias:name` stand for. */
@@ -48,13 +49,24 @@ export function tellsNeeds(path: string): boolean {
 }
 
 /**
- * `files`: of a chart's folder, at least those that `tellsNeeds` names. null: nothing is missing in `charts/`.
+ * `files`: of a chart's folder, at least those that `tellsNeeds` names.
  * Throws `ChartError` or `DecodeError`: a chart that cannot be read, a lock out of sync, a dependency that nothing can be found for.
  */
-export function needsOf(files: readonly ChartFile[], aliases: Aliases): Needs | null {
+export function factsOf(files: readonly ChartFile[], aliases: Aliases): ChartFacts {
   const chart = loadDirectory(files)
+  const { name, version } = chart.metadata
+  return { name, version, needs: needsOf(chart, files, aliases) }
+}
+
+/** A packed chart brings its dependencies with it. Throws `ChartError` or `DecodeError`. */
+export function factsOfArchive(archive: Uint8Array): ChartFacts {
+  const { name, version } = loadArchive(archive).metadata
+  return { name, version, needs: [] }
+}
+
+function needsOf(chart: LoadedChart, files: readonly ChartFile[], aliases: Aliases): readonly Need[] {
   const missing = new Set(missingDependencies(chart))
-  if (missing.size === 0) return null
+  if (missing.size === 0) return []
   const wanted = (chart.metadata.dependencies ?? []).map(dependency => withAddress(dependency, aliases))
   const lock = lockOf(files)
   if (lock !== null) checkLock(chart, wanted, lock)
@@ -66,7 +78,7 @@ export function needsOf(files: readonly ChartFile[], aliases: Aliases): Needs | 
     if (!charts.some(chart => chart.name === name))
       throw new ChartError(`${lock?.file ?? 'Chart.yaml'}: does not say where chart ${quoted(name)} is from. ${update}`)
   for (const need of charts) checkNeed(need, chart)
-  return { charts: once(charts), isLocked: lock !== null, asked: hashOf(listJson(wanted)) }
+  return once(charts)
 }
 
 const update = 'Run `helm dependency update` and commit what it wrote'

@@ -20,21 +20,31 @@ const username = 'puller'
 export const registryPassword = 'KanarieRegistry5f2c81d07e'
 const hash = '$2y$05$abcdefghijklmnopqrstuu4g1Cd02dQ3u4NIbV6cEo2P0LtVDefbO'
 
+export interface RegistryOptions {
+  /** Instead of a free port: to start one again where it was. */
+  readonly port?: number
+  /** docker-registry's own `auth`; one account (htpasswd) where it is not given, nobody asked where it is null. */
+  readonly auth?: Readonly<Record<string, unknown>> | null
+  /** What has to be there too. */
+  readonly programs?: readonly string[]
+}
+
 /** null where the machine has no docker-registry or no skopeo. */
-export async function startRegistry(work: string): Promise<Registry | null> {
+export async function startRegistry(work: string, options: RegistryOptions = {}): Promise<Registry | null> {
   const env = { PATH: `${process.env.PATH}:/usr/sbin:/sbin`, HOME: work }
-  for (const program of ['docker-registry', 'skopeo'])
+  for (const program of ['docker-registry', ...(options.programs ?? ['skopeo'])])
     if ((await runProgram('/bin/sh', ['-c', `command -v ${program}`], env)).code !== 0) return null
   const directory = join(work, 'registry')
-  mkdirSync(directory)
+  mkdirSync(directory, { recursive: true })
   const at = (name: string) => join(directory, name)
-  const host = `127.0.0.1:${await freePort()}`
+  const host = `127.0.0.1:${options.port ?? (await freePort())}`
   writeFileSync(at('htpasswd'), `${username}:${hash}\n`)
+  const auth = options.auth === undefined ? { htpasswd: { realm: 'tests', path: at('htpasswd') } } : options.auth
   const config = {
     version: 0.1,
     storage: { filesystem: { rootdirectory: at('data') } },
     http: { addr: host },
-    auth: { htpasswd: { realm: 'tests', path: at('htpasswd') } },
+    ...(auth === null ? {} : { auth }),
   }
   writeFileSync(at('config.yml'), JSON.stringify(config))
   const child = spawn('docker-registry', ['serve', at('config.yml')], { env, stdio: 'ignore' })
