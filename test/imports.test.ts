@@ -29,7 +29,7 @@ const rules: readonly Rule[] = [
   { files: /^runtime\/workloads\//, ours: /^runtime\/(contract|workloads|pods\/types)/, packages: /^$/, node: /^node:crypto$/ },
   ...['docker', 'network', 'probe', 'volumes', 'nats'].map(room => ({
     files: new RegExp(`^runtime/${room}/`),
-    ours: new RegExp(`^runtime/(contract|workloads|${room}|failpoint|loop|pods/(types|config-error|downward)\\.js)`),
+    ours: new RegExp(`^runtime/(contract|workloads|${room}|failpoint|loop|alone|pods/(types|config-error|downward)\\.js)`),
   })),
   { files: /^runtime\//, ours: /^runtime\// },
   {

@@ -340,6 +340,8 @@ function networkCalls(http: Transport) {
   return {
     inspect: (name: string, signal?: AbortSignal): Promise<NetworkInspected> =>
       http.json({ method: 'GET', path: at(name), signal, doing: `inspecting network ${name}` }),
+    list: (signal?: AbortSignal): Promise<readonly NetworkInspected[]> =>
+      http.json({ method: 'GET', path: '/networks', signal, doing: 'listing networks' }),
     create: (body: unknown, signal?: AbortSignal): Promise<{ readonly Id: string }> =>
       http.json({ method: 'POST', path: '/networks/create', json: body, signal, doing: 'creating a network' }),
     connect: async (name: string, container: string, endpoint: unknown, signal?: AbortSignal): Promise<void> => {

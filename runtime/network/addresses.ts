@@ -55,13 +55,22 @@ export function chooseRange(wanted: Range, taken: readonly Range[]): Range {
     const range = { first, prefix: wanted.prefix }
     if (!taken.some(other => overlap(range, other))) return range
   }
-  throw new Error(`no free address range from ${formatRange(wanted)} to 10.255.255.255; set one in the configuration`)
+  throw new Error(
+    `no free address range from ${formatRange(wanted)} to 10.255.255.255; end what has them, or name another in SLIPWAY_POD_RANGE and SLIPWAY_SERVICE_RANGE`,
+  )
+}
+
+export interface Routed {
+  readonly range: Range
+  /** The interface; '' where the route has none (`unreachable`). */
+  readonly device: string
 }
 
 /** `ip -4 -o route show table all` -> the ranges in it. A default route takes nothing; local addresses count as /32. */
-export function routedRanges(text: string): readonly Range[] {
+export function routedRanges(text: string): readonly Routed[] {
   return text.split('\n').flatMap(line => {
     const found = /^\s*(?:[a-z]+ )?(\d+\.\d+\.\d+\.\d+(?:\/\d+)?)\s/.exec(line)
-    return found?.[1] === undefined || found[1] === '0.0.0.0/0' ? [] : [parseRange(found[1])]
+    if (found?.[1] === undefined || found[1] === '0.0.0.0/0') return []
+    return [{ range: parseRange(found[1]), device: /\bdev (\S+)/.exec(line)?.[1] ?? '' }]
   })
 }

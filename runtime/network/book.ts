@@ -31,10 +31,13 @@ const NODE_PORTS = 2_768
 
 export type Book = ReturnType<typeof openBook>
 
-/** `choose` is asked for the ranges when there is no file yet. Throws when there is one that cannot be read. */
-export async function readOrBegin(path: string, choose: () => Promise<Ranges>): Promise<Book> {
-  if (existsSync(path)) return openBook(path, parsePages(path, readFileSync(path, 'utf8')))
-  const ranges = await choose()
+/** null: there is no file yet. Throws when there is one that cannot be read. */
+export function readBook(path: string): Book | null {
+  return existsSync(path) ? openBook(path, parsePages(path, readFileSync(path, 'utf8'))) : null
+}
+
+/** In place of one of which nothing was given out, if there is one. */
+export function beginBook(path: string, ranges: Ranges): Book {
   const pages: Pages = {
     version: 1,
     podRange: formatRange(ranges.pods),
@@ -67,6 +70,8 @@ function openBook(path: string, first: Pages) {
 
   return {
     ranges: { pods: podRange, services: serviceRange },
+    /** Nobody has an address of it. */
+    isBlank: () => Object.keys({ ...pages.pods.held, ...pages.services.held }).length === 0,
     namesAddress: formatIp(serviceRange.first + NAMES),
     gateway: formatIp(podRange.first + 1),
     podAddress: (uid: string) => formatIp(podRange.first + FIRST_POD + given('pods', uid)),

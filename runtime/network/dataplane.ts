@@ -2,17 +2,18 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { chooseRange, formatIp, formatRange, overlap, parseRange, type Range, rangeSize } from './addresses.js'
+import { parseRange } from './addresses.js'
 import { createBalancer } from './balancer.js'
-import { type Book, type Ranges, readOrBegin } from './book.js'
+import type { Book, Ranges } from './book.js'
 import { type Conflict, findConflicts } from './conflicts.js'
 import { drain } from './draining.js'
 import { createHaproxy } from './haproxy/process.js'
 import { haproxyProgram } from './haproxy/program.js'
-import { ensureServiceBridge, isServed, listeningSockets, removeServiceBridge, socketsOf, takenRanges } from './host.js'
+import { ensureServiceBridge, isServed, listeningSockets, removeServiceBridge, socketsOf } from './host.js'
 import { balanced, type Given, type Listener, listenersOf, serviceKey, targetsOf } from './listeners.js'
 import { createNames, type Names } from './names/process.js'
 import { DOMAIN, zoneOf } from './names/services.js'
+import { ownRanges } from './ranges.js'
 import {
   type DataPlane,
   type DataPlaneOptions,
@@ -51,15 +52,8 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
 
   async function start(signal: AbortSignal): Promise<void> {
     mkdirSync(stateDir, { recursive: true, mode: 0o700 })
-    const existing = await docker.network(network)
-    const own = existing === null ? null : parseRange(existing.subnet)
-    const book = await readOrBegin(join(stateDir, 'addresses.json'), async () => freeRanges(options, own, await takenRanges()))
-    if (own !== null && formatRange(own) !== formatRange(book.ranges.pods))
-      throw new Error(
-        `network ${network} has ${formatRange(own)}, not ${formatRange(book.ranges.pods)}: end its containers, then remove it`,
-      )
-    if (existing === null) await docker.createNetwork(newNetwork(network, podBridge, book))
-    await ensureServiceBridge(serviceBridge, book.ranges.services)
+    const places = { stateDir, docker, network, podBridge, serviceBridge, wanted: wantedRanges(options) }
+    const book = await ownRanges(places, () => log('another instance chooses its addresses; waiting for it', {}), signal)
     parts = {
       book,
       names: createNames({ directory: stateDir, program: options.nodePath ?? process.execPath, address: book.namesAddress }),
@@ -226,29 +220,9 @@ function without(listeners: readonly Listener[], conflicts: readonly Conflict[])
   return listeners.filter(({ service }) => !left.has(service))
 }
 
-/** `own`: the range of a network that is there already, when the book was lost. */
-function freeRanges(options: DataPlaneOptions, own: Range | null, taken: readonly Range[]): Ranges {
-  const wantedPods = parseRange(options.podRange ?? defaultNames.podRange)
-  const wantedServices = parseRange(options.serviceRange ?? defaultNames.serviceRange)
-  const services = chooseRange(
-    wantedServices,
-    own === null ? [...taken, wantedPods] : [...withoutOurs(taken, wantedServices), own],
-  )
-  return { services, pods: own ?? chooseRange(wantedPods, [...taken, services]) }
+function wantedRanges({ podRange, serviceRange }: DataPlaneOptions): Ranges {
+  return { pods: parseRange(podRange ?? defaultNames.podRange), services: parseRange(serviceRange ?? defaultNames.serviceRange) }
 }
-
-/** With the network, the Service bridge of before is still there: its own routes do not make its range taken. */
-function withoutOurs(taken: readonly Range[], services: Range): readonly Range[] {
-  return taken.filter(range => formatRange(range) !== formatRange(services) && !(range.prefix === 32 && overlap(range, services)))
-}
-
-function newNetwork(name: string, bridge: string, book: Book) {
-  const { first, prefix } = book.ranges.pods
-  const upper = formatRange({ first: first + rangeSize(book.ranges.pods) / 2, prefix: prefix + 1 })
-  return { name, bridge, subnet: formatRange(book.ranges.pods), gateway: formatIp(first + 1), ipRange: upper, labels: LABELS }
-}
-
-const LABELS = { 'slipway.dev/network': 'pods' }
 
 /** Told apart by its name: all else was made so, and only these listeners wait. */
 function listenerConflict(message: string): Error {

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { promisify } from 'node:util'
-import { formatRange, type Range, routedRanges } from './addresses.js'
+import { formatRange, type Range, type Routed, routedRanges } from './addresses.js'
 
 const run = promisify(execFile)
 
@@ -17,8 +17,8 @@ async function ip(...args: string[]): Promise<string> {
   }
 }
 
-/** Every range that this machine routes or owns. */
-export async function takenRanges(): Promise<readonly Range[]> {
+/** Every range that this machine routes or owns, with its interface. */
+export async function routes(): Promise<readonly Routed[]> {
   return routedRanges(await ip('-4', '-o', 'route', 'show', 'table', 'all'))
 }
 

@@ -76,8 +76,11 @@ export interface DataPlane {
 
 /** What the data plane needs of the container engine. `network` resolves with null when there is none of that name. */
 export interface NetworkEngine {
-  network(name: string): Promise<EngineNetwork | null>
-  createNetwork(network: NewNetwork): Promise<void>
+  network(name: string): Promise<FoundNetwork | null>
+  /** Ranges of all its networks, and those that instances on it have for their Services: `10.210.0.0/16`. */
+  ranges(): Promise<readonly string[]>
+  /** False: the engine has another network in that range. */
+  createNetwork(network: NewNetwork): Promise<boolean>
   /** Nothing happens when it is gone already. */
   removeNetwork(name: string): Promise<void>
 }
@@ -87,6 +90,14 @@ export interface EngineNetwork {
   readonly subnet: string
   readonly gateway: string
 }
+
+export interface FoundNetwork extends EngineNetwork {
+  /** The range of its instance's Services; '' where its label does not say. */
+  readonly services: string
+}
+
+/** On a pod network: the range of its instance's Services, so that others choose around it while the instance does not run. */
+export const servicesLabel = 'slipway.dev/services'
 
 /** A bridge network: IPAM {Subnet, Gateway, IPRange}, options {com.docker.network.bridge.name}, labels. */
 export interface NewNetwork extends EngineNetwork {

@@ -12,6 +12,7 @@ import { collide } from '../../runtime/network/conflicts.js'
 import { readInfo, readLoads, readProcesses, readSessions, readSlots } from '../../runtime/network/haproxy/answers.js'
 import { readListening } from '../../runtime/network/host.js'
 import { listenersOf, targetsOf } from '../../runtime/network/listeners.js'
+import { rangesAround } from '../../runtime/network/ranges.js'
 import { emptyPool, giveBack, hold, type Pool, take } from '../../runtime/network/pool.js'
 import { EMPTY, layOut, planSteps, type Slot, slotCount, stepped } from '../../runtime/network/slots.js'
 import { endpoint, service } from '../support/network.js'
@@ -37,12 +38,43 @@ t.test('a range that is routed already is passed over', t => {
     '10.210.0.0/15 dev vpn0',
     'local 10.212.0.1 dev lo table local',
     'broadcast 10.213.255.255 dev eth1 table local',
+    'unreachable 10.250.0.0/16 metric 4278198272',
   ]
-  const taken = routedRanges(routes.join('\n'))
-  t.same(taken.map(formatRange), ['172.17.0.0/16', '10.210.0.0/15', '10.212.0.1/32', '10.213.255.255/32'])
+  const routed = routedRanges(routes.join('\n'))
+  const taken = routed.map(({ range }) => range)
+  t.same(
+    routed.map(({ range, device }) => `${formatRange(range)} ${device}`),
+    ['172.17.0.0/16 docker0', '10.210.0.0/15 vpn0', '10.212.0.1/32 lo', '10.213.255.255/32 eth1', '10.250.0.0/16 '],
+  )
   t.equal(formatRange(chooseRange(parseRange('10.210.0.0/16'), taken)), '10.214.0.0/16')
   t.equal(formatRange(chooseRange(parseRange('10.64.0.0/16'), taken)), '10.64.0.0/16')
   t.throws(() => chooseRange(parseRange('10.0.0.0/8'), taken), /no free address range/)
+  t.end()
+})
+
+t.test('pods and Services get ranges that nobody has; what is there already stays', t => {
+  const wanted = { pods: parseRange('10.211.0.0/16'), services: parseRange('10.210.0.0/16') }
+  const network = (subnet: string, services: string) => ({ subnet, gateway: '', services })
+  const table: readonly [string, ReturnType<typeof network> | null, readonly string[], string, string][] = [
+    ['nobody is there', null, [], '10.211.0.0/16', '10.210.0.0/16'],
+    ['both are taken', null, ['10.210.0.0/16', '10.211.0.0/16'], '10.213.0.0/16', '10.212.0.0/16'],
+    ['the pods are', null, ['10.211.128.0/24'], '10.212.0.0/16', '10.210.0.0/16'],
+    ['the Services are', null, ['10.210.0.0/20'], '10.211.0.0/16', '10.212.0.0/16'],
+    ['its network is there', network('10.240.0.0/16', ''), [], '10.240.0.0/16', '10.210.0.0/16'],
+    ['it says what its Services had', network('10.240.0.0/16', '10.239.0.0/16'), [], '10.240.0.0/16', '10.239.0.0/16'],
+    [
+      'somebody else has that now',
+      network('10.240.0.0/16', '10.239.0.0/16'),
+      ['10.239.0.0/16'],
+      '10.240.0.0/16',
+      '10.241.0.0/16',
+    ],
+  ]
+  for (const [what, existing, taken, pods, services] of table) {
+    const others = taken.map(range => ({ range: parseRange(range), device: '' }))
+    const found = rangesAround(wanted, existing, others)
+    t.same([formatRange(found.pods), formatRange(found.services)], [pods, services], what)
+  }
   t.end()
 })
 

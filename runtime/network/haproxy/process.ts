@@ -3,7 +3,7 @@ import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { failpoint, written } from '../../failpoint.js'
-import { commandLine, findProcesses, sendSignal, stillRuns } from '../detached.js'
+import { findProcesses, sendSignal, stillRuns } from '../detached.js'
 import type { HaproxyRunner } from '../types.js'
 import {
   type Processes,
@@ -44,7 +44,8 @@ export function createHaproxy({ runner, directory }: HaproxyPlaces) {
   function pid(): number | null {
     if (stillRuns(known, file)) return known
     const written = existsSync(pidFile) ? Number(readFileSync(pidFile, 'utf8').trim()) : 0
-    known = written > 0 && commandLine(written)?.includes(file) ? written : 0
+    // One that starts itself anew just now, after a reload that a killed owner began, is no reason to end it and to begin another.
+    known = stillRuns(written, file) ? written : 0
     return known === 0 ? null : known
   }
 
@@ -57,7 +58,8 @@ export function createHaproxy({ runner, directory }: HaproxyPlaces) {
     await until(
       // The master listens a moment after its worker does.
       async () => (await info())?.shape === shape && (await processes()).workers.length > 0,
-      () => commandLine(started) !== null,
+      // Once its worker is up it starts itself anew.
+      () => stillRuns(started, file),
       signal,
     )
   }

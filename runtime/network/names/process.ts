@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { failpoint } from '../../failpoint.js'
-import { commandLine, findProcesses, logTail, sendSignal, startDetached } from '../detached.js'
+import { commandLine, findProcesses, logTail, sendSignal, startDetached, stillRuns } from '../detached.js'
 import { listeningSockets, socketsOf } from '../host.js'
 import type { Zone } from './zone.js'
 
@@ -48,7 +48,7 @@ export function createNames({ directory, program, address }: NamesPlaces) {
       return listeningSockets().some(socket => socket.ip === address && socket.port === 53 && own.has(socket.inode))
     }
     while (!listens()) {
-      if (commandLine(started) === null || performance.now() > limit)
+      if (!stillRuns(started, file) || performance.now() > limit)
         throw new Error(`names does not answer (${log}):\n${logTail(log)}`)
       await sleep(20, undefined, { signal })
     }
