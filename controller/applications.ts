@@ -198,6 +198,13 @@ export class Applications {
     ])
   }
 
+  /** Within the turn of its application. */
+  async keep(ledger: Ledger): Promise<void> {
+    await this.#options.store.putLedger(ledger)
+    const entry = this.#entries.get(ledger.application.name)
+    if (entry !== undefined) this.#set(ledger.application.name, { ...entry, ledger })
+  }
+
   async record(pass: Pass): Promise<void> {
     const { store } = this.#options
     const { app, ledger, step } = pass

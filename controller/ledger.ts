@@ -3,6 +3,7 @@
 
 import type { ObjectRef } from '../runtime/contract/manifest.js'
 import type { CommitSha, ReleaseId, Revision } from './release.js'
+import type { Sticky } from './sticky.js'
 
 export interface Ledger {
   /** Counts up with every change: of two copies the higher is the truth. */
@@ -46,8 +47,8 @@ export interface Ledger {
   /** Preflight asked for: release, round, when to ask again. */
   readonly preflight: PreflightRecord | null
   readonly heal: { readonly failures: number; readonly nextAt: number } | null
-  /** Values that random functions minted, by call site; sealed with the ledger. */
-  readonly sticky: Readonly<Record<string, string>>
+  /** Values that random functions minted, by where they were called, and first answers of `lookup`; sealed with the ledger. */
+  readonly sticky: Sticky
 }
 
 export interface KnownRelease {
@@ -61,6 +62,8 @@ export interface KnownRelease {
   readonly fresh: number
   /** The newest attempt under which it was current; 0 = never. "Since it was last applied" is counted from it. */
   readonly lastAttempt: number
+  /** Keys of the sticky values that it was rendered with. */
+  readonly uses?: readonly string[]
 }
 
 export interface Current {

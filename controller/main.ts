@@ -18,6 +18,7 @@ import { Applications, InvalidApplicationError, TakenError } from './application
 import { unpackBackup } from './backup.js'
 import { withChildren } from './cluster/children.js'
 import { createNodeCluster } from './cluster/node/cluster.js'
+import { liveFor } from './cluster/node/held.js'
 import { type Config, parseConfig } from './config.js'
 import { diffObjects, maskedValue } from './diff.js'
 import { Poller } from './git/poller.js'
@@ -26,7 +27,7 @@ import { GitStore } from './git/store.js'
 import type { Credentials } from './git/url.js'
 import { keyFiles, pendingRestore } from './key-files.js'
 import { namedReleases } from './ledger.js'
-import { type Pass, reconcile, type World } from './reconcile.js'
+import { type Pass, reconcile, rendered, type World } from './reconcile.js'
 import type { ReleaseId } from './release.js'
 import { makeCandidates } from './render/candidate.js'
 import { RenderPool } from './render/pool.js'
@@ -158,6 +159,7 @@ export async function startController(
     treeAt: (url, commit, path) => git.treeAt(url, commit, path),
     candidateOf: (request, abort) => renders.candidateOf(request, abort),
     ownerOf: (place, key, except) => applications.ownerOf(place, key, except),
+    live: app => liveFor(app, cluster.held(app.destination.name)),
     declared: { uid: '', parent: null, defaultNode: config.node, readYaml: yamlOf },
   })
 
@@ -185,6 +187,7 @@ export async function startController(
     now,
     ledger: app => applications.get(app.name)?.ledger ?? notDeclared(app.name),
     candidate: (app, ledger, abort) => sources.candidate(app, ledger, abort),
+    keep: ledger => applications.keep(ledger),
     cluster: () => nodes,
     release: (app, id) => applications.release(app, id),
     prepare: prepared => applications.prepare(prepared),
@@ -242,7 +245,11 @@ export async function startController(
   const wakeAll = () => {
     for (const name of applications.names()) follow(name)
   }
-  cluster.onChange(name => loop.wake(name))
+  cluster.onChange(name => {
+    loop.wake(name)
+    // What charts of others looked up may be another now.
+    for (const other of sources.lookingUp()) if (other !== name) loop.wake(other)
+  })
   bus.onStatus(status => {
     log.info({ connected: status.connected, message: status.message, server: status.server }, 'nats')
     if (status.connected) wakeAll()
@@ -352,9 +359,10 @@ export async function startController(
       if (woken > 0) pool.warm()
       return woken
     },
-    async look({ app, ledger }) {
+    async look({ app }) {
       await poller.look(app.source.repoURL, app.source.targetRevision)
-      return sources.candidate(app, ledger, signal)
+      const found = await applications.inTurn(app.name, entry => rendered(entry.app, entry.ledger, world, signal))
+      return found?.candidate ?? null
     },
     readiness: () => [
       { part: 'nats', ok: bus.status().connected, message: bus.status().message },

@@ -6,6 +6,7 @@ import { assess, type Health } from './health/assess.js'
 import { type Ledger, newerLedger } from './ledger.js'
 import type { Candidate, Release, ReleaseId } from './release.js'
 import { type Decision, decide } from './rollout.js'
+import { keeping } from './sticky.js'
 import { afterApplied, afterStep, nextStep, type SyncStep } from './sync.js'
 
 export interface World {
@@ -14,6 +15,8 @@ export interface World {
   readonly ledger: (app: Application) => Ledger
   /** What the newest revision renders to; null while nothing is known of it yet. */
   readonly candidate: (app: Application, ledger: Ledger, signal: AbortSignal) => Promise<Candidate | null>
+  /** A ledger with values that a render made: stored, before anything is made of them. */
+  readonly keep: (ledger: Ledger, signal: AbortSignal) => Promise<void>
   readonly cluster: (app: Application) => Cluster
   readonly release: (app: Application, id: ReleaseId) => Release | null
   /** Before the step: releases that the ledger names, attempts that ended. */
@@ -43,8 +46,8 @@ export async function reconcile(app: Application, world: World, signal: AbortSig
   const now = world.now()
   const cluster = world.cluster(app)
   const observed = await cluster.observe(app, signal)
-  const before = newerLedger(world.ledger(app), observed.ledger) ?? world.ledger(app)
-  const candidate = await world.candidate(app, before, signal)
+  const known = newerLedger(world.ledger(app), observed.ledger) ?? world.ledger(app)
+  const { candidate, ledger: before } = await rendered(app, known, world, signal)
   const releases = releasesOf(app, candidate, world)
   const health = assess({ app, release: before.current && releases(before.current.release), ledger: before, observed, now })
   const decision = decide({ app, ledger: before, candidate, releases, observed, health, now })
@@ -56,6 +59,22 @@ export async function reconcile(app: Application, world: World, signal: AbortSig
   const pass = { ...prepared, applied, ledger: afterApplied(ledger, applied) }
   await world.record(pass, signal)
   return pass
+}
+
+/**
+ * The candidate, and the ledger that keeps what its render minted. A process that ends in between has told nobody: the next one makes
+ * others, and nothing ran with these.
+ */
+export async function rendered(
+  app: Application,
+  known: Ledger,
+  world: Pick<World, 'candidate' | 'keep'>,
+  signal: AbortSignal,
+): Promise<{ readonly candidate: Candidate | null; readonly ledger: Ledger }> {
+  const candidate = await world.candidate(app, known, signal)
+  const ledger = keeping(known, candidate)
+  if (ledger !== known) await world.keep(ledger, signal)
+  return { candidate, ledger }
 }
 
 /** Kept releases, and the candidate's own before it is kept. */

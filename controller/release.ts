@@ -1,6 +1,7 @@
 // One commit rendered: immutable, known by the hash of its content. And the candidate: a release, or why there is none.
 import { contentHash } from '../runtime/contract/hash.js'
 import { type Manifest, refKey, refOf } from '../runtime/contract/manifest.js'
+import type { Uses } from './sticky.js'
 
 export type CommitSha = string & { readonly __brand: 'CommitSha' }
 export type TreeId = string & { readonly __brand: 'TreeId' }
@@ -44,13 +45,21 @@ export interface Rejection {
   readonly transient: boolean
 }
 
+/** `uses`: what the render took from beside Git; nothing where it is not said. */
 export type Candidate =
-  | { readonly kind: 'release'; readonly revision: Revision; readonly release: Release; readonly stale: Stale | null }
+  | {
+      readonly kind: 'release'
+      readonly revision: Revision
+      readonly release: Release
+      readonly stale: Stale | null
+      readonly uses?: Uses
+    }
   | {
       readonly kind: 'rejection'
       readonly revision: Revision | null
       readonly rejection: Rejection
       readonly stale: Stale | null
+      readonly uses?: Uses
     }
 
 /** Git could not be asked since then; the candidate is the last one known. */

@@ -8,6 +8,7 @@ import { judge } from './rollout/judge.js'
 import { learned } from './rollout/observe.js'
 import type { ChooseRow, DecideInput, JudgeRow, State, Why } from './rollout/state.js'
 import { least } from './rollout/verdict.js'
+import { withUses } from './sticky.js'
 import type { Aim } from './sync.js'
 
 export type { ChooseRow, DecideInput, Gate, JudgeRow, Why } from './rollout/state.js'
@@ -27,7 +28,7 @@ export function decide(input: DecideInput): Decision {
   const start: State = { ledger: ticked(learned(input), isStopped, input.now), ended: [] }
   const judged = judge(input, start)
   const chosen = choose(input, judged.state)
-  const next = trimmed(withRecent(chosen.state), input)
+  const next = withUses(trimmed(withRecent(chosen.state), input), input.candidate, input.now)
   const ledger = isDeepStrictEqual(next, input.ledger) ? input.ledger : next
   const isSame =
     ledger.current?.release === judged.state.ledger.current?.release &&

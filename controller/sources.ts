@@ -5,6 +5,7 @@ import { type Application, type Declared, isApplication, parseApplication } from
 import type { Ledger } from './ledger.js'
 import { hookTypes } from './release/hooks.js'
 import type { Candidate, CommitSha, GitTree, Rejection, Release, Revision, Stale } from './release.js'
+import { findsSame, type LiveObject } from './sticky/lookup.js'
 
 /** What is known of one (repository, ref), as controller/git has it. Times are ms since 1970; 0 for never. */
 export interface Tip {
@@ -24,12 +25,20 @@ export interface SourcesOptions {
   /** Throws an error with a `reason` where the path cannot be read. */
   readonly treeAt: (url: string, commit: CommitSha, path: string) => Promise<GitTree>
   readonly candidateOf: (
-    request: { readonly application: Application; readonly revision: Revision; readonly tree: GitTree; readonly salt: string },
+    request: {
+      readonly application: Application
+      readonly revision: Revision
+      readonly tree: GitTree
+      readonly ledger: Ledger
+      readonly live: () => readonly LiveObject[]
+    },
     signal: AbortSignal,
   ) => Promise<Candidate>
   /** The application that runs this object at the place, if it is another. */
   readonly ownerOf: (place: string, key: string, except: string) => string | null
   readonly declared: Declared
+  /** What is at the application's place, others' objects among it. */
+  readonly live: (app: Application) => readonly LiveObject[]
 }
 
 interface Known {
@@ -42,6 +51,8 @@ interface Known {
 export interface Sources {
   candidate(app: Application, ledger: Ledger, signal: AbortSignal): Promise<Candidate | null>
   forget(name: string): void
+  /** Applications whose newest render asked what is at its place. */
+  lookingUp(): readonly string[]
 }
 
 export function createSources(options: SourcesOptions): Sources {
@@ -51,19 +62,22 @@ export function createSources(options: SourcesOptions): Sources {
   async function rendered(
     app: Application,
     tip: Tip & { readonly tip: CommitSha },
-    salt: string,
+    ledger: Ledger,
     signal: AbortSignal,
   ): Promise<Candidate> {
     const before = known.get(app.name)
+    const { salt } = ledger
+    const live = () => options.live(app)
     if (
       before !== undefined &&
       before.app === app &&
       before.tip === tip.tip &&
       before.salt === salt &&
-      !isTransient(before.candidate)
+      !isTransient(before.candidate) &&
+      (before.candidate.uses === undefined || findsSame(before.candidate.uses, ledger.sticky, live))
     )
       return before.candidate
-    const candidate = await read(app, tip, salt, signal)
+    const candidate = await read(app, tip, ledger, live, signal)
     known.set(app.name, { app, tip: tip.tip, salt, candidate })
     return candidate
   }
@@ -71,19 +85,20 @@ export function createSources(options: SourcesOptions): Sources {
   async function read(
     app: Application,
     tip: Tip & { readonly tip: CommitSha },
-    salt: string,
+    ledger: Ledger,
+    live: () => readonly LiveObject[],
     signal: AbortSignal,
   ): Promise<Candidate> {
     const { repoURL, path } = app.source
     const revision = { ...(await options.revisionOf(repoURL, tip.tip)), seenAt: tip.seenAt, pushedAt: tip.pushedAt }
     try {
       const tree = await options.treeAt(repoURL, tip.tip, path)
-      const candidate = await options.candidateOf({ application: app, revision, tree, salt }, signal)
+      const candidate = await options.candidateOf({ application: app, revision, tree, ledger, live }, signal)
       const fault =
         candidate.kind === 'release'
           ? (childFault(app, candidate.release, options.declared) ?? unrunHook(candidate.release))
           : null
-      return fault === null ? candidate : { kind: 'rejection', revision, rejection: fault, stale: null }
+      return fault === null ? candidate : { ...held(candidate, fault), revision }
     } catch (error) {
       const rejection = rejectionOf(error)
       if (rejection === null) throw error
@@ -93,6 +108,8 @@ export function createSources(options: SourcesOptions): Sources {
 
   return {
     forget: name => void known.delete(name),
+    lookingUp: () =>
+      [...known].flatMap(([name, { candidate }]) => (Object.keys(candidate.uses?.lookups ?? {}).length === 0 ? [] : [name])),
     async candidate(app, ledger, signal) {
       const tip = options.tip(app.source.repoURL, app.source.targetRevision)
       if (tip === null) return null
@@ -100,12 +117,17 @@ export function createSources(options: SourcesOptions): Sources {
         tip.staleSince === 0 || tip.error === null ? null : { since: tip.staleSince, message: tip.error.message }
       if (tip.tip === null)
         return tip.error === null ? null : { kind: 'rejection', revision: null, rejection: neverRead(tip.error), stale }
-      const candidate = await rendered(app, { ...tip, tip: tip.tip }, ledger.salt, signal)
+      const candidate = await rendered(app, { ...tip, tip: tip.tip }, ledger, signal)
       const shared = candidate.kind === 'release' ? sharedObject(app, candidate.release, options.ownerOf) : null
-      if (shared !== null) return { kind: 'rejection', revision: candidate.revision, rejection: shared, stale }
+      if (shared !== null) return { ...held(candidate, shared), stale }
       return stale === null ? candidate : { ...candidate, stale }
     },
   }
+}
+
+/** It rendered: what it was made with is kept all the same, so that it is the same release once nothing is in its way. */
+function held({ revision, uses }: Candidate, rejection: Rejection): Candidate {
+  return { kind: 'rejection', revision, rejection, stale: null, ...(uses === undefined ? {} : { uses }) }
 }
 
 /** Field by field: an Error's message is not among those that a spread copies. */

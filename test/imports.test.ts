@@ -15,7 +15,7 @@ interface Rule {
   readonly node?: RegExp
 }
 
-const decisions = 'controller/(rollout|sync|health|diff|release|application|ledger|fields|words|steps)'
+const decisions = 'controller/(rollout|sync|health|diff|release|application|ledger|fields|words|steps|sticky)'
 const edges = ['git', 'charts', 'render', 'cluster', 'store', 'api']
 
 const rules: readonly Rule[] = [

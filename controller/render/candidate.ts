@@ -22,15 +22,20 @@ import {
   releaseIdOf,
   type TreeEntry,
 } from '../release.js'
-import { completeObjects } from './objects.js'
+import type { Ledger } from '../ledger.js'
+import type { Uses } from '../sticky.js'
+import { findsSame, type LiveObject } from '../sticky/lookup.js'
 import type { RenderPool } from './pool.js'
+import { type Around, renderRounds } from './rounds.js'
 
 export interface CandidateRequest {
   readonly application: Application
   readonly revision: Revision
   readonly tree: GitTree
-  /** The ledger's: release ids of two applications never meet. */
-  readonly salt: string
+  /** Of the application: its salt, for release ids of two applications never meet, and what it keeps of earlier renders. */
+  readonly ledger: Ledger
+  /** What is at the place: for `lookup`, and for what is taken over. */
+  readonly live: () => readonly LiveObject[]
 }
 
 export interface Candidates {
@@ -47,19 +52,22 @@ const killedMs = 60_000
 /** What templates see as `Capabilities` where the place does not say. */
 const capabilities = { kubeVersion: 'v1.31.0', apiVersions: [] }
 
-type Outcome = { readonly release: Release } | { readonly rejection: Rejection }
+type Outcome = ({ readonly release: Release } | { readonly rejection: Rejection }) & { readonly uses: Uses }
 
-export function makeCandidates(pool: RenderPool): Candidates {
+const nothingUsed: Uses = { sticky: {}, lookups: {}, own: [] }
+
+export function makeCandidates(pool: RenderPool, now: () => number = Date.now): Candidates {
   const kept = new LRUCache<string, Outcome>({ max: 500, maxSize: 32_000_000, sizeCalculation: sizeOf })
+  const asked = new LRUCache<string, readonly string[]>({ max: 500 })
   const counts = { kept: 0, rendered: 0 }
   return {
     counts,
     async candidateOf(request, signal) {
       const valueFiles = await valueFilesOf(request).catch(faultOf)
-      if ('rejection' in valueFiles) return candidate(request, valueFiles)
+      if ('rejection' in valueFiles) return candidate(request, { ...valueFiles, uses: nothingUsed })
       const key = contentHash(
         [
-          request.salt,
+          request.ledger.salt,
           request.tree.treeId,
           request.application.source.path,
           shapeOf(request.application),
@@ -68,12 +76,15 @@ export function makeCandidates(pool: RenderPool): Candidates {
         64,
       )
       const known = kept.get(key)
-      if (known !== undefined) {
+      if (known !== undefined && findsSame(known.uses, request.ledger.sticky, request.live)) {
         counts.kept++
         return candidate(request, known)
       }
       counts.rendered++
-      const outcome = await outcomeOf(request, valueFiles.found, pool, signal)
+      const { name } = request.application
+      const around = { ledger: request.ledger, live: request.live, asked: asked.get(name) ?? [], now: now() }
+      const outcome = await outcomeOf(request, valueFiles.found, around, pool, signal)
+      asked.set(name, Object.keys(outcome.uses.lookups))
       kept.set(key, outcome, 'rejection' in outcome && outcome.rejection.transient ? { ttl: killedMs } : {})
       return candidate(request, outcome)
     },
@@ -86,9 +97,10 @@ function sizeOf(outcome: Outcome): number {
 
 /** `allowEmpty` is policy, not content: it is asked each time. */
 function candidate({ application, revision }: CandidateRequest, outcome: Outcome): Candidate {
-  if ('rejection' in outcome) return { kind: 'rejection', revision, rejection: outcome.rejection, stale: null }
+  const { uses } = outcome
+  if ('rejection' in outcome) return { kind: 'rejection', revision, rejection: outcome.rejection, stale: null, uses }
   if (outcome.release.objects.length > 0 || application.sync.allowEmpty)
-    return { kind: 'release', revision, release: outcome.release, stale: null }
+    return { kind: 'release', revision, release: outcome.release, stale: null, uses }
   const where = application.source.path === '.' ? 'the repository' : application.source.path
   const message = `${where} renders to no objects; nothing is pruned for that. Allow it with syncPolicy.automated.allowEmpty, or look at path and directory.include`
   return { kind: 'rejection', revision, rejection: rejected('EmptyRender', message), stale: null }
@@ -133,6 +145,7 @@ function refusal(what: string, kind: TreeEntry['kind']): RenderFault {
 async function outcomeOf(
   request: CandidateRequest,
   valueFiles: readonly ValueFile[],
+  around: Around,
   pool: RenderPool,
   signal: AbortSignal,
 ): Promise<Outcome> {
@@ -143,29 +156,27 @@ async function outcomeOf(
     const given = await Promise.all(
       valueFiles.map(async ({ name, entry }) => ({ name, bytes: entry === null ? null : await reader.bytes(name, entry.oid) })),
     )
-    const result = await pool.run({ files, options: optionsOf(application, given) }, signal)
-    if ('killed' in result)
-      return {
-        rejection: rejected(
-          'RenderKilled',
-          `rendering ${result.killed} and was ended; is there a loop without end? Tried again after ${killedMs / 1000} s`,
-          '',
-          true,
-        ),
-      }
-    if (result.error !== undefined) return { rejection: { ...result.error, transient: false } }
-    const completed = completeObjects(result.objects, application.destination.namespace)
-    return 'reason' in completed ? { rejection: completed } : { release: releaseOf(completed, request) }
+    const job = { files, options: optionsOf(application, given), namespace: application.destination.namespace }
+    const result = await renderRounds(job, around, pool, signal)
+    if ('killed' in result) return { rejection: killed(result.killed), uses: nothingUsed }
+    const { uses } = result
+    if (result.completed === undefined) return { rejection: result.rejection, uses }
+    return { release: releaseOf(result.completed, request), uses }
   } catch (cause) {
-    return faultOf(cause)
+    return { ...faultOf(cause), uses: nothingUsed }
   }
+}
+
+function killed(what: string): Rejection {
+  const message = `rendering ${what} and was ended; is there a loop without end? Tried again after ${killedMs / 1000} s`
+  return rejected('RenderKilled', message, '', true)
 }
 
 function releaseOf(
   { objects, origins }: { objects: Release['objects']; origins: Release['origins'] },
-  { salt, tree }: CandidateRequest,
+  { ledger, tree }: CandidateRequest,
 ): Release {
-  return { id: releaseIdOf(salt, objects), objects, origins, images: imagesOf(objects), tree: tree.treeId }
+  return { id: releaseIdOf(ledger.salt, objects), objects, origins, images: imagesOf(objects), tree: tree.treeId }
 }
 
 function optionsOf({ name, source, destination }: Application, valueFiles: RenderOptions['valueFiles']): RenderOptions {

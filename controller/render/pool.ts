@@ -2,7 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import type { ChartAnswer, ChartQuestion, Rendered, RenderOptions } from '../../renderer/index.js'
+import type { ChartAnswer, ChartQuestion, Kept, Rendered, RenderOptions, Touched } from '../../renderer/index.js'
 
 export interface PoolOptions {
   /** Children at the same time, kept warm after a render; each costs about 45 MB. */
@@ -22,17 +22,21 @@ export const poolDefaults: PoolOptions = { children: 1, idleMs: 60_000, timeoutM
 export interface RenderJob {
   readonly files: readonly (readonly [path: string, bytes: Uint8Array])[]
   readonly options: RenderOptions
+  /** What the application keeps of earlier renders. */
+  readonly kept: Kept
 }
 
+export type Worked = Rendered & { readonly touched: Touched }
+
 /** What became of a job. `killed`: nothing was found out about the files themselves; with more time or memory it might render. */
-export type JobResult = Rendered | Killed
+export type JobResult = Worked | Killed
 export interface Killed {
   readonly killed: string
 }
 
 interface Waiting {
   readonly job: RenderJob | ChartQuestion
-  readonly settle: (result: Rendered | ChartAnswer | Killed) => void
+  readonly settle: (result: Worked | ChartAnswer | Killed) => void
   readonly fail: (cause: unknown) => void
   readonly signal: AbortSignal
 }
@@ -84,7 +88,7 @@ export class RenderPool {
     return this.#enqueue(question, signal) as Promise<ChartAnswer | Killed>
   }
 
-  #enqueue(job: Waiting['job'], signal: AbortSignal): Promise<Rendered | ChartAnswer | Killed> {
+  #enqueue(job: Waiting['job'], signal: AbortSignal): Promise<Worked | ChartAnswer | Killed> {
     return new Promise((settle, fail) => {
       if (signal.aborted || this.#closed) {
         fail(signal.aborted ? signal.reason : new Error('the render pool is closed'))
@@ -162,7 +166,7 @@ class Child {
     })
     this.#process.on('message', message => {
       if (message === 'ready') this.#started()
-      else this.#settle(JSON.parse(String(message)) as Rendered | ChartAnswer)
+      else this.#settle(JSON.parse(String(message)) as Worked | ChartAnswer)
     })
     this.#process.on('error', error => {
       onExit(this)
@@ -188,7 +192,7 @@ class Child {
   }
 
   /** One job at a time. */
-  run(job: Waiting['job']): Promise<Rendered | ChartAnswer | Killed> {
+  run(job: Waiting['job']): Promise<Worked | ChartAnswer | Killed> {
     return new Promise(resolve => {
       if (!this.alive) {
         resolve({ killed: this.#ended })
@@ -232,7 +236,7 @@ class Child {
     this.#settle({ killed: this.#ended })
   }
 
-  #settle(result: Rendered | ChartAnswer | Killed): void {
+  #settle(result: Worked | ChartAnswer | Killed): void {
     const answer = this.#answer
     this.#answer = null
     answer?.(result)

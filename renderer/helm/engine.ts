@@ -33,17 +33,6 @@ export function pure(chance: Chance): Surroundings {
   return { lookup: () => new Map(), sticky: (_name, _key, mint) => mint(chance) }
 }
 
-/** Nothing is there, and what would come out otherwise at the next render is refused: a new commit must not change every password. */
-export const constant: Surroundings = {
-  lookup: () => new Map(),
-  sticky: name => {
-    throw new CallError(
-      `${name} gives something else at each render, and keeping its first answer is not there yet: give the chart a fixed value ` +
-        '(many take an existing Secret), so that a commit that changes something else does not replace it',
-    )
-  },
-}
-
 /** A template error in Helm's words; `origin` is Go's own error, with its place. */
 export class EngineError extends Error {
   readonly origin: ExecError | ParseError | null

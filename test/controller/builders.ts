@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { type Application, rolloutDefaults } from '../../controller/application.js'
 import type { Actor } from '../../controller/ledger.js'
 import type { Candidate, CommitSha, Release, ReleaseId, Revision, TreeId } from '../../controller/release.js'
+import type { StickyEntry } from '../../controller/sticky.js'
 import { contentHash } from '../../runtime/contract/hash.js'
 import type { Manifest } from '../../runtime/contract/manifest.js'
 
@@ -120,6 +121,11 @@ export function revision(commit: string, at = 0): Revision {
 
 export function candidate(of: Release, commit = 'c1', at = 0): Candidate {
   return { kind: 'release', revision: revision(commit, at), release: of, stale: null }
+}
+
+export function stickyEntry(value: string, more: Partial<StickyEntry> = {}): StickyEntry {
+  const made = { name: 'randAlphaNum', file: 'templates/secret.yaml', label: 'password', loose: 'l', at: 1, idleSince: 0 }
+  return { ...made, from: 'minted', value: JSON.stringify(value), ...more }
 }
 
 export function rejection(commit: string, message = 'templates/web.hbs:1:1: broken', at = 0): Candidate {

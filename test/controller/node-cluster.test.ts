@@ -7,6 +7,7 @@ import { buckets } from '../../runtime/contract/subjects.js'
 import { application, configMap, ledger, order, startField, until } from '../support/controller.js'
 import { natsServers } from '../support/nats.js'
 
+import { stickyEntry } from './builders.js'
 import { canary, names, never, ready, secret, soon, startCluster, startNode } from '../support/node-cluster.js'
 
 for (const { binary, version } of natsServers()) {
@@ -83,7 +84,9 @@ test('nothing that is secret can be read in NATS, and the other node sees nothin
   await ready(cluster)
 
   const release: Release = { id: 'rel-2' as ReleaseId, objects: [secret], origins: {}, images: [], tree: 't' as TreeId }
-  await soon(() => cluster.apply(application(), [secret], order({ ledger: ledger({ sticky: { call: canary } }) }), never))
+  await soon(() =>
+    cluster.apply(application(), [secret], order({ ledger: ledger({ sticky: { call: stickyEntry(canary) } }) }), never),
+  )
   await cluster.preflight(application(), release, 1, order(), never)
   await until('it is reported', async () => (await cluster.observe(application(), never)).objects.length === 1)
 

@@ -25,6 +25,7 @@ function sources(change: Partial<SourcesOptions> = {}, rendered: Candidate = can
       return rendered
     },
     ownerOf: () => null,
+    live: () => [],
     declared: { uid: '', parent: null, defaultNode: 'lab', readYaml: () => ({}) },
     ...change,
   })

@@ -11,6 +11,7 @@ import { openStore } from '../../controller/store/store.js'
 import type { EventView } from '../../controller/view.js'
 import { buckets } from '../../runtime/contract/subjects.js'
 import { ledger, startField, until } from '../support/controller.js'
+import { stickyEntry } from './builders.js'
 import { natsServers } from '../support/nats.js'
 
 type Field = Awaited<ReturnType<typeof startField>>
@@ -58,7 +59,7 @@ function event(id: string, application = 'shop'): EventView {
 async function fill(store: ReturnType<typeof openStore>) {
   await store.putApplication(stored('shop.eu'))
   await store.putApplication(stored('shop'))
-  await store.putLedger(ledger({ version: 2, sticky: { call: canary } }))
+  await store.putLedger(ledger({ version: 2, sticky: { call: stickyEntry(canary) } }))
   await store.putRelease('shop', release('rel-1'))
   await store.putRelease('shop', release('rel-2', randomBytes(1_500_000).toString('hex')))
   for (const number of [1, 2, 3]) await store.putAttempt('shop', attempt(number))

@@ -1,7 +1,6 @@
 // Helm charts as the controller renders them: objects with their origins, and faults with their place.
 import t from 'tap'
-import { constant, render } from '../../renderer/index.js'
-import { filesOf, options, renderTree, type Tree } from '../support/render.js'
+import { renderTree, type Tree } from '../support/render.js'
 
 const chart: Tree = {
   'Chart.yaml': 'apiVersion: v2\nname: shop\nversion: 1.2.3\nappVersion: 1.10\n',
@@ -115,24 +114,4 @@ t.test('a template that never ends costs its steps and no more', async t => {
   })
 
   t.equal(error?.reason, 'LimitExceeded')
-})
-
-t.test('where nothing is kept between renders, what would change at each of them is refused at its place', async t => {
-  const unkept = (template: string) => render(filesOf({ ...chart, 'templates/secret.yaml': template }), options, constant)
-  const calls = [
-    'randAlphaNum 8',
-    'uuidv4',
-    'now',
-    'genPrivateKey "ed25519"',
-    '(genCA "ca" 1).Cert',
-    'htpasswd "a" "b"',
-    'shuffle "ab"',
-  ]
-
-  for (const call of calls) {
-    const { error } = unkept(`\nx: {{ ${call} }}`)
-    t.equal(error?.reason, 'TemplateError', call)
-    t.match(error?.message, /^templates\/secret\.yaml:2:\d+: .*gives something else at each render/, call)
-  }
-  t.same(unkept('{{ if false }}{{ uuidv4 }}{{ end }}').objects, renderTree(chart).objects, 'what is not called is no fault')
 })

@@ -27,6 +27,7 @@ import {
   withoutObjects,
   withPreflight,
 } from './document.js'
+import { type Held, heldAt } from './held.js'
 import type { Kept } from './ledger.js'
 import { createPacker } from './ledger.js'
 import { followLogs } from './logs.js'
@@ -69,6 +70,8 @@ export interface NodeCluster extends Cluster {
    * Only of orders of an epoch before this one, ms since 1970.
    */
   kept(epoch?: number): readonly (Kept & { readonly node: string; readonly epoch: number })[]
+  /** Objects that lie with a node by the newest order of each application, with the status that it reports. */
+  held(node: string): readonly Held[]
   /** Its own place answers to it, and former ones to nobody: what lies there is never taken back, and others may take it over. */
   answer(app: Application, formerNodes: readonly string[]): Promise<void>
   readonly running: Promise<void>
@@ -287,6 +290,7 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
           return kept === null || kept.ledger.deletion?.cascade === false ? [] : [{ ...kept, node, epoch: document!.epoch }]
         })
         .sort((a, b) => b.epoch - a.epoch || lastMove(b.ledger) - lastMove(a.ledger)),
+    held: node => places.all().flatMap(place => (place.node === node ? heldAt(place) : [])),
     forget: async app => {
       const [node, application] = [app.destination.name, app.name]
       // Who has not obeyed it yet finds it when it listens again.

@@ -40,6 +40,7 @@ export class Monorepo {
       treeAt: (url, commit, path) => this.#git.treeAt(url, commit, path),
       candidateOf: (request, signal) => renders.candidateOf(request, signal),
       ownerOf: () => null,
+      live: () => [],
       declared,
     })
   }

@@ -1,0 +1,41 @@
+// What lies with a node, as charts may look it up: others' objects too, and those that were let go, which a render takes over.
+import { type Manifest, refKey, refOf } from '../../../runtime/contract/manifest.js'
+import type { Application } from '../../application.js'
+import type { LiveObject } from '../../sticky/lookup.js'
+import { newest } from './document.js'
+import type { Place } from './places.js'
+
+export interface Held {
+  readonly application: { readonly name: string; readonly uid: string }
+  /** Nobody answers for it any more. */
+  readonly letGo: boolean
+  readonly object: Manifest
+}
+
+/** By the newest order, with the status that was reported last. */
+export function heldAt({ head, returned, report }: Pick<Place, 'head' | 'returned' | 'report'>): readonly Held[] {
+  const document = newest(head?.document ?? null, returned)
+  if (document === null || document.deleted) return []
+  const { application, letGo, objects } = document
+  const statuses = new Map(report?.objects.map(({ ref, status }) => [refKey(ref), status] as const))
+  return objects.map(object => {
+    const status = statuses.get(refKey(refOf(object)))
+    return { application, letGo, object: status === undefined ? object : { ...object, status } }
+  })
+}
+
+/**
+ * As one application may see it: others' Secrets only in its own namespace, where its pods could mount them too. What was let go, or a
+ * former application of its name left, is free to be taken over.
+ */
+export function liveFor(
+  { name, uid, destination }: Pick<Application, 'name' | 'uid' | 'destination'>,
+  held: readonly Held[],
+): readonly LiveObject[] {
+  const namespace = destination.namespace === '' ? 'default' : destination.namespace
+  return held.flatMap(({ application, letGo, object }) => {
+    const isOwn = application.uid === uid
+    const isHidden = object.kind === 'Secret' && !isOwn && object.metadata.namespace !== namespace
+    return isHidden ? [] : [{ object, isFree: letGo || (application.name === name && !isOwn) }]
+  })
+}
