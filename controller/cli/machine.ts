@@ -4,7 +4,6 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { createServer } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { dirname, join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { openControllerKeys } from '../../runtime/contract/keys.js'
 import { authorizationBlock } from '../../runtime/contract/subjects.js'
@@ -18,7 +17,7 @@ import { type FoundProgram, findHaproxy } from '../../runtime/network/find-hapro
 import { firewallWarnings, readFirewall } from '../../runtime/network/firewall.js'
 import { defaultNames } from '../../runtime/network/types.js'
 import { defaultNodeName, defaultPort, defaultStateDir } from '../config.js'
-import { end, keep, type Layout, lastLines, layoutOf, logFile, pidOf } from './processes.js'
+import { end, keep, type Layout, layoutOf, pidOf } from './processes.js'
 import { type Program, programOf } from './programs.js'
 
 const pullMs = 60_000
@@ -247,26 +246,6 @@ export async function startProcesses(
     },
   ].filter(kept => keep(layout, keeper, kept) === 'started')
   return started.map(kept => kept.name)
-}
-
-/** Looks every 100 ms; a process that ended says why in the error. */
-export async function untilReady(layout: Layout, url: string, withinMs: number, signal: AbortSignal): Promise<void> {
-  const deadline = Date.now() + withinMs
-  let last = ''
-  while (Date.now() < deadline && !signal.aborted) {
-    try {
-      const answer = await fetch(`${url}/readyz?verbose`, { signal: AbortSignal.timeout(2000) })
-      if (answer.ok && existsSync(adminTokenFile(layout))) return
-      last = (await answer.text()).trim()
-    } catch (error) {
-      last = (error as Error).message
-    }
-    await delay(100)
-  }
-  const logs = ['nats', 'runtime', 'controller'].flatMap(name =>
-    pidOf(layout, name) > 0 ? [] : [`${name} is not running; ${logFile(layout, name)} ends with:\n${lastLines(layout, name, 5)}`],
-  )
-  throw new Error(`not ready within ${withinMs / 1000} s: ${last}\n${logs.join('\n')}`)
 }
 
 export function adminTokenFile(layout: Layout): string {

@@ -72,6 +72,11 @@ export function pidOf(layout: Layout, name: string): number {
   return livingPid(pidFile(layout, name), pidFile(layout, name))
 }
 
+/** It lives, or will be started again. */
+export function isKept(layout: Layout, name: string): boolean {
+  return pidOf(layout, name) > 0 || keeperPid(layout, name) > 0
+}
+
 export function logFile(layout: Layout, name: string): string {
   return join(layout.logs, `${name}.log`)
 }
@@ -99,11 +104,11 @@ function keeperPid(layout: Layout, name: string): number {
 function keeperAmong(kept: string): number {
   const found = readdirSync('/proc')
     .map(Number)
-    .filter(pid => pid > 0 && isKept(pid, kept) && /\/keep\.sh$/.test(wordsOf(pid)[1] ?? '') && isAlive(pid))
+    .filter(pid => pid > 0 && isOurs(pid, kept) && /\/keep\.sh$/.test(wordsOf(pid)[1] ?? '') && isAlive(pid))
   return found.find(pid => !found.includes(Number(statFields(pid)[1]))) ?? 0
 }
 
-function isKept(pid: number, kept: string): boolean {
+function isOurs(pid: number, kept: string): boolean {
   try {
     return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(`${keptVariable}=${kept}`)
   } catch {
@@ -125,7 +130,7 @@ const keptVariable = 'SLIPWAY_KEPT'
 function livingPid(file: string, kept: string): number {
   try {
     const pid = Number.parseInt(readFileSync(file, 'utf8'), 10)
-    return pid > 0 && isAlive(pid) && isKept(pid, kept) ? pid : 0
+    return pid > 0 && isAlive(pid) && isOurs(pid, kept) ? pid : 0
   } catch {
     return 0
   }

@@ -15,11 +15,11 @@ import {
   machineOf,
   placesOf,
   startProcesses,
-  untilReady,
   useEngine,
   writeMachine,
 } from './machine.js'
 import { makeLayout } from './processes.js'
+import { untilReady } from './ready.js'
 
 interface Options extends SharedOptions {
   readonly port?: string
@@ -65,7 +65,7 @@ export const define: Define = (command, around) => {
       useEngine(engineDirectory(env), machine.engine, places.layout.state)
       const started = await startProcesses(places, machine, parts, env).finally(release)
       const url = `http://127.0.0.1:${machine.port}`
-      await untilReady(places.layout, url, 60_000, around.signal).catch((error: Error) => {
+      await untilReady(places.layout, url, adminTokenFile(places.layout), say, around.signal).catch((error: Error) => {
         throw new Failure(3, error.message, `logs are in ${places.layout.logs}`)
       })
       done(

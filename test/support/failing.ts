@@ -2,8 +2,9 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { findParts, placesOf, readMachine, startProcesses, untilReady } from '../../controller/cli/machine.js'
+import { adminTokenFile, findParts, placesOf, readMachine, startProcesses } from '../../controller/cli/machine.js'
 import { end } from '../../controller/cli/processes.js'
+import { untilReady } from '../../controller/cli/ready.js'
 import { read } from './machine.js'
 import type { Slipway } from './slipway.js'
 
@@ -37,7 +38,7 @@ export async function withFailpoints(slipway: Slipway): Promise<Failpoints> {
   const started = (name: string) => join(here, `failing-${name}.js`)
   const keeper = hastyKeeper(places.keeper, directory)
   await startProcesses({ ...places, started, keeper }, machine, await findParts(env, () => {}), env)
-  await untilReady(places.layout, slipway.client.server, 60_000, AbortSignal.timeout(60_000))
+  await untilReady(places.layout, slipway.client.server, adminTokenFile(places.layout), () => {}, AbortSignal.timeout(120_000))
   return failpointsIn(directory)
 }
 
