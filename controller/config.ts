@@ -16,16 +16,24 @@ export interface Config {
   readonly pollIntervalMs: number
   readonly webhookSecrets: Readonly<Record<string, string>>
   readonly repositories: readonly RepositoryAccess[]
+  /** config.json files with logins to registries, as Docker and Helm write them; those that are there are read. */
+  readonly registryLogins: readonly string[]
   readonly commitAuthor: { readonly name: string; readonly email: string }
   readonly logLevel: string
 }
 
 export interface RepositoryAccess {
-  /** The credentials serve every repository whose URL begins so. */
+  /** What is said here is for every repository whose URL begins so: https://, http:// or oci://. */
   readonly url: string
+  /** `@name` in a chart's dependencies; '' for none. */
+  readonly name: string
   readonly username: string
   /** Read at start; the configuration itself may hold no secret. */
   readonly passwordFile: string
+  /** Of a chart repository or registry: an authority beside the system's. */
+  readonly caFile: string
+  readonly passCredentials: boolean
+  readonly plainHTTP: boolean
 }
 
 export const defaultPort = 7433
@@ -78,23 +86,39 @@ export function parseConfig(
     pollIntervalMs: root.duration('pollInterval', 10_000),
     webhookSecrets: root.texts('webhooks'),
     repositories: repositoriesOf(root),
+    registryLogins: registryLogins(env),
     commitAuthor: { name: author.text('name', 'Slipway'), email: author.text('email', 'slipway@localhost') },
     logLevel: root.oneOf('logLevel', ['trace', 'debug', 'info', 'warn', 'error'], 'info'),
   }
   return { config, faults }
 }
 
+const repositoryFields = ['url', 'name', 'username', 'passwordFile', 'caFile', 'passCredentials', 'plainHTTP']
+
 function repositoriesOf(root: Fields): readonly RepositoryAccess[] {
   return root.list('repositories').map((entry, at) => {
-    const access = fieldsOf(entry, `repositories[${at}]`, root.faults, ['url', 'username', 'passwordFile'])
+    const access = fieldsOf(entry, `repositories[${at}]`, root.faults, repositoryFields)
     if (access.text('url', '') === '')
       access.fault('url', 'is missing; give the beginning of the URLs that these credentials serve')
     return {
       url: access.text('url', ''),
-      username: access.text('username', 'git'),
+      name: access.text('name', ''),
+      username: access.text('username', access.has('passwordFile') ? 'git' : ''),
       passwordFile: access.text('passwordFile', ''),
+      caFile: access.text('caFile', ''),
+      passCredentials: access.flag('passCredentials', false),
+      plainHTTP: access.flag('plainHTTP', false),
     }
   })
+}
+
+/** Docker's, and the one that `helm registry login` writes, which comes first. */
+export function registryLogins(env: Readonly<Record<string, string | undefined>>): readonly string[] {
+  const home = env.HOME ?? homedir()
+  const helm =
+    env.HELM_REGISTRY_CONFIG ??
+    join(env.HELM_CONFIG_HOME ?? join(env.XDG_CONFIG_HOME ?? join(home, '.config'), 'helm'), 'registry/config.json')
+  return [helm, join(env.DOCKER_CONFIG ?? join(home, '.docker'), 'config.json')]
 }
 
 function overridden(file: unknown, env: Readonly<Record<string, string | undefined>>): unknown {

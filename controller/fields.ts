@@ -131,3 +131,12 @@ function editDistance(a: string, b: string): number {
   }
   return row[b.length] ?? 0
 }
+
+/**
+ * Does the address begin with all of `prefix`, up to a boundary? What is said for `https://host` is for `https://host/a` and
+ * `https://host:8443/a`, not for `https://host.evil.example`. Addresses come without user and password.
+ */
+export function isUnder(url: string, prefix: string): boolean {
+  const bare = prefix.replace(/\/+$/, '')
+  return bare !== '' && url.startsWith(bare) && /^(?::\d+)?(?:[/?#]|$)/.test(url.slice(bare.length))
+}

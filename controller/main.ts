@@ -19,8 +19,11 @@ import { unpackBackup } from './backup.js'
 import { withChildren } from './cluster/children.js'
 import { createNodeCluster } from './cluster/node/cluster.js'
 import { liveFor } from './cluster/node/held.js'
+import type { Access } from './charts/access.js'
+import { openCharts } from './charts/open.js'
 import { type Config, parseConfig } from './config.js'
 import { diffObjects, maskedValue } from './diff.js'
+import { isUnder } from './fields.js'
 import { Poller } from './git/poller.js'
 import { writeRevert } from './git/revert.js'
 import { GitStore } from './git/store.js'
@@ -136,10 +139,10 @@ export async function startController(
   })
 
   // -- Git and renderer --
-  const credentials = credentialsOf(config)
+  const accesses = accessesOf(config)
   const git = new GitStore({
     directory: join(config.stateDir, 'controller', 'git'),
-    credentialsOf: credentials,
+    credentialsOf: credentialsIn(accesses),
     ...(process.env.PATH === undefined ? {} : { path: process.env.PATH }),
   })
   const poller = new Poller({
@@ -153,10 +156,24 @@ export async function startController(
   const pool = new RenderPool()
   pool.warm()
   const renders = makeCandidates(pool)
+  const charts = openCharts({
+    directory: join(config.stateDir, 'controller', 'charts'),
+    accesses,
+    aliases: Object.fromEntries(config.repositories.flatMap(({ name, url }) => (name === '' ? [] : [[name, url]]))),
+    logins: config.registryLogins,
+    read: async (question, abort) => {
+      const answer = await pool.ask(question, abort)
+      return 'killed' in answer ? { fault: `reading it ${answer.killed}` } : answer
+    },
+    now,
+    random: Math.random,
+    wake: name => loop.wake(name),
+  })
   const sources = createSources({
     tip: (url, ref) => poller.state(url, ref),
     revisionOf: (url, commit) => git.revisionOf(url, commit),
     treeAt: (url, commit, path) => git.treeAt(url, commit, path),
+    withCharts: (asked, abort) => charts.treeOf(asked, abort),
     candidateOf: (request, abort) => renders.candidateOf(request, abort),
     ownerOf: (place, key, except) => applications.ownerOf(place, key, except),
     live: app => liveFor(app, cluster.held(app.destination.name)),
@@ -410,6 +427,7 @@ export async function startController(
       await loop.stop(reason)
       ending.abort(new Error(reason))
       poller.stop()
+      charts.stop()
       await api.close()
       pool.close()
       await Promise.allSettled([buckets, leading, cluster.running, lease?.running, git.close()])
@@ -447,15 +465,23 @@ function nodeIdentities(directory: string): ReadonlyMap<string, NodeIdentity> {
   return new Map(read.map(identity => [identity.node, identity]))
 }
 
-function credentialsOf(config: Config): (url: string) => Credentials | null {
-  const known = config.repositories.map(({ url, username, passwordFile }) => ({
+function accessesOf(config: Config): readonly Access[] {
+  const textIn = (file: string): string => (file === '' ? '' : readFileSync(file, 'utf8'))
+  return config.repositories.map(({ url, username, passwordFile, caFile, passCredentials, plainHTTP }) => ({
     url,
     username,
-    password: readFileSync(passwordFile, 'utf8').trim(),
+    password: textIn(passwordFile).trim(),
+    ca: textIn(caFile),
+    passCredentials,
+    plainHTTP,
   }))
+}
+
+function credentialsIn(accesses: readonly Access[]): (url: string) => Credentials | null {
   return url => {
-    const found = known.filter(access => url.startsWith(access.url)).sort((a, b) => b.url.length - a.url.length)[0]
-    return found === undefined ? null : { kind: 'basic', username: found.username, password: found.password }
+    const found = accesses.filter(access => isUnder(url, access.url)).sort((a, b) => b.url.length - a.url.length)[0]
+    if (found === undefined || found.username === '') return null
+    return { kind: 'basic', username: found.username, password: found.password }
   }
 }
 

@@ -83,6 +83,8 @@ export interface TreeEntry {
 export interface GitTree {
   /** Tree id of the application's path. */
   readonly treeId: TreeId
+  /** Where charts from elsewhere stand beside what is in Git: names all of it, as the tree id names what is in Git. */
+  readonly contentId?: string
   /** Everything below the application's path, recursively; paths relative to it. */
   list(): Promise<readonly TreeEntry[]>
   /** The bytes of a blob. Throws where it is missing or larger than the reader's limit. */

@@ -24,6 +24,17 @@ export interface SourcesOptions {
   ) => Promise<Pick<Revision, 'commit' | 'subject' | 'author' | 'committedAt'>>
   /** Throws an error with a `reason` where the path cannot be read. */
   readonly treeAt: (url: string, commit: CommitSha, path: string) => Promise<GitTree>
+  /** The tree with the charts that it depends on. Throws an error with a `reason` where one of them is not at hand. */
+  readonly withCharts: (
+    asked: {
+      readonly tree: GitTree
+      readonly path: string
+      readonly treeAt: (path: string) => Promise<GitTree | null>
+      readonly pins: Readonly<Record<string, { readonly version: string; readonly sha256: string }>>
+      readonly owner: string
+    },
+    signal: AbortSignal,
+  ) => Promise<{ readonly tree: GitTree }>
   readonly candidateOf: (
     request: {
       readonly application: Application
@@ -89,10 +100,10 @@ export function createSources(options: SourcesOptions): Sources {
     live: () => readonly LiveObject[],
     signal: AbortSignal,
   ): Promise<Candidate> {
-    const { repoURL, path } = app.source
+    const { repoURL } = app.source
     const revision = { ...(await options.revisionOf(repoURL, tip.tip)), seenAt: tip.seenAt, pushedAt: tip.pushedAt }
     try {
-      const tree = await options.treeAt(repoURL, tip.tip, path)
+      const { tree } = await withCharts(app, tip.tip, signal)
       const candidate = await options.candidateOf({ application: app, revision, tree, ledger, live }, signal)
       const fault =
         candidate.kind === 'release'
@@ -104,6 +115,15 @@ export function createSources(options: SourcesOptions): Sources {
       if (rejection === null) throw error
       return { kind: 'rejection', revision, rejection, stale: null }
     }
+  }
+
+  async function withCharts(app: Application, commit: CommitSha, signal: AbortSignal): Promise<{ readonly tree: GitTree }> {
+    const { repoURL, path } = app.source
+    const treeAt = (folder: string) => options.treeAt(repoURL, commit, folder)
+    return options.withCharts(
+      { tree: await treeAt(path), path, treeAt: folder => treeAt(folder).catch(absent), pins: {}, owner: app.name },
+      signal,
+    )
   }
 
   return {
@@ -181,6 +201,11 @@ function unrunHook(release: Release): Rejection | null {
     return { reason: 'NotYet', message, excerpt: '', transient: false }
   }
   return null
+}
+
+function absent(error: { readonly reason?: unknown }): null {
+  if (error.reason === 'PathNotFound') return null
+  throw error
 }
 
 /** Errors that are findings about the source carry a reason; others are failures to find out. */

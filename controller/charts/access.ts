@@ -1,5 +1,6 @@
 // Who may be asked for charts, how, and with which credentials: what the configuration says, Docker's config.json, and what is never reached.
 import { BlockList, isIP } from 'node:net'
+import { isUnder } from '../fields.js'
 import { ChartSourceError } from './errors.js'
 
 /** Of the configuration's `repositories`. */
@@ -30,11 +31,7 @@ export interface Login {
   readonly identityToken: string
 }
 
-/** Only what begins with the whole of `prefix`, at a boundary: `https://host` is not for `https://host.evil.example`. */
-export function isUnder(url: string, prefix: string): boolean {
-  const bare = prefix.replace(/\/+$/, '')
-  return bare !== '' && (url === bare || (url.startsWith(bare) && /^[/?#]/.test(url.slice(bare.length))))
-}
+/** The longest that fits. */
 
 /** The longest that fits. */
 export function accessFor(reach: Reach, url: string): Access | null {

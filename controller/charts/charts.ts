@@ -17,7 +17,8 @@ import type { ChartStore, Found } from './store.js'
 
 export interface ChartsOptions {
   readonly store: ChartStore
-  readonly reach: Reach
+  /** Asked each time: a login may come later. */
+  readonly reach: () => Reach
   /** Reads what came from elsewhere. Throws where nothing could be found out. */
   readonly read: (question: ChartQuestion, signal: AbortSignal) => Promise<ChartAnswer>
 }
@@ -73,7 +74,7 @@ function changed(need: Need, pin: Found, got: Found): ChartSourceError {
 
 async function fetched(need: Need, pin: Found | null, options: ChartsOptions, signal: AbortSignal): Promise<PackedChart> {
   const what = chartText(need)
-  const session: Session = { reach: options.reach, what, maxBytes: mostArchiveBytes, signal }
+  const session: Session = { reach: options.reach(), what, maxBytes: mostArchiveBytes, signal }
   const wanted = { ...need, version: pin?.version ?? need.version }
   const { version, bytes } = need.repository.startsWith('oci://')
     ? await fromRegistry(wanted, session)

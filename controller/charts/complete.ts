@@ -16,7 +16,7 @@ import {
 } from '../../renderer/index.js'
 import type { PackedChart } from './charts.js'
 import { ChartSourceError } from './errors.js'
-import type { Found } from './store.js'
+import type { ChartStore, Found } from './store.js'
 
 /** What each need of an application meant when it was first asked, by `needKey`. */
 export type Pins = Readonly<Record<string, Found>>
@@ -38,9 +38,14 @@ export interface Incomplete {
   readonly aliases: Aliases
 }
 
+/** `charts/redis-17.0.0.tgz`: to be put beside the files. Its bytes are in the store. */
+export interface AddedChart {
+  readonly name: string
+  readonly sha256: string
+}
+
 export interface Completed {
-  /** `charts/redis-17.0.0.tgz`: to be put beside the files. */
-  readonly added: readonly ChartFile[]
+  readonly added: readonly AddedChart[]
   /** Folders that were taken, by path from the repository's root, with their ids. */
   readonly folders: readonly { readonly path: string; readonly id: string }[]
   /** What each need means now. */
@@ -50,6 +55,7 @@ export interface Completed {
 }
 
 export interface Bringing {
+  readonly store: Pick<ChartStore, 'content' | 'keep'>
   readonly read: (question: ChartQuestion, signal: AbortSignal) => Promise<ChartAnswer>
   readonly get: (need: Need, pin: Found | null, signal: AbortSignal) => Promise<PackedChart>
 }
@@ -99,13 +105,20 @@ async function factsOf(
 
 async function fromElsewhere(need: Need, pins: Pins, { get }: Bringing, signal: AbortSignal): Promise<Completed> {
   const key = needKey(need)
-  const { version, sha256, bytes } = await get(need, pins[key] ?? null, signal)
+  const { version, sha256 } = await get(need, pins[key] ?? null, signal)
   const moving = version === need.version ? [] : [`${need.name} ${need.version} is ${version}`]
-  return { ...nothing, added: [archive(need, version, bytes)], pins: { [key]: { version, sha256 } }, moving }
+  return { ...nothing, added: [archive(need, version, sha256)], pins: { [key]: { version, sha256 } }, moving }
 }
 
-function archive(need: Need, version: string, bytes: Uint8Array): ChartFile {
-  return { name: `charts/${need.name}-${version.replace(/[^A-Za-z0-9.+-]/g, '_')}.tgz`, bytes }
+function archive(need: Need, version: string, sha256: string): AddedChart {
+  return { name: `charts/${need.name}-${version.replace(/[^A-Za-z0-9.+-]/g, '_')}.tgz`, sha256 }
+}
+
+/** Throws `ChartSourceError` where it was removed meanwhile: the next pass brings it again. */
+export async function contentOf({ name, sha256 }: AddedChart, store: Pick<ChartStore, 'content'>): Promise<Buffer> {
+  const bytes = await store.content(sha256)
+  if (bytes !== null) return bytes
+  throw new ChartSourceError('ChartPending', `${name}: is no longer kept, and is fetched again; what runs is untouched`, true)
 }
 
 async function fromFolder(
@@ -131,8 +144,11 @@ async function fromFolder(
   const facts = await factsOf(inner, bringing, signal, `${path}: `)
   checkFolder(need, facts, what)
   const own = await below(inner, bringing, signal, [...above, path])
-  const bytes = pack(need.name, [...folder.files, ...own.added])
-  return { ...own, added: [archive(need, facts.version, bytes)], folders: [{ path, id: folder.id }, ...own.folders] }
+  const brought = await Promise.all(
+    own.added.map(async added => ({ name: added.name, bytes: await contentOf(added, bringing.store) })),
+  )
+  const sha256 = await bringing.store.keep(pack(need.name, [...folder.files, ...brought]))
+  return { ...own, added: [archive(need, facts.version, sha256)], folders: [{ path, id: folder.id }, ...own.folders] }
 }
 
 function checkFolder(need: Need, { name, version }: ChartFacts, what: string): void {

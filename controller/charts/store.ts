@@ -51,6 +51,7 @@ export function openChartStore(options: StoreOptions): ChartStore {
     async keep(bytes) {
       const sha256 = sha256Of(bytes)
       await write(contents, sha256, bytes)
+      await touch(join(contents, sha256), now())
       await shrink(contents, { bytes: maxBytes, files: maxAnswers }, sha256, now())
       return sha256
     },
@@ -63,7 +64,8 @@ export function openChartStore(options: StoreOptions): ChartStore {
     async remember(question, found) {
       const name = sha256Of(JSON.stringify(question))
       await write(answers, name, Buffer.from(JSON.stringify({ question, ...found })))
-      await shrink(answers, { bytes: maxBytes, files: maxAnswers }, name, now())
+      await touch(join(answers, name), now())
+      await shrink(answers, { bytes: Number.POSITIVE_INFINITY, files: maxAnswers }, name, now())
     },
   }
 }

@@ -68,7 +68,7 @@ export function makeCandidates(pool: RenderPool, now: () => number = Date.now): 
       const key = contentHash(
         [
           request.ledger.salt,
-          request.tree.treeId,
+          request.tree.contentId ?? request.tree.treeId,
           request.application.source.path,
           shapeOf(request.application),
           valueFiles.found.map(file => file.entry?.oid ?? null),

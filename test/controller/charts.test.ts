@@ -3,15 +3,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import {
-  type Access,
-  accessFor,
-  dockerAuths,
-  dockerLogin,
-  isUnder,
-  objectionTo,
-  type Reach,
-} from '../../controller/charts/access.js'
+import { type Access, accessFor, dockerAuths, dockerLogin, objectionTo, type Reach } from '../../controller/charts/access.js'
+import { isUnder } from '../../controller/fields.js'
 import type { Need } from '../../renderer/index.js'
 import {
   access,
@@ -307,6 +300,8 @@ t.test('whose credentials fit which address', async t => {
     ['https://git.example.com/team-b', 'https://git.example.com/team', false],
     ['https://git.example.com/team', 'https://git.example.com/team/', true],
     ['https://anything', '', false],
+    ['https://git.example.com:8443/a', 'https://git.example.com', true],
+    ['https://git.example.com:x@evil.example/a', 'https://git.example.com', false],
   ] as const)
     t.equal(isUnder(url, prefix), fits, `${url} ${prefix}`)
   const reach = reachOf(access({ url: 'oci://r.io', username: 'a' }), access({ url: 'oci://r.io/team', username: 'b' }))

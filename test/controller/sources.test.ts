@@ -20,6 +20,7 @@ function sources(change: Partial<SourcesOptions> = {}, rendered: Candidate = can
     tip: () => tipAt('c1'),
     revisionOf: async (_url, commit) => revision(commit),
     treeAt: async () => ({}) as GitTree,
+    withCharts: async asked => asked,
     candidateOf: async request => {
       asked.push(request.revision.commit)
       return rendered

@@ -201,7 +201,7 @@ export function emptyStore(work: string): ChartStore {
 
 /** Reads in this process what the product reads in a child. */
 export function getter(reach: Reach, store: ChartStore): (need: Need, pin?: Found | null) => Promise<PackedChart> {
-  const get = chartGetter({ store, reach, read: async question => answerTo(question) })
+  const get = chartGetter({ store, reach: () => reach, read: async question => answerTo(question) })
   return (need, pin = null) => get(need, pin, new AbortController().signal)
 }
 
