@@ -19,15 +19,13 @@ import { unpackBackup } from './backup.js'
 import { withChildren } from './cluster/children.js'
 import { createNodeCluster } from './cluster/node/cluster.js'
 import { liveFor } from './cluster/node/held.js'
-import type { Access } from './charts/access.js'
-import { openCharts } from './charts/open.js'
+import { accessesOf, aliasesOf, openCharts } from './charts/open.js'
 import { type Config, parseConfig } from './config.js'
 import { diffObjects, maskedValue } from './diff.js'
-import { isUnder } from './fields.js'
 import { Poller } from './git/poller.js'
 import { writeRevert } from './git/revert.js'
 import { GitStore } from './git/store.js'
-import type { Credentials } from './git/url.js'
+import { credentialsIn } from './git/url.js'
 import { keyFiles, pendingRestore } from './key-files.js'
 import { namedReleases } from './ledger.js'
 import { type Pass, reconcile, rendered, type World } from './reconcile.js'
@@ -139,7 +137,7 @@ export async function startController(
   })
 
   // -- Git and renderer --
-  const accesses = accessesOf(config)
+  const accesses = accessesOf(config.repositories)
   const git = new GitStore({
     directory: join(config.stateDir, 'controller', 'git'),
     credentialsOf: credentialsIn(accesses),
@@ -159,7 +157,7 @@ export async function startController(
   const charts = openCharts({
     directory: join(config.stateDir, 'controller', 'charts'),
     accesses,
-    aliases: Object.fromEntries(config.repositories.flatMap(({ name, url }) => (name === '' ? [] : [[name, url]]))),
+    aliases: aliasesOf(config.repositories),
     logins: config.registryLogins,
     read: async (question, abort) => {
       const answer = await pool.ask(question, abort)
@@ -463,26 +461,6 @@ function nodeIdentities(directory: string): ReadonlyMap<string, NodeIdentity> {
   const files = readdirSync(directory).filter(file => file.endsWith('.json'))
   const read = files.map(file => JSON.parse(readFileSync(join(directory, file), 'utf8')) as NodeIdentity)
   return new Map(read.map(identity => [identity.node, identity]))
-}
-
-function accessesOf(config: Config): readonly Access[] {
-  const textIn = (file: string): string => (file === '' ? '' : readFileSync(file, 'utf8'))
-  return config.repositories.map(({ url, username, passwordFile, caFile, passCredentials, plainHTTP }) => ({
-    url,
-    username,
-    password: textIn(passwordFile).trim(),
-    ca: textIn(caFile),
-    passCredentials,
-    plainHTTP,
-  }))
-}
-
-function credentialsIn(accesses: readonly Access[]): (url: string) => Credentials | null {
-  return url => {
-    const found = accesses.filter(access => isUnder(url, access.url)).sort((a, b) => b.url.length - a.url.length)[0]
-    if (found === undefined || found.username === '') return null
-    return { kind: 'basic', username: found.username, password: found.password }
-  }
 }
 
 /** For the command line of this machine: made once, in the keys directory, where only its owner can read it. */

@@ -1,6 +1,7 @@
 // Charts for a controller: the store, who may be asked, and trees with their charts, wired together.
 import { readFileSync } from 'node:fs'
 import type { Aliases, ChartAnswer, ChartQuestion } from '../../renderer/index.js'
+import type { RepositoryAccess } from '../config.js'
 import { type Access, dockerAuths, type Reach } from './access.js'
 import { chartGetter } from './charts.js'
 import { createFetching } from './fetching.js'
@@ -29,6 +30,23 @@ export function openCharts(options: OpenChartsOptions): ChartTrees & { stop(): v
     bringing: owner => ({ store, read, get: (need, pin) => fetching.get(need, pin, owner) }),
   })
   return { ...trees, stop: () => fetching.stop() }
+}
+
+/** Reads the files that it names: once, at the start. */
+export function accessesOf(repositories: readonly RepositoryAccess[]): readonly Access[] {
+  const textIn = (file: string): string => (file === '' ? '' : readFileSync(file, 'utf8'))
+  return repositories.map(({ url, username, passwordFile, caFile, passCredentials, plainHTTP }) => ({
+    url,
+    username,
+    password: textIn(passwordFile).trim(),
+    ca: textIn(caFile),
+    passCredentials,
+    plainHTTP,
+  }))
+}
+
+export function aliasesOf(repositories: readonly RepositoryAccess[]): Aliases {
+  return Object.fromEntries(repositories.flatMap(({ name, url }) => (name === '' ? [] : [[name, url] as const])))
 }
 
 export function reachOf(accesses: readonly Access[], logins: readonly string[], network: Reach['network']): Reach {

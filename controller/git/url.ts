@@ -1,4 +1,5 @@
 // Repository addresses: which we speak to, how they are shown, and by which key a webhook's address finds ours.
+import { isUnder } from '../fields.js'
 import { SourceError } from './errors.js'
 
 export type Credentials =
@@ -7,6 +8,17 @@ export type Credentials =
 
 /** Credentials for a repository (its URL without user and password), or null where none are known. */
 export type CredentialsOf = (url: string) => Credentials | null
+
+/** What is configured for the longest beginning of a repository's URL. */
+export function credentialsIn(
+  known: readonly { readonly url: string; readonly username: string; readonly password: string }[],
+): CredentialsOf {
+  return url => {
+    const found = known.filter(access => isUnder(url, access.url)).sort((a, b) => b.url.length - a.url.length)[0]
+    if (found === undefined || found.username === '') return null
+    return { kind: 'basic', username: found.username, password: found.password }
+  }
+}
 
 export type Remote =
   | { readonly kind: 'http'; readonly url: string; readonly shown: string; readonly credentials: Credentials | null }
