@@ -28,7 +28,7 @@ import { GitStore } from './git/store.js'
 import { credentialsIn } from './git/url.js'
 import { keyFiles, pendingRestore } from './key-files.js'
 import { namedReleases } from './ledger.js'
-import { type Pass, reconcile, rendered, type World } from './reconcile.js'
+import { lookAgainMs, type Pass, reconcile, rendered, type World } from './reconcile.js'
 import type { ReleaseId } from './release.js'
 import { makeCandidates } from './render/candidate.js'
 import { RenderPool } from './render/pool.js'
@@ -41,6 +41,8 @@ import { createWriteBack } from './write-back.js'
 
 const version = (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version
 
+/** After a failure to take back what the store lost. */
+const adoptAgainMs = 30_000
 /** EX_CONFIG: starting again cannot help; the keeper stops. */
 const exitConfig = 78
 
@@ -238,8 +240,8 @@ export async function startController(
         if (pass.ledger.deletion === null) await cluster.answer(pass.app, formerNodes(pass))
       }
       const wellAt = applications.get(name)?.ill?.until || Number.POSITIVE_INFINITY
-      const wakeAt = Math.min(pass.decision.wakeAt ?? Number.POSITIVE_INFINITY, wellAt)
-      return { wakeAt: pass.step.kind !== 'none' ? now() : wakeAt === Number.POSITIVE_INFINITY ? null : wakeAt }
+      const againAt = now() + lookAgainMs(pass) * (0.9 + 0.2 * Math.random())
+      return { wakeAt: pass.step.kind !== 'none' ? now() : Math.min(pass.decision.wakeAt ?? againAt, wellAt, againAt) }
     },
     onFailure(name, error, failures, retryInMs) {
       applications.failed(name, (error as Error).message)
@@ -330,7 +332,14 @@ export async function startController(
     },
     signal,
   )
-  cluster.onChange(() => void adoptKept().catch(error => log.warn({ error: (error as Error).message }, 'taking back')))
+  let adoptAgain: NodeJS.Timeout | null = null
+  const adoptSoon = () =>
+    void adoptKept().catch(error => {
+      log.warn({ error: (error as Error).message }, 'taking back')
+      if (adoptAgain !== null) clearTimeout(adoptAgain)
+      adoptAgain = setTimeout(adoptSoon, adoptAgainMs).unref()
+    })
+  cluster.onChange(adoptSoon)
   const leading = (async () => {
     await untilDone(
       async () => void (await store.load()),

@@ -77,6 +77,21 @@ export async function rendered(
   return { candidate, ledger }
 }
 
+const restingMs = 600_000
+const waitingMs = 45_000
+
+/**
+ * ms after which a pass is due although nothing woke it. One that rests (its candidate runs and is well) needs none; one that waits
+ * may wait for another application, which lets go of an object or is healthy without a word to it; and what a chart looked up may be
+ * another by now.
+ */
+export function lookAgainMs({ decision, step, candidate }: Pick<Pass, 'decision' | 'step' | 'candidate'>): number {
+  const { judged, chosen } = decision.row
+  const isRun = judged === null && chosen === 'T8' && step.kind === 'none' && decision.wakeAt === null
+  const rests = isRun && candidate?.stale === null && Object.keys(candidate.uses?.lookups ?? {}).length === 0
+  return rests ? restingMs : waitingMs
+}
+
 /** Kept releases, and the candidate's own before it is kept. */
 function releasesOf(app: Application, candidate: Candidate | null, world: World): (id: ReleaseId) => Release | null {
   return id => (candidate?.kind === 'release' && candidate.release.id === id ? candidate.release : world.release(app, id))

@@ -8,7 +8,7 @@ import { buckets, encodeToken, parseDocumentKey } from '../contract/subjects.js'
 import type { Bus } from './bus/connect.js'
 import { joinValue } from './bus/values.js'
 import type { Level, Listing } from './bus/watch.js'
-import { watchKeys } from './bus/watch.js'
+import { watchKeys, writingOf } from './bus/watch.js'
 
 export interface DesiredOptions {
   readonly bus: Bus
@@ -39,20 +39,30 @@ export interface DesiredHandlers {
 /** Runs until `signal` aborts. */
 export function followDesired(options: DesiredOptions, handlers: DesiredHandlers, signal: AbortSignal): Promise<void> {
   const refused = new Map<string, number>()
-  /** null: not one of ours, or refused. */
-  const take = async (level: Level, kv: Listing['kv']): Promise<DesiredDocument | null> => {
+  /** What was read of each key: a listing tells all of it again, and most of it is obeyed by then. */
+  const read = new Map<string, Sequence & { readonly writing: string }>()
+  /** '': not one of ours, or refused. Else the application's name. */
+  const take = async (level: Level, kv: Listing['kv']): Promise<string> => {
     const place = parseDocumentKey(level.key)
-    if (place === null || level.deleted) return null
+    if (place === null || level.deleted) return ''
+    const { application } = place
+    const obeyed = options.obeyed().get(application) ?? null
+    const before = read.get(level.key)
+    if (before?.writing === writingOf(level) && obeyed !== null && isSame(before, obeyed)) {
+      understood(level.key, application)
+      return application
+    }
     try {
       const document = parseDesired(await joinValue(kv, level.key, level.value), options.controller, options.sealing, place)
-      offer(document, options.obeyed().get(place.application) ?? null)
-      understood(level.key, place.application)
-      return document
+      offer(document, options.obeyed().get(application) ?? null)
+      read.set(level.key, { epoch: document.epoch, generation: document.generation, writing: writingOf(level) })
+      understood(level.key, application)
+      return application
     } catch (error) {
       if (!isUnreadable(error)) throw error
       if (refused.get(level.key) !== level.revision) handlers.refused(place.application, error)
       refused.set(level.key, level.revision)
-      return null
+      return ''
     }
   }
   const understood = (key: string, application: string) => {
@@ -70,14 +80,17 @@ export function followDesired(options: DesiredOptions, handlers: DesiredHandlers
       `document for ${document.node}/${document.application.name}: order ${theirs} is older than ${ours}, which is obeyed`,
     )
   }
+  let store = ''
   const listed = async ({ kv, created, levels }: Listing) => {
     const current = new Set<string>()
     const there = new Set(levels.filter(level => !level.deleted).map(level => level.key))
+    for (const key of [...read.keys()]) if (store !== created || !there.has(key)) read.delete(key)
+    store = created
     for (const key of [...refused.keys()].filter(key => !there.has(key)))
       understood(key, parseDocumentKey(key)?.application ?? '')
     for (const level of levels) {
-      const document = await take(level, kv)
-      if (document !== null) current.add(document.application.name)
+      const application = await take(level, kv)
+      if (application !== '') current.add(application)
     }
     handlers.listed(
       created,
@@ -92,6 +105,10 @@ export function followDesired(options: DesiredOptions, handlers: DesiredHandlers
   }
   const changed = async (level: Level, kv: Listing['kv']) => void (await take(level, kv))
   return watchKeys(options.bus, watch, { listed, changed, interrupted: handlers.interrupted }, signal)
+}
+
+function isSame(a: Sequence, b: Sequence): boolean {
+  return a.epoch === b.epoch && a.generation === b.generation
 }
 
 /** A chunk that is missing may come: with its head, which is looked at again, or with the next listing. The others do not wait for it. */

@@ -1,5 +1,4 @@
 // Asks one container again and again, and says when the result changes. Ends with its signal; a new container gets a new one.
-import { setTimeout as delay } from 'node:timers/promises'
 import type { ProbeSpec } from '../pods/types.js'
 import { type CheckTarget, check } from './check.js'
 import { afterAnswer, initialState, nextTry, type ProbeKind, type ProbeState } from './threshold.js'
@@ -42,6 +41,16 @@ export async function runProbe(options: WorkerOptions, signal: AbortSignal): Pro
   }
 }
 
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (ms > 0) await delay(ms, undefined, { signal }).catch(() => undefined)
+/** By a timer of its own: those of timers/promises with a signal cost twice as much, and this is most of what a node does. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    if (ms <= 0 || signal.aborted) return resolve()
+    const end = () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
+    const timer = setTimeout(end, ms)
+    signal.addEventListener('abort', end)
+  })
 }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'tap'
 import { NotReadBackError, OvertakenError } from '../../controller/cluster/node/cluster.js'
 import type { Release, ReleaseId, TreeId } from '../../controller/release.js'
@@ -164,6 +165,27 @@ test('a wiped store is filled again from memory, and nothing that runs is touche
     'the node never saw less',
   )
   t.same(node.refused, [])
+})
+
+test('a listing that tells nothing new wakes nobody, that of another store wakes all', async t => {
+  const field = await startField(t)
+  startNode(field)
+  const cluster = startCluster(field)
+  await ready(cluster)
+  await soon(() => cluster.apply(application(), [configMap('a')], order(), never))
+  await until('it is reported', async () => (await cluster.observe(application(), never)).obeyed !== null)
+  const woken: string[] = []
+  cluster.onChange(name => woken.push(name))
+
+  // Some listings: there is one a second.
+  await delay(4_000)
+  t.same(woken, [])
+
+  const connection = field.bus.connection()
+  const manager = await connection.jetstreamManager()
+  for (const bucket of [buckets.desired, buckets.reports, buckets.nodes]) await manager.streams.delete(`KV_${bucket}`)
+  await ensureBuckets(connection)
+  await until('it is looked at', () => woken.includes('shop'))
 })
 
 test('a controller that starts with a wiped store gets ledger, declaration, releases and documents back from the node', async t => {

@@ -1,9 +1,11 @@
 import { createServer as createHttpServer } from 'node:http'
 import { createServer as createHttp2Server } from 'node:http2'
+import { createServer as createSecureServer } from 'node:https'
 import { type AddressInfo, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import type { HandlerSpec, ProbeSpec } from '../../runtime/pods/types.js'
+import { type Answer, readAnswer } from '../../runtime/probe/answer.js'
 import { check, type RunInContainer } from '../../runtime/probe/check.js'
 import { afterAnswer, initialState, nextTry, type ProbeState } from '../../runtime/probe/threshold.js'
 import { runProbe } from '../../runtime/probe/worker.js'
@@ -163,4 +165,137 @@ t.test('a worker says it when a server appears, and again when it goes', async t
   ending.abort()
   await worker
   t.strictSame(results, ['success', 'failure'])
+})
+
+t.test('an answer is read as far as a probe looks at it', async t => {
+  const ok = 'HTTP/1.1 200 OK\r\n'
+  const cases: readonly [string, string, Partial<Answer> | null | RegExp, (Partial<Answer> | RegExp)?][] = [
+    ['by its length', `${ok}Content-Length: 4\r\n\r\nfine and more`, { status: 200, body: 'fine' }],
+    ['not whole yet', `${ok}content-length: 4\r\n\r\nfi`, null, /closed before the answer was whole/],
+    ['a head that is not whole yet', `${ok}content-le`, null, /closed before the answer was whole/],
+    ['nothing', '', null, /closed without an answer/],
+    ['up to the end', `${ok}\r\nfine`, null, { status: 200, body: 'fine' }],
+    ['lines that end with LF alone', 'HTTP/1.0 200\ncontent-length: 2\n\nok', { status: 200, body: 'ok' }],
+    ['in chunks', `${ok}transfer-encoding: chunked\r\n\r\n3;x=1\r\nfin\r\n1\r\ne\r\n0\r\n\r\n`, { body: 'fine' }],
+    [
+      'a chunk that is not whole yet',
+      `${ok}transfer-encoding: gzip, chunked\r\n\r\n5\r\nfin`,
+      null,
+      /before the answer was whole/,
+    ],
+    ['chunks without an end', `${ok}transfer-encoding: chunked\r\n\r\n3\r\nfin\r\n`, null, /before the answer was whole/],
+    ['a chunk without a length', `${ok}transfer-encoding: chunked\r\n\r\nfine\r\n`, /a chunk of the answer has no length/],
+    ['no body', 'HTTP/1.1 204 No Content\r\ncontent-length: 5\r\n\r\n', { status: 204, body: '' }],
+    ['what comes before', `HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n${ok}content-length: 0\r\n\r\n`, { status: 200 }],
+    ['only what comes before', 'HTTP/1.1 100 Continue\r\n\r\n', null, /closed without an answer/],
+    ['another protocol is one of its own', 'HTTP/1.1 101 Switching\r\nupgrade: x\r\n\r\n', { status: 101 }],
+    ['where to', 'HTTP/1.1 302 Found\r\nLOCATION:  /there \r\ncontent-length: 0\r\n\r\n', { status: 302, location: '/there' }],
+    ['a long body', `${ok}content-length: 99999\r\n\r\n${'x'.repeat(20_000)}`, { body: 'x'.repeat(10_240) }],
+    ['long chunks', `${ok}transfer-encoding: chunked\r\n\r\nffff\r\n${'x'.repeat(20_000)}`, { body: 'x'.repeat(10_240) }],
+    ['a length that is none', `${ok}content-length: -1\r\n\r\n`, /Content-Length: -1/],
+    ['another protocol', 'SSH-2.0-OpenSSH_9.2\r\n', /no HTTP/],
+    ['a status that is none', 'HTTP/1.1 two hundred\r\n\r\n', /no HTTP: HTTP\/1.1 two hundred/],
+    ['headers without end', `${ok}${'a: b\r\n'.repeat(20_000)}`, /headers of more than 64 kB/],
+  ]
+  const outcome = (text: string, ended: boolean) => {
+    try {
+      return readAnswer(Buffer.from(text, 'latin1'), ended)
+    } catch (error) {
+      return (error as Error).message
+    }
+  }
+  for (const [name, text, expected, atTheEnd] of cases) {
+    t.match(outcome(text, false), expected, name)
+    t.match(outcome(text, true), atTheEnd ?? expected, `${name}, and nothing more comes`)
+    // However it comes, nothing else is read, and nothing before it is whole.
+    for (let cut = 1; cut < Math.min(text.length, 100); cut++) {
+      const part = outcome(text.slice(0, cut), false)
+      if (part !== null) t.same(part, outcome(text, false), `${name}, ${cut} bytes of it`)
+    }
+  }
+})
+
+t.test('a server that says something else, closes, or answers byte by byte', async t => {
+  const says: Readonly<Record<string, readonly string[]>> = {
+    '/ok': [...'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'],
+    '/cut': ['HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok'],
+    '/none': [],
+    '/old': ['HTTP/1.0 500 Broken\r\n\r\nthe moon is down'],
+    '/ssh': ['SSH-2.0-OpenSSH_9.2\r\n'],
+  }
+  const asked: string[] = []
+  const server = createServer(socket => {
+    socket.on('error', () => {})
+    socket.once('data', async data => {
+      asked.push(data.toString())
+      for (const part of says[/^GET (\S+)/.exec(data.toString())?.[1] ?? ''] ?? []) {
+        socket.write(part)
+        await sleep(1)
+      }
+      socket.end()
+    })
+  }).listen(0, '127.0.0.1')
+  await new Promise(resolve => server.once('listening', resolve))
+  t.teardown(() => server.close())
+  const { port } = server.address() as AddressInfo
+  const get = (path: string, headers: { readonly name: string; readonly value: string }[] = []) =>
+    check({ kind: 'httpGet', path, port, scheme: 'HTTP', headers }, noCommand, 5000, never)
+
+  t.match(await get('/ok'), { ok: true })
+  t.equal(
+    asked[0],
+    `GET /ok HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\nuser-agent: kube-probe/1.36\r\naccept: */*\r\nconnection: close\r\n\r\n`,
+  )
+  t.match(await get('/cut'), { ok: false, message: /closed before the answer was whole/ })
+  t.match(await get('/none'), { ok: false, message: /closed without an answer/ })
+  t.match(await get('/old'), { ok: false, message: /HTTP 500: the moon is down/ })
+  t.match(await get('/ssh'), { ok: false, message: /the answer is no HTTP/ })
+  const named = [
+    { name: 'Host', value: 'shop.test' },
+    { name: 'X-A', value: '1' },
+    { name: 'x-a', value: '2' },
+    { name: 'Accept', value: '' },
+  ]
+  await get('/ok', named)
+  t.match(asked.at(-1), /\r\nhost: shop\.test\r\nuser-agent: kube-probe\/1\.36\r\nconnection: close\r\nx-a: 1\r\nx-a: 2\r\n\r\n$/)
+  t.match(await get('/ok', [{ name: 'x', value: 'a\r\nb: c' }]), { ok: false, message: /[Ii]nvalid/ }, 'nothing is smuggled in')
+  t.match(await get('/a b\r\nc'), { ok: false, message: /closed without an answer/ })
+  t.match(asked.at(-1), /^GET \/a%20bc HTTP/)
+})
+
+/** It guards nothing. */
+const selfSigned = {
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgbEWya9ndsiZPR4IW
+ChGRMnYKNMCZUCq6vooIcWqSnoihRANCAARgbYq1EmTQSTvdsUiXymuNW8JduQJ3
+0E6aXr3efXCE8Uixu4surtWhyR8CBQ/oCt6IcQ3F2YpP9tKPzOPKPVA+
+-----END PRIVATE KEY-----`,
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBgTCCASegAwIBAgIUJmMYgnp4cdxYQkaV0p0n1l7XvOcwCgYIKoZIzj0EAwIw
+FTETMBEGA1UEAwwKcHJvYmUudGVzdDAgFw0yNjExMjExNjM5NDFaGA8yMTI2MTAy
+ODE2Mzk0MVowFTETMBEGA1UEAwwKcHJvYmUudGVzdDBZMBMGByqGSM49AgEGCCqG
+SM49AwEHA0IABGBtirUSZNBJO92xSJfKa41bwl25AnfQTppevd59cITxSLG7iy6u
+1aHJHwIFD+gK3ohxDcXZik/20o/M48o9UD6jUzBRMB0GA1UdDgQWBBRR5YlcOQ3M
+15vkhRNPLBgKv/CstjAfBgNVHSMEGDAWgBRR5YlcOQ3M15vkhRNPLBgKv/CstjAP
+BgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0gAMEUCIDKPZZy1CnWuVBDnLcFp
+anKZ/ZmAJkTPsC2UKpV31oayAiEAqcBnNbUAyLpbMPwFZ3hzyZJ7OVZAs8iVap5N
+mYHpOWU=
+-----END CERTIFICATE-----`,
+}
+
+t.test('https is not verified', async t => {
+  const server = createSecureServer(
+    selfSigned,
+    (request, response) => void response.writeHead(request.url === '/ok' ? 200 : 503).end('down'),
+  )
+  server.listen(0, '127.0.0.1')
+  await new Promise(resolve => server.once('listening', resolve))
+  t.teardown(() => server.close())
+  const { port } = server.address() as AddressInfo
+  const get = (path: string, host?: string) =>
+    check({ kind: 'httpGet', path, port, scheme: 'HTTPS', headers: [], ...(host ? { host } : {}) }, noCommand, 5000, never)
+
+  t.match(await get('/ok'), { ok: true })
+  t.match(await get('/ok', 'localhost'), { ok: true })
+  t.match(await get('/bad'), { ok: false, message: /HTTP 503: down/ })
 })

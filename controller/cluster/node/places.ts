@@ -15,7 +15,7 @@ import {
 import type { Bus } from '../../../runtime/nats/bus/connect.js'
 import { joinValue } from '../../../runtime/nats/bus/values.js'
 import type { Level, Listing } from '../../../runtime/nats/bus/watch.js'
-import { watchKeys } from '../../../runtime/nats/bus/watch.js'
+import { watchKeys, writingOf } from '../../../runtime/nats/bus/watch.js'
 
 /** A node that has not renewed its lease for this long is silent: four renewals. */
 export const silentAfterMs = 40_000
@@ -43,6 +43,8 @@ export interface Place {
   returned: DesiredDocument | null
   /** On its way: what a watch tells of it is not news. */
   writing: Sequence | null
+  /** Which writing of each key was taken last: a listing tells all of them again, and to open them again is most of what it costs. */
+  readonly taken: Map<KeyKind, string>
   /** Writes of one place follow each other. */
   queue: Promise<unknown>
 }
@@ -103,11 +105,14 @@ export function watchPlaces(options: PlacesOptions, handlers: PlacesHandlers, si
     if (before?.message === message) return
     unreadable.set(key, { node, application, message, since: before?.since ?? options.now() })
     handlers.refused(message)
+    handlers.changed(node, application)
   }
-  /** What was taken away is not unreadable any more. */
-  const onlyThose = (levels: readonly Level[], isOfThem: (key: string) => boolean) => {
+  /** What was taken away is not unreadable any more. True if there was such a thing. */
+  const onlyThose = (levels: readonly Level[], isOfThem: (key: string) => boolean): boolean => {
     const there = new Set(levels.filter(level => !level.deleted).map(level => level.key))
-    for (const key of [...unreadable.keys()]) if (isOfThem(key) && !there.has(key)) unreadable.delete(key)
+    const gone = [...unreadable.keys()].filter(key => isOfThem(key) && !there.has(key))
+    for (const key of gone) unreadable.delete(key)
+    return gone.length > 0
   }
   const kindOf = (key: string) => parseDocumentKey(key)?.kind
   const place = (node: string, application: string): Place => {
@@ -123,6 +128,7 @@ export function watchPlaces(options: PlacesOptions, handlers: PlacesHandlers, si
       reportAt: 0,
       returned: null,
       writing: null,
+      taken: new Map(),
       queue: Promise.resolve(),
     }
     places.set(key, made)
@@ -138,27 +144,38 @@ export function watchPlaces(options: PlacesOptions, handlers: PlacesHandlers, si
       if (where.kind === 'report') takeReport(target, await joinValue(kv, level.key, level.value), level, options)
       if (where.kind === 'returned')
         target.returned = parseReturned(await joinValue(kv, level.key, level.value), options.sealing, where)
-      unreadable.delete(level.key)
+      target.taken.set(where.kind, writingOf(level))
+      if (unreadable.delete(level.key)) handlers.changed(where.node, where.application)
     } catch (error) {
       if (!isUnreadable(error)) throw error
+      target.taken.delete(where.kind)
       refuse(level.key, where.node, where.application, unreadableText(where, error))
     }
     if (where.kind !== 'head') handlers.changed(where.node, where.application)
   }
+  /** Another store numbers from the start. */
   const forgetRevisions = () => {
-    for (const target of places.values()) if (target.head !== null) target.head = lostHead(target.head)
+    for (const target of places.values()) {
+      target.taken.clear()
+      if (target.head !== null) target.head = lostHead(target.head)
+    }
+  }
+  const isTaken = (level: Level) => {
+    const where = parseDocumentKey(level.key)
+    if (where === null || level.deleted) return false
+    return places.get(`${where.node}/${where.application}`)?.taken.get(where.kind) === writingOf(level)
   }
   const takeAll = async ({ kv, levels }: Listing) => {
-    for (const level of levels) await take(level, kv)
+    for (const level of levels) if (!isTaken(level)) await take(level, kv)
   }
   const takeLease = (level: Level) => {
     const lease = level.deleted ? null : readLease(level)
     if (lease === null) return
-    unreadable.delete(level.key)
+    const wasUnreadable = unreadable.delete(level.key)
     const before = nodes.get(lease.node)
     const wasSilent = before === undefined || isSilent(before, options.now())
     nodes.set(lease.node, { lease, heardAt: Math.max(before?.heardAt ?? 0, Math.min(options.now(), level.writtenAt)) })
-    if (wasSilent || tellsMore(before.lease, lease)) handlers.changed(lease.node, '')
+    if (wasSilent || wasUnreadable || tellsMore(before.lease, lease)) handlers.changed(lease.node, '')
   }
   const readLease = (level: Level): NodeLease | null => {
     try {
@@ -175,10 +192,12 @@ export function watchPlaces(options: PlacesOptions, handlers: PlacesHandlers, si
     { bucket: buckets.desired, filter: '*.*.head', ...relist },
     {
       listed: async listing => {
-        if (listed.desired !== '' && listed.desired !== listing.created) forgetRevisions()
-        onlyThose(listing.levels, key => kindOf(key) === 'head')
+        const isOther = listed.desired !== listing.created
+        if (listed.desired !== '' && isOther) forgetRevisions()
+        const isReadable = onlyThose(listing.levels, key => kindOf(key) === 'head')
         await takeAll(listing)
         listed.desired = listing.created
+        if (isOther || isReadable) handlers.changed('', '')
         const there = new Set(listing.levels.filter(level => !level.deleted).map(level => level.key))
         const isMissing = ({ node, application }: Place) => !there.has(documentKey(node, application, 'head'))
         const ours = [...places.values()].filter(({ head, writing }) => head?.ours && writing === null)
@@ -195,10 +214,12 @@ export function watchPlaces(options: PlacesOptions, handlers: PlacesHandlers, si
     { bucket: buckets.reports, filter: '>', ...relist },
     {
       listed: async listing => {
-        onlyThose(listing.levels, key => ['report', 'returned'].includes(kindOf(key) ?? ''))
+        const isOther = listed.reports !== listing.created
+        if (isOther) for (const target of places.values()) for (const kind of said) target.taken.delete(kind)
+        const isReadable = onlyThose(listing.levels, key => said.some(kind => kind === kindOf(key)))
         await takeAll(listing)
         listed.reports = listing.created
-        handlers.changed('', '')
+        if (isOther || isReadable) handlers.changed('', '')
       },
       changed: take,
     },
@@ -209,10 +230,11 @@ export function watchPlaces(options: PlacesOptions, handlers: PlacesHandlers, si
     { bucket: buckets.nodes, filter: '>', ...relist },
     {
       listed: listing => {
-        onlyThose(listing.levels, key => kindOf(key) === undefined)
+        const isOther = listed.nodes !== listing.created
+        const isReadable = onlyThose(listing.levels, key => kindOf(key) === undefined)
         listing.levels.forEach(takeLease)
         listed.nodes = listing.created
-        handlers.changed('', '')
+        if (isOther || isReadable) handlers.changed('', '')
       },
       changed: takeLease,
     },
@@ -229,6 +251,9 @@ export function watchPlaces(options: PlacesOptions, handlers: PlacesHandlers, si
     running: Promise.all([watchDesired, watchReports, watchNodes]).then(() => {}),
   }
 }
+
+/** What a node writes. */
+const said: readonly KeyKind[] = ['report', 'returned']
 
 export function isSilent(node: KnownNode, now: number): boolean {
   return now - node.heardAt > silentAfterMs

@@ -99,6 +99,11 @@ async function watchOnce(bus: Bus, options: WatchOptions, handlers: WatchHandler
   }
 }
 
+/** Which writing of its key it is. Numbers come again in a store that was set back, at another time. */
+export function writingOf({ revision, writtenAt }: Level): string {
+  return `${revision} ${writtenAt}`
+}
+
 function levelOf(entry: KvEntry): Level {
   const deleted = entry.operation !== 'PUT'
   return { key: entry.key, value: entry.value, revision: entry.revision, writtenAt: entry.created.getTime(), deleted }
