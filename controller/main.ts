@@ -255,6 +255,7 @@ export async function startController(
   function forgotten({ app }: Pass): void {
     follow(app.name)
     sources.forget(app.name)
+    renders.forget(app.name)
     if (app.parent !== null) loop.wake(app.parent)
     // What it had, others may have now.
     for (const other of applications.all()) if (other.app.destination.place === app.destination.place) loop.wake(other.app.name)

@@ -1,11 +1,24 @@
 // The files that a render may read, and the names that it must not: one resolver for every path that comes out of Git.
 import { RenderFault } from './fault.js'
+import { globMatcher } from './helm/glob.js'
 
 /** The application's path at one commit; paths relative to it, '/' between, no symlinks. */
 export interface Files {
   readonly paths: readonly string[]
-  /** null where there is none. */
+  /** null where there is none. The same array for the same content, where what was made of it should be found again. */
   read(path: string): Uint8Array | null
+  /** The same for the same paths with the same content: a chart that was loaded from them is found again by it. */
+  readonly id?: string
+  /** Hears what templates ask of the files that are no part of the chart itself (`.Files`). */
+  readonly asked?: (question: FileQuestion) => void
+}
+
+/** One file, whether it is there or not; or those that a pattern finds (`**`: all). */
+export type FileQuestion = { readonly path: string } | { readonly pattern: string }
+
+/** Would another content of this file change the answer? */
+export function isMeant(question: FileQuestion, path: string): boolean {
+  return 'path' in question ? question.path === path : (globMatcher(question.pattern)?.(path) ?? true)
 }
 
 /** Throws `RenderFault` where it is not UTF-8. */

@@ -22,7 +22,7 @@ export { answerTo, type ChartAnswer, type ChartQuestion } from './chart/question
 export type { RenderedObject } from './chart/manifests.js'
 export { type FaultReason, RenderFault } from './fault.js'
 export type { Chance } from './functions/signature.js'
-export { type Files, pathInRepository, valueFilePath } from './files.js'
+export { type FileQuestion, type Files, isMeant, pathInRepository, valueFilePath } from './files.js'
 export { walked } from './chart/load.js'
 export type { ChartCache } from './helm/door.js'
 export { pure, type Surroundings } from './helm/engine.js'
@@ -128,8 +128,14 @@ function renderHandlebars({ files, chart, values, options, meter, cache }: Handl
   const world: World = {
     meter,
     partials: new Map([...chart.partials].map(([name, path]) => [name, parse(path)] as const)),
-    file: path => (others.has(path) ? files.read(path) : null),
-    filePaths: chart.others,
+    file: path => {
+      files.asked?.({ path })
+      return others.has(path) ? files.read(path) : null
+    },
+    get filePaths() {
+      files.asked?.({ pattern: '**' })
+      return chart.others
+    },
   }
   return chart.templates.flatMap(path => renderTemplate(chart, parse(path), root, world))
 }

@@ -1,15 +1,6 @@
 // A revision's tree to a candidate: which files, through the pool, made whole, named by content. What was made of a tree is kept by its id.
 import { LRUCache } from 'lru-cache'
-import {
-  isChart,
-  isCore,
-  isManifest,
-  manifestPaths,
-  RenderFault,
-  readsFiles,
-  type RenderOptions,
-  valueFilePath,
-} from '../../renderer/index.js'
+import { isMeant, RenderFault, type FileQuestion, type RenderOptions, valueFilePath } from '../../renderer/index.js'
 import { contentHash } from '../../runtime/contract/hash.js'
 import type { Application } from '../application.js'
 import {
@@ -25,8 +16,10 @@ import {
 import type { Ledger } from '../ledger.js'
 import type { Uses } from '../sticky.js'
 import { findsSame, type LiveObject } from '../sticky/lookup.js'
-import type { RenderPool } from './pool.js'
-import { type Around, renderRounds } from './rounds.js'
+import { type Inputs, InputReader } from './inputs.js'
+import { killedMs, type Outcome, Outcomes } from './outcomes.js'
+import type { Killed, RenderJob, RenderPool } from './pool.js'
+import { type Around, renderRounds, type Settled } from './rounds.js'
 
 export interface CandidateRequest {
   readonly application: Application
@@ -41,66 +34,90 @@ export interface CandidateRequest {
 export interface Candidates {
   /** Throws where Git could not be read, or on abort. Everything that is wrong with the files is a rejection. */
   candidateOf(request: CandidateRequest, signal: AbortSignal): Promise<Candidate>
-  /** How many candidates were answered from what is kept, and how many were rendered. */
-  readonly counts: { readonly kept: number; readonly rendered: number }
+  /**
+   * How candidates came about, so often each. `kept`: the tree and the declaration were the same. `same`: the tree was another, but nothing
+   * that the last render of these templates and values had read. `rendered`: in a child.
+   */
+  readonly counts: Readonly<Record<Cause, number>>
+  /** An application that is gone. */
+  forget(application: string): void
 }
 
-/** Bytes of all files of one render. */
-const mostBytes = 32_000_000
-/** How long a render that had to be ended is not tried again: it may take the only child for its whole time, ms. */
-const killedMs = 60_000
+export type Cause = 'kept' | 'same' | 'rendered'
+
 /** What templates see as `Capabilities` where the place does not say. */
 const capabilities = { kubeVersion: 'v1.31.0', apiVersions: [] }
-
-type Outcome = ({ readonly release: Release } | { readonly rejection: Rejection }) & { readonly uses: Uses }
+/** Whose output: Helm 3's. */
+const profile = '3'
 
 const nothingUsed: Uses = { sticky: {}, lookups: {}, own: [] }
 
 export function makeCandidates(pool: RenderPool, now: () => number = Date.now): Candidates {
-  const kept = new LRUCache<string, Outcome>({ max: 500, maxSize: 32_000_000, sizeCalculation: sizeOf })
-  const asked = new LRUCache<string, readonly string[]>({ max: 500 })
-  const counts = { kept: 0, rendered: 0 }
+  const reader = new InputReader()
+  const outcomes = new Outcomes()
+  const counts = { kept: 0, same: 0, rendered: 0 }
+  /** By content of the templates and values: what they asked of other files when they were last rendered. */
+  const asked = new LRUCache<string, readonly FileQuestion[]>({
+    maxSize: 20_000,
+    sizeCalculation: questions => 1 + questions.length,
+  })
+  /** By application: what its last render looked up. */
+  const lookedUp = new LRUCache<string, readonly string[]>({
+    maxSize: 20_000,
+    sizeCalculation: questions => 1 + questions.length,
+  })
   return {
     counts,
+    forget: name => outcomes.forget(name),
     async candidateOf(request, signal) {
+      const { application, tree } = request
+      const found = (cause: Cause, outcome: Outcome): Candidate => {
+        counts[cause]++
+        return candidate(request, outcome)
+      }
       const valueFiles = await valueFilesOf(request).catch(faultOf)
       if ('rejection' in valueFiles) return candidate(request, { ...valueFiles, uses: nothingUsed })
-      const key = contentHash(
-        [
-          request.ledger.salt,
-          request.tree.contentId ?? request.tree.treeId,
-          request.application.source.path,
-          shapeOf(request.application),
-          valueFiles.found.map(file => file.entry?.oid ?? null),
-        ],
-        64,
-      )
-      const known = kept.get(key)
-      if (known !== undefined && findsSame(known.uses, request.ledger.sticky, request.live)) {
-        counts.kept++
-        return candidate(request, known)
-      }
-      counts.rendered++
-      const { name } = request.application
-      const around = { ledger: request.ledger, live: request.live, asked: asked.get(name) ?? [], now: now() }
-      const outcome = await outcomeOf(request, valueFiles.found, around, pool, signal)
-      asked.set(name, Object.keys(outcome.uses.lookups))
-      kept.set(key, outcome, 'rejection' in outcome && outcome.rejection.transient ? { ttl: killedMs } : {})
-      return candidate(request, outcome)
+      const { name } = application
+      const isSame = ({ uses }: Outcome) => findsSame(uses, request.ledger.sticky, request.live)
+      const shape = shapeOf(request, valueFiles.found)
+      const byTree = contentHash([shape, tree.contentId ?? tree.treeId], 64)
+      const kept = outcomes.ofTree(name, byTree)
+      if (kept !== undefined && isSame(kept)) return found('kept', kept)
+      const inputs = await reader.inputsOf(application, tree, signal).catch(faultOf)
+      if ('rejection' in inputs) return found('rendered', outcomes.put(name, byTree, byTree, { ...inputs, uses: nothingUsed }))
+      const content = contentHash([shape, inputs.core.map(idOf)], 64)
+      const questions = asked.get(content)
+      const same = questions === undefined ? undefined : outcomes.get(name, withAnswers(content, questions, inputs))
+      if (questions !== undefined && same !== undefined && isSame(same))
+        return found('same', outcomes.put(name, byTree, withAnswers(content, questions, inputs), same))
+      const around = { ledger: request.ledger, live: request.live, asked: lookedUp.get(name) ?? [], now: now() }
+      const made = await outcomeOf(request, inputs, valueFiles.found, around, pool, signal)
+      lookedUp.set(name, Object.keys(made.outcome.uses.lookups))
+      asked.set(content, made.asked)
+      return found('rendered', outcomes.put(name, byTree, withAnswers(content, made.asked, inputs), made.outcome))
     },
   }
 }
 
-function sizeOf(outcome: Outcome): number {
-  return JSON.stringify(outcome).length
+function idOf({ path, oid }: TreeEntry): readonly [string, string] {
+  return [path, oid]
+}
+
+/** What a render depends on: templates and values, and of other files those that they asked for. */
+function withAnswers(content: string, questions: readonly FileQuestion[], { others }: Inputs): string {
+  const meant = others.filter(({ path }) => questions.some(question => isMeant(question, path)))
+  return contentHash([content, meant.map(idOf)], 64)
 }
 
 /** `allowEmpty` is policy, not content: it is asked each time. */
-function candidate({ application, revision }: CandidateRequest, outcome: Outcome): Candidate {
+function candidate({ application, revision, tree }: CandidateRequest, outcome: Outcome): Candidate {
   const { uses } = outcome
   if ('rejection' in outcome) return { kind: 'rejection', revision, rejection: outcome.rejection, stale: null, uses }
-  if (outcome.release.objects.length > 0 || application.sync.allowEmpty)
-    return { kind: 'release', revision, release: outcome.release, stale: null, uses }
+  const { release } = outcome
+  if (release.objects.length > 0 || application.sync.allowEmpty) {
+    const own = release.tree === tree.treeId ? release : { ...release, tree: tree.treeId }
+    return { kind: 'release', revision, release: own, stale: null, uses }
+  }
   const where = application.source.path === '.' ? 'the repository' : application.source.path
   const message = `${where} renders to no objects; nothing is pruned for that. Allow it with syncPolicy.automated.allowEmpty, or look at path and directory.include`
   return { kind: 'rejection', revision, rejection: rejected('EmptyRender', message), stale: null }
@@ -115,9 +132,11 @@ function faultOf(cause: unknown): { readonly rejection: Rejection } {
   return { rejection: rejected(cause.reason, cause.message, cause.excerpt) }
 }
 
-/** Everything declared that shapes what is rendered. */
-function shapeOf({ name, source, destination }: Application): unknown {
-  return [name, source.directory, source.chart, destination.namespace]
+/** Everything beside the tree that shapes what is rendered. */
+function shapeOf({ application, ledger }: CandidateRequest, valueFiles: readonly ValueFile[]): unknown {
+  const { name, source, destination } = application
+  const values = valueFiles.map(file => file.entry?.oid ?? null)
+  return [ledger.salt, name, source.path, source.directory, source.chart, destination.namespace, capabilities, profile, values]
 }
 
 interface ValueFile {
@@ -135,36 +154,46 @@ async function valueFilesOf({ application, tree }: CandidateRequest): Promise<{ 
   return { found }
 }
 
-function refusal(what: string, kind: TreeEntry['kind']): RenderFault {
-  return new RenderFault(
-    'RefusedFile',
-    `${what} is a ${kind === 'symlink' ? 'symlink' : 'submodule'}; only ordinary files of the commit are read. Replace it with a copy`,
-  )
+interface Made {
+  readonly outcome: Outcome
+  /** Of files beside the templates. */
+  readonly asked: readonly FileQuestion[]
 }
 
 async function outcomeOf(
   request: CandidateRequest,
+  { files }: Inputs,
   valueFiles: readonly ValueFile[],
   around: Around,
   pool: RenderPool,
   signal: AbortSignal,
-): Promise<Outcome> {
+): Promise<Made> {
   const { application, tree } = request
   try {
-    const reader = new Reader(tree, signal)
-    const files = await filesOf(application, await tree.list(), reader)
     const given = await Promise.all(
-      valueFiles.map(async ({ name, entry }) => ({ name, bytes: entry === null ? null : await reader.bytes(name, entry.oid) })),
+      valueFiles.map(async ({ name, entry }) => ({ name, bytes: entry === null ? null : await tree.read(entry.oid) })),
     )
     const job = { files, options: optionsOf(application, given), namespace: application.destination.namespace }
-    const result = await renderRounds(job, around, pool, signal)
-    if ('killed' in result) return { rejection: killed(result.killed), uses: nothingUsed }
-    const { uses } = result
-    if (result.completed === undefined) return { rejection: result.rejection, uses }
-    return { release: releaseOf(result.completed, request), uses }
+    let asked: readonly FileQuestion[] = []
+    const listening = {
+      run: async (one: RenderJob, until: AbortSignal) => {
+        const result = await pool.run(one, until)
+        if (!('killed' in result)) asked = result.asked
+        return result
+      },
+    }
+    const result = await renderRounds(job, around, listening, signal)
+    return { outcome: outcomeIn(result, request), asked }
   } catch (cause) {
-    return { ...faultOf(cause), uses: nothingUsed }
+    return { outcome: { ...faultOf(cause), uses: nothingUsed }, asked: [] }
   }
+}
+
+function outcomeIn(result: Settled | Killed, request: CandidateRequest): Outcome {
+  if ('killed' in result) return { rejection: killed(result.killed), uses: nothingUsed }
+  const { uses } = result
+  if (result.completed === undefined) return { rejection: result.rejection, uses }
+  return { release: releaseOf(result.completed, request), uses }
 }
 
 function killed(what: string): Rejection {
@@ -192,63 +221,5 @@ function optionsOf({ name, source, destination }: Application, valueFiles: Rende
     ignoreMissingValueFiles,
     values,
     parameters,
-  }
-}
-
-/** A chart's other files are read only where a template asks for files. */
-async function filesOf(application: Application, entries: readonly TreeEntry[], reader: Reader): Promise<[string, Uint8Array][]> {
-  const paths = entries.map(entry => entry.path)
-  if (!isChart(paths)) {
-    for (const entry of entries)
-      if (entry.kind !== 'blob' && couldHold(entry.path, application)) throw refusal(entry.path, entry.kind)
-    const wanted = new Set(manifestPaths(paths, application.source.directory))
-    return reader.all(entries.filter(entry => wanted.has(entry.path)))
-  }
-  for (const entry of entries) if (entry.kind !== 'blob') throw refusal(entry.path, entry.kind)
-  const core = await reader.all(entries.filter(entry => isCore(entry.path)))
-  const others = entries.filter(entry => !isCore(entry.path))
-  const asksForFiles = core.some(([path, bytes]) => {
-    const text = (): string => Buffer.from(bytes).toString('latin1')
-    return path.endsWith('.hbs') ? /files\./i.test(text()) : readsFiles(path, text())
-  })
-  if (asksForFiles) return [...core, ...(await reader.all(others))]
-  return [...core, ...others.map(({ path }): [string, Uint8Array] => [path, new Uint8Array()])]
-}
-
-/** A link or submodule that stands where a manifest, or a folder of manifests, would be read. */
-function couldHold(path: string, { source }: Application): boolean {
-  if (isManifest(path)) return manifestPaths([path], source.directory).length > 0
-  return source.directory.recurse && !/(^|\/)\./.test(path) && !/\.[A-Za-z0-9]+$/.test(path)
-}
-
-class Reader {
-  readonly #tree: GitTree
-  readonly #signal: AbortSignal
-  #total = 0
-  constructor(tree: GitTree, signal: AbortSignal) {
-    this.#tree = tree
-    this.#signal = signal
-  }
-
-  async bytes(path: string, oid: string): Promise<Uint8Array> {
-    this.#signal.throwIfAborted()
-    const bytes = await this.#tree.read(oid)
-    this.#total += bytes.length
-    if (this.#total > mostBytes)
-      throw new RenderFault('LimitExceeded', `${path}: the files of one application may have ${mostBytes} bytes together`)
-    return bytes
-  }
-
-  async all(entries: readonly TreeEntry[]): Promise<[string, Uint8Array][]> {
-    const read: [string, Uint8Array][] = []
-    for (let at = 0; at < entries.length; at += 16)
-      read.push(
-        ...(await Promise.all(
-          entries
-            .slice(at, at + 16)
-            .map(async ({ path, oid }): Promise<[string, Uint8Array]> => [path, await this.bytes(path, oid)]),
-        )),
-      )
-    return read
   }
 }

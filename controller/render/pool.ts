@@ -2,7 +2,8 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import type { ChartAnswer, ChartQuestion, Kept, Rendered, RenderOptions, Touched } from '../../renderer/index.js'
+import type { ChartAnswer, ChartQuestion, FileQuestion, Kept, Rendered, RenderOptions, Touched } from '../../renderer/index.js'
+import type { SentFile } from './held.js'
 
 export interface PoolOptions {
   /** Children at the same time, kept warm after a render; each costs about 45 MB. */
@@ -20,23 +21,49 @@ export interface PoolOptions {
 export const poolDefaults: PoolOptions = { children: 1, idleMs: 60_000, timeoutMs: 10_000, heapMB: 192, residentMB: 384 }
 
 export interface RenderJob {
-  readonly files: readonly (readonly [path: string, bytes: Uint8Array])[]
+  readonly files: readonly JobFile[]
   readonly options: RenderOptions
   /** What the application keeps of earlier renders. */
   readonly kept: Kept
 }
 
-export type Worked = Rendered & { readonly touched: Touched }
+export type JobFile = readonly [path: string, content: Uint8Array | Blob]
+
+/** Content by its id; read where the child that renders does not hold it. */
+export interface Blob {
+  readonly oid: string
+  /** Rejects where it cannot be read: then so does the render. */
+  readonly read: () => Promise<Uint8Array>
+}
+
+/** What is sent to a child. */
+export interface ChildJob {
+  readonly files: readonly SentFile[]
+  readonly blobs: readonly (readonly [oid: string, bytes: Uint8Array])[]
+  readonly options: RenderOptions
+  readonly kept: Kept
+}
+
+export interface ChildAnswer {
+  readonly result: Rendered & { readonly touched: Touched }
+  /** What templates asked of the files beside the chart's own. */
+  readonly asked: readonly FileQuestion[]
+  /** Blobs that it holds no longer. */
+  readonly lost: readonly string[]
+}
 
 /** What became of a job. `killed`: nothing was found out about the files themselves; with more time or memory it might render. */
 export type JobResult = Worked | Killed
+export type Worked = Rendered & { readonly touched: Touched; readonly asked: readonly FileQuestion[] }
 export interface Killed {
   readonly killed: string
 }
 
+type Settled = Worked | ChartAnswer | Killed
+
 interface Waiting {
   readonly job: RenderJob | ChartQuestion
-  readonly settle: (result: Worked | ChartAnswer | Killed) => void
+  readonly settle: (result: Settled) => void
   readonly fail: (cause: unknown) => void
   readonly signal: AbortSignal
 }
@@ -78,7 +105,7 @@ export class RenderPool {
     return this.#confined
   }
 
-  /** Rejects only when aborted or closed. An abort ends the child that works on the job. */
+  /** Rejects only when aborted or closed, or where a blob cannot be read. An abort ends the child that works on the job. */
   run(job: RenderJob, signal: AbortSignal): Promise<JobResult> {
     return this.#enqueue(job, signal) as Promise<JobResult>
   }
@@ -88,7 +115,7 @@ export class RenderPool {
     return this.#enqueue(question, signal) as Promise<ChartAnswer | Killed>
   }
 
-  #enqueue(job: Waiting['job'], signal: AbortSignal): Promise<Worked | ChartAnswer | Killed> {
+  #enqueue(job: Waiting['job'], signal: AbortSignal): Promise<Settled> {
     return new Promise((settle, fail) => {
       if (signal.aborted || this.#closed) {
         fail(signal.aborted ? signal.reason : new Error('the render pool is closed'))
@@ -126,7 +153,7 @@ export class RenderPool {
     const stop = (): void => child.kill('aborted')
     signal.addEventListener('abort', stop, { once: true })
     if (signal.aborted) stop()
-    const result = await child.run(job)
+    const result = await child.run(job).catch((cause: unknown) => ({ cause }))
     signal.removeEventListener('abort', stop)
     const unstarted = 'killed' in result && !child.ready && child.isConfined && !signal.aborted && !this.#closed
     if (unstarted) this.#queue.unshift({ job, signal, settle, fail })
@@ -136,6 +163,7 @@ export class RenderPool {
     this.#restLater()
     if (signal.aborted && 'killed' in result) fail(signal.reason)
     else if (this.#closed && 'killed' in result) fail(new Error('the render pool is closed'))
+    else if ('cause' in result) fail(result.cause)
     else if (!unstarted) settle(result)
     this.#next()
   }
@@ -154,6 +182,8 @@ class Child {
   /** Starts the clock of a job that came before the child was ready. */
   #onReady = (): void => {}
   #answer: Waiting['settle'] | null = null
+  /** Ids of the blobs that it holds. */
+  readonly #holds = new Set<string>()
 
   constructor(options: PoolOptions, isConfined: boolean, onExit: (child: Child) => void) {
     this.#options = options
@@ -166,7 +196,7 @@ class Child {
     })
     this.#process.on('message', message => {
       if (message === 'ready') this.#started()
-      else this.#settle(JSON.parse(String(message)) as Worked | ChartAnswer)
+      else this.#answered(JSON.parse(String(message)) as ChildAnswer | ChartAnswer)
     })
     this.#process.on('error', error => {
       onExit(this)
@@ -191,8 +221,25 @@ class Child {
     return this.#ended === ''
   }
 
-  /** One job at a time. */
-  run(job: Waiting['job']): Promise<Worked | ChartAnswer | Killed> {
+  /** One job at a time. Rejects where a blob cannot be read. */
+  async run(job: Waiting['job']): Promise<Settled> {
+    if ('question' in job) return this.#ask(job)
+    const missing = new Map<string, Blob>()
+    for (const [, content] of job.files) if ('oid' in content && !this.#holds.has(content.oid)) missing.set(content.oid, content)
+    const blobs = await Promise.all([...missing].map(async ([oid, { read }]) => [oid, await read()] as const))
+    for (const [oid] of blobs) this.#holds.add(oid)
+    const files = job.files.map(([path, content]) => ({ path, content: 'oid' in content ? content.oid : content }))
+    return this.#ask({ files, blobs, options: job.options, kept: job.kept })
+  }
+
+  #answered(answer: ChildAnswer | ChartAnswer): void {
+    if ('result' in answer) {
+      for (const oid of answer.lost) this.#holds.delete(oid)
+      this.#settle({ ...answer.result, asked: answer.asked })
+    } else this.#settle(answer)
+  }
+
+  #ask(job: ChildJob | ChartQuestion): Promise<Settled> {
     return new Promise(resolve => {
       if (!this.alive) {
         resolve({ killed: this.#ended })
@@ -236,7 +283,7 @@ class Child {
     this.#settle({ killed: this.#ended })
   }
 
-  #settle(result: Worked | ChartAnswer | Killed): void {
+  #settle(result: Settled): void {
     const answer = this.#answer
     this.#answer = null
     answer?.(result)

@@ -9,7 +9,7 @@ import { mostKept, renamed, type Sticky, type StickyEntry, type Uses, withRoom }
 import { answerTo, firstAnswers, foreignAnswers, type LiveObject } from '../sticky/lookup.js'
 import { seedsFrom } from '../sticky/seed.js'
 import { type Completed, completeObjects } from './objects.js'
-import type { RenderPool } from './pool.js'
+import type { RenderJob, RenderPool } from './pool.js'
 
 /** What a render takes from beside Git. */
 export interface Around {
@@ -22,7 +22,7 @@ export interface Around {
 }
 
 export interface Job {
-  readonly files: readonly (readonly [path: string, bytes: Uint8Array])[]
+  readonly files: RenderJob['files']
   readonly options: RenderOptions
   /** Of the destination. */
   readonly namespace: string
@@ -48,7 +48,7 @@ interface Round {
 export async function renderRounds(
   job: Job,
   around: Around,
-  pool: RenderPool,
+  pool: Pick<RenderPool, 'run'>,
   signal: AbortSignal,
 ): Promise<Settled | { readonly killed: string }> {
   const { ledger } = around

@@ -1,33 +1,33 @@
-// The child process that renders: a job in, its result as JSON out. It opens nothing and knows nothing but the job, randomness and the time,
+// The child process that renders: a job in, its result as JSON out. It opens nothing and knows nothing but the jobs, randomness and the time,
 // for what has to be made.
 import { randomBytes } from 'node:crypto'
-import { answerTo, type ChartCache, type ChartQuestion, type ParseCache, render, StickyBook } from '../../renderer/index.js'
-import type { RenderJob, Worked } from './pool.js'
+import { answerTo, type ChartQuestion, type FileQuestion, type ParseCache, render, StickyBook } from '../../renderer/index.js'
+import { Held } from './held.js'
+import type { ChildAnswer, ChildJob } from './pool.js'
 
 const mostTemplates = 500
-const mostCharts = 20
 const templates: Map<string, NonNullable<ReturnType<ParseCache['get']>>> = new Map()
-const charts: Map<string, NonNullable<ReturnType<ChartCache['get']>>> = new Map()
-const cache = {
-  get: templates.get.bind(templates),
-  set: templates.set.bind(templates),
-  charts,
-}
+const held = new Held()
 
-process.on('message', (job: RenderJob | ChartQuestion) => {
+process.on('message', (job: ChildJob | ChartQuestion) => {
   if ('question' in job) return void process.send?.(JSON.stringify(answerTo(job)))
-  const files = new Map(job.files)
+  const asked = new Map<string, FileQuestion>()
+  const files = held.filesOf(job.files, new Map(job.blobs), question => asked.set(JSON.stringify(question), question))
   const book = new StickyBook(job.kept, { random: count => randomBytes(count), now: Date.now() })
-  const rendered = render({ paths: [...files.keys()], read: path => files.get(path) ?? null }, job.options, book, cache)
+  const rendered = render(files, job.options, book, {
+    get: templates.get.bind(templates),
+    set: templates.set.bind(templates),
+    charts: held.chartsFor(files),
+  })
   const { error } = rendered
   const shown =
     error === undefined
       ? rendered
       : { error: { ...error, message: book.masked(error.message), excerpt: book.masked(error.excerpt) } }
-  const result: Worked = { ...shown, touched: book.touched() }
+  const result = { ...shown, touched: book.touched() }
   if (templates.size > mostTemplates) templates.clear()
-  if (charts.size > mostCharts) charts.clear()
-  process.send?.(JSON.stringify(result))
+  const answer: ChildAnswer = { result, asked: [...asked.values()], lost: held.lost() }
+  process.send?.(JSON.stringify(answer))
 })
 process.on('disconnect', () => process.exit(0))
 process.send?.('ready')

@@ -64,7 +64,8 @@ function loadFiles(files: readonly ChartFile[]): LoadedChart {
     const legacy = (fields?.get('apiVersion') ?? '') === 'v1'
     if (name === 'Chart.yaml') continue
     if (name === 'Chart.lock') within('cannot load Chart.lock', () => unmarshal(textOf(bytes)))
-    else if (name === 'values.yaml') values = within('cannot load values.yaml', () => unmarshalMap(textOf(bytes)))
+    else if (name === 'values.yaml')
+      values = within('cannot load values.yaml', () => madeOnce(valuesMade, bytes, () => unmarshalMap(textOf(bytes))))
     else if (name === 'values.schema.json') schema = bytes
     else if (name === 'requirements.yaml') {
       fields = within('cannot load requirements.yaml', () => withRequirements(fields ?? new Map(), textOf(bytes)))
@@ -72,7 +73,7 @@ function loadFiles(files: readonly ChartFile[]): LoadedChart {
     } else if (name === 'requirements.lock') {
       within('cannot load requirements.lock', () => unmarshal(textOf(bytes)))
       if (legacy) others.push(file)
-    } else if (name.startsWith('templates/')) templates.push({ name, text: textOf(bytes) })
+    } else if (name.startsWith('templates/')) templates.push(templateOf(file))
     else if (name.startsWith('charts/') && !name.endsWith('.prov')) {
       const inner = name.slice('charts/'.length)
       const folder = inner.split('/', 1)[0] ?? ''
@@ -83,6 +84,23 @@ function loadFiles(files: readonly ChartFile[]): LoadedChart {
   const metadata = checkedMetadata(fields, isVersion)
   const dependencies = [...below].flatMap(([folder, inner]) => subchart(metadata.name, folder, inner))
   return { metadata, values, schema, templates, files: others, dependencies }
+}
+
+/** What was made of the same bytes before: charts that share files (two versions of one chart) share what is made of them. */
+const valuesMade = new WeakMap<Uint8Array, Dict>()
+const archivesMade = new WeakMap<Uint8Array, LoadedChart>()
+const templatesMade = new WeakMap<Uint8Array, TemplateFile>()
+
+function madeOnce<T>(known: WeakMap<Uint8Array, T>, bytes: Uint8Array, make: () => T): T {
+  const made = known.get(bytes) ?? make()
+  known.set(bytes, made)
+  return made
+}
+
+/** With its parsed form, which is kept with it (`helm/engine.ts`), by the path it has in a chart. */
+function templateOf({ name, bytes }: ChartFile): TemplateFile {
+  const made = madeOnce(templatesMade, bytes, () => ({ name, text: textOf(bytes) }))
+  return made.name === name ? made : { name, text: made.text }
 }
 
 /** Files in `charts/` that are no chart are left out. */
@@ -101,7 +119,7 @@ function subchart(parent: string, folder: string, files: readonly ChartFile[]): 
     const [file] = files
     if (file === undefined || file.name !== folder)
       throw new ChartError(`error unpacking subchart tar in ${parent}: expected ${folder}, got ${file?.name}`)
-    return [loadArchive(file.bytes)]
+    return [madeOnce(archivesMade, file.bytes, () => loadArchive(file.bytes))]
   })
 }
 

@@ -1,5 +1,6 @@
 // Helm charts for the controller: files and options in, objects with their origins out; what is wrong is told with the file, the line and a caret.
 import { createHash } from 'node:crypto'
+import type { ChartFile } from '../chart/archive.js'
 import { type LoadedChart, loadDirectory, walked } from '../chart/load.js'
 import { objectsOf, type RenderedObject, readManifests } from '../chart/manifests.js'
 import { ChartError } from '../chart/metadata.js'
@@ -65,6 +66,7 @@ export function renderHelmSide(
       skipSchema: false,
       meter,
       surroundings,
+      asked: files.asked,
     })
     return { objects: objectsIn(output, chart, meter), values: plain(output.values) }
   } catch (cause) {
@@ -73,14 +75,22 @@ export function renderHelmSide(
 }
 
 function loaded(files: Files, charts: ChartCache): LoadedChart {
+  const known = files.id === undefined ? undefined : charts.get(files.id)
+  if (known !== undefined) return known
   const contents = walked(files.paths)
     .filter(name => !name.endsWith('.hbs') || !name.startsWith('templates/'))
     .map(name => ({ name, bytes: files.read(name) ?? new Uint8Array() }))
+  return files.id === undefined ? byContent(contents, charts) : kept(files.id, contents, charts)
+}
+
+function byContent(contents: readonly ChartFile[], charts: ChartCache): LoadedChart {
   const hash = createHash('sha256')
   for (const { name, bytes } of contents) hash.update(`${name}\0${bytes.length}\0`).update(bytes)
   const key = hash.digest('hex')
-  const known = charts.get(key)
-  if (known !== undefined) return known
+  return charts.get(key) ?? kept(key, contents, charts)
+}
+
+function kept(key: string, contents: readonly ChartFile[], charts: ChartCache): LoadedChart {
   const chart = loadDirectory(contents)
   charts.set(key, chart)
   return chart

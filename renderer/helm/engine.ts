@@ -13,12 +13,13 @@ import {
   type Site,
   siteOf,
 } from '../gotemplate/index.js'
+import type { Files } from '../files.js'
 import type { Meter } from '../limits.js'
 import { quoted } from '../value/quote.js'
 import { compareText } from '../value/text.js'
 import { type Dict, isDict, type Value } from '../value/value.js'
 import { helmFunctions, refusalIn } from './functions.js'
-import { chartMap, chartStruct, filesDict, valuesDict, withValueMethods } from './objects.js'
+import { chartMap, chartStruct, filesDict, valuesDict, watchedFiles, withValueMethods } from './objects.js'
 import { type Profile, withoutNoValue } from './output.js'
 
 /** What templates may ask of the world around the render. */
@@ -51,6 +52,7 @@ export interface EngineInput {
   readonly meter: Meter
   readonly surroundings: Surroundings
   readonly profile: Profile
+  readonly asked?: Files['asked'] | undefined
 }
 
 /** One template with what it is given. */
@@ -107,7 +109,7 @@ function gather(input: EngineInput, chart: Chart, above: Dict | null, into: Map<
   const dot: Dict = valuesDict(
     new Map<string, Value>([
       ['Chart', makeChart(chart.metadata, isRoot)],
-      ['Files', filesDict(chart.files)],
+      ['Files', isRoot && input.asked !== undefined ? watchedFiles(chart.files, input.asked) : filesDict(chart.files)],
       ['Release', input.release],
       ['Capabilities', input.capabilities],
       ['Values', above === null ? valuesDict(input.values) : ownValues(above, chart.metadata.name)],

@@ -2,6 +2,7 @@
 import type { ChartFile } from '../chart/archive.js'
 import type { Dependency, Maintainer, Metadata } from '../chart/metadata.js'
 import type { KubeVersion } from '../chart/version.js'
+import type { FileQuestion } from '../files.js'
 import { sprint } from '../value/format.js'
 import { textOf } from '../value/text.js'
 import {
@@ -316,6 +317,67 @@ export function filesDict(files: readonly ChartFile[]): Dict {
   const dict = filesOf(new Map(files.map(({ name, bytes }) => [name, new Bytes(bytes)] as const)))
   kept.set(files, dict)
   return dict
+}
+
+/** The same, telling what is asked of it. */
+export function watchedFiles(files: readonly ChartFile[], asked: (question: FileQuestion) => void): Dict {
+  const plain = filesDict(files) as ReadonlyMap<string, Bytes>
+  const dict: Dict = new WatchedMap(plain, asked)
+  dict[goMethods] = name => {
+    const method = fileMethods(plain, name)
+    if (method === undefined) return undefined
+    return {
+      ...method,
+      run: given => {
+        asked(name === 'Glob' ? { pattern: String(given[0]) } : given.length === 0 ? everything : { path: String(given[0]) })
+        return method.run(given)
+      },
+    }
+  }
+  return typed(dict, 'engine.files')
+}
+
+const everything: FileQuestion = { pattern: '**' }
+
+/** Also looked at as a map: by key, or as a whole. */
+class WatchedMap extends Map<string, Value> {
+  readonly #asked: ((question: FileQuestion) => void) | null = null
+
+  constructor(files: Iterable<readonly [string, Value]>, asked: (question: FileQuestion) => void) {
+    super(files)
+    this.#asked = asked
+  }
+  override get(key: string): Value | undefined {
+    this.#asked?.({ path: key })
+    return super.get(key)
+  }
+  override has(key: string): boolean {
+    this.#asked?.({ path: key })
+    return super.has(key)
+  }
+  override get size(): number {
+    this.#asked?.(everything)
+    return super.size
+  }
+  override [Symbol.iterator](): MapIterator<[string, Value]> {
+    return this.entries()
+  }
+  override entries(): MapIterator<[string, Value]> {
+    this.#asked?.(everything)
+    return super.entries()
+  }
+  override keys(): MapIterator<string> {
+    this.#asked?.(everything)
+    return super.keys()
+  }
+  override values(): MapIterator<Value> {
+    this.#asked?.(everything)
+    return super.values()
+  }
+  override forEach(each: (value: Value, key: string, map: Map<string, Value>) => void): void {
+    this.#asked?.(everything)
+    super.forEach(each)
+  }
 }
 
 function filesOf(files: ReadonlyMap<string, Bytes>): Dict {

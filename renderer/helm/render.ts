@@ -3,6 +3,7 @@ import { processDependencies, type Chart, fullPath, missingDependencies, working
 import type { LoadedChart } from '../chart/load.js'
 import { ChartError } from '../chart/metadata.js'
 import { isWithin } from '../chart/version.js'
+import type { Files } from '../files.js'
 import type { Meter } from '../limits.js'
 import { quoted } from '../value/quote.js'
 import { textOf } from '../value/text.js'
@@ -23,6 +24,7 @@ export interface HelmInput {
   readonly skipSchema: boolean
   readonly meter: Meter
   readonly surroundings: Surroundings
+  readonly asked?: Files['asked'] | undefined
 }
 
 /** The cluster's version is not what the chart wants. */
@@ -65,6 +67,7 @@ export function renderHelm(input: HelmInput): HelmOutput {
     meter: input.meter,
     surroundings: input.surroundings,
     profile: input.profile,
+    asked: input.asked,
   })
   const notes = files.get(`${chart.metadata.name}/templates/NOTES.txt`) ?? ''
   for (const path of [...files.keys()]) if (path.endsWith('NOTES.txt')) files.delete(path)

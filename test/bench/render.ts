@@ -1,10 +1,12 @@
 // Ten well-known charts: how long until they are rendered, cold, warm and when nothing changed, beside the real Helm in the same run.
+import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { execFile } from 'node:child_process'
 import { RenderPool, type RenderJob } from '../../controller/render/pool.js'
+import type { RenderOptions } from '../../renderer/index.js'
 import {
   atLeast,
   atMost,
@@ -19,8 +21,8 @@ import {
 } from './bench.js'
 import { type KnownChart, knownCharts } from './render/charts.js'
 import { findHelm, type Helm, release } from './render/helm.js'
-import { Monorepo } from './render/monorepo.js'
-import { RenderProcess } from './render/process.js'
+import { Monorepo } from '../support/monorepo.js'
+import { type AloneJob, RenderProcess } from './render/process.js'
 
 const run = promisify(execFile)
 
@@ -120,8 +122,8 @@ async function once(stage: Stage, { chart, number, alone, pool }: Turn): Promise
   keep('programMs', await took(() => program(chart, valueFile)))
   keep('coldMs', await cold(chart, number, signal))
   keep('helmInProcessMs', await helm.inProcess(chart, values))
-  keep('warmMs', await alone.render(chart.name, jobOf(chart, number)))
-  if (!chart.mints) keep('renamedMs', await alone.render(chart.name, jobOf(chart, number, `rel-${number + before}`)))
+  keep('warmMs', await alone.render(chart.name, aloneJob(chart, number)))
+  if (!chart.mints) keep('renamedMs', await alone.render(chart.name, aloneJob(chart, number, `rel-${number + before}`)))
   keep('pooledMs', await pooled(pool, chart, number, signal))
 }
 
@@ -168,19 +170,28 @@ async function pooled(pool: RenderPool, chart: KnownChart, number: number, signa
   throw new Error(`${chart.name}: ${result.error.message}`)
 }
 
-function jobOf(chart: KnownChart, number: number, name = release.name): RenderJob {
+function jobOf(chart: KnownChart, number: number): RenderJob {
+  const files = chart.files.map(({ name, bytes }) => {
+    const oid = createHash('sha1').update(bytes).digest('hex')
+    return [name, { oid, read: async () => bytes }] as const
+  })
+  return { files, options: optionsOf(chart, number, release.name), kept: nothingKept }
+}
+
+function aloneJob(chart: KnownChart, number: number, name = release.name): AloneJob {
+  const files = chart.files.map(file => [file.name, file.bytes] as const)
+  return { id: chart.name, files, options: optionsOf(chart, number, name) }
+}
+
+function optionsOf(chart: KnownChart, number: number, name: string): RenderOptions {
   return {
-    files: chart.files.map(file => [file.name, file.bytes] as const),
-    options: {
-      directory: { recurse: false, include: '', exclude: '' },
-      release: { name, namespace: release.namespace },
-      capabilities: { kubeVersion: release.kubeVersion, apiVersions: [] },
-      valueFiles: [{ name: 'values.yaml', bytes: Buffer.from(chart.values(number + before)) }],
-      ignoreMissingValueFiles: false,
-      values: {},
-      parameters: [],
-    },
-    kept: nothingKept,
+    directory: { recurse: false, include: '', exclude: '' },
+    release: { name, namespace: release.namespace },
+    capabilities: { kubeVersion: release.kubeVersion, apiVersions: [] },
+    valueFiles: [{ name: 'values.yaml', bytes: Buffer.from(chart.values(number + before)) }],
+    ignoreMissingValueFiles: false,
+    values: {},
+    parameters: [],
   }
 }
 

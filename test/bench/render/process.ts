@@ -2,8 +2,15 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { childFlags, poolDefaults, type RenderJob } from '../../../controller/render/pool.js'
-import { type ChartCache, render, StickyBook } from '../../../renderer/index.js'
+import { childFlags, poolDefaults } from '../../../controller/render/pool.js'
+import { type ChartCache, type RenderOptions, render, StickyBook } from '../../../renderer/index.js'
+
+export interface AloneJob {
+  /** The same for the same files, as ids of blobs say it in the product. */
+  readonly id: string
+  readonly files: readonly (readonly [path: string, bytes: Uint8Array])[]
+  readonly options: RenderOptions
+}
 
 /** Keeps the charts that it has seen, as a render child does, and what they minted, as the controller does. */
 export class RenderProcess {
@@ -13,7 +20,7 @@ export class RenderProcess {
   })
 
   /** ms from files and values to objects. Throws where the chart does not render. */
-  async render(application: string, job: RenderJob): Promise<number> {
+  async render(application: string, job: AloneJob): Promise<number> {
     const answer = once(this.#child, 'message') as Promise<unknown[]>
     this.#child.send([application, job])
     const told = (await answer)[0] as number | string
@@ -32,12 +39,12 @@ interface Kept {
   readonly values: Map<string, Readonly<Record<string, string>>>
 }
 
-function answer(application: string, job: RenderJob, kept: Kept): number | string {
+function answer(application: string, job: AloneJob, kept: Kept): number | string {
   const files = new Map(job.files)
   const values = kept.values.get(application) ?? {}
   const book = new StickyBook({ salt: application, values, answers: {} }, mint)
   const began = performance.now()
-  const result = render({ paths: [...files.keys()], read: path => files.get(path) ?? null }, job.options, book, {
+  const result = render({ paths: [...files.keys()], read: path => files.get(path) ?? null, id: job.id }, job.options, book, {
     get: () => undefined,
     set: () => {},
     charts: kept.charts,
@@ -52,6 +59,6 @@ const mint = { random: (count: number) => crypto.getRandomValues(new Uint8Array(
 
 if (process.argv[2] === 'render' && process.send !== undefined) {
   const kept: Kept = { charts: new Map(), values: new Map() }
-  process.on('message', ([application, job]: [string, RenderJob]) => process.send?.(answer(application, job, kept)))
+  process.on('message', ([application, job]: [string, AloneJob]) => process.send?.(answer(application, job, kept)))
   process.on('disconnect', () => process.exit(0))
 }

@@ -1,22 +1,24 @@
-// One repository with a folder for each application, read and rendered as the controller does it: what an unchanged one costs.
+// One repository with a folder for each application, read and rendered as the controller does it.
 import { execFile } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { type Application, parseApplication } from '../../../controller/application.js'
-import { GitStore } from '../../../controller/git/store.js'
-import { type Ledger, newLedger } from '../../../controller/ledger.js'
-import type { Candidate, CommitSha } from '../../../controller/release.js'
-import { makeCandidates } from '../../../controller/render/candidate.js'
-import { RenderPool } from '../../../controller/render/pool.js'
-import { createSources, type Sources } from '../../../controller/sources.js'
-import { authored } from '../push/applications.js'
+import { type Application, parseApplication } from '../../controller/application.js'
+import { GitStore } from '../../controller/git/store.js'
+import { type Ledger, newLedger } from '../../controller/ledger.js'
+import type { Candidate, CommitSha } from '../../controller/release.js'
+import { type Candidates, makeCandidates } from '../../controller/render/candidate.js'
+import { RenderPool } from '../../controller/render/pool.js'
+import { createSources, type Sources } from '../../controller/sources.js'
+import { keeping } from '../../controller/sticky.js'
+import { authored } from '../bench/push/applications.js'
 
 const run = promisify(execFile)
 
 export interface Tree {
-  readonly [path: string]: string | Uint8Array
+  /** null: deleted. */
+  readonly [path: string]: string | Uint8Array | null
 }
 
 export class Monorepo {
@@ -28,22 +30,26 @@ export class Monorepo {
     path: process.env.PATH ?? '',
   })
   readonly #pool = new RenderPool()
+  readonly #renders: Candidates = makeCandidates(this.#pool)
   readonly #sources: Sources
   readonly #apps = new Map<string, { readonly app: Application; readonly ledger: Ledger }>()
   #tip: CommitSha = '' as CommitSha
 
   constructor() {
-    const renders = makeCandidates(this.#pool)
     this.#sources = createSources({
       tip: () => ({ tip: this.#tip, seenAt: 1, pushedAt: 0, staleSince: 0, error: null }),
       revisionOf: (url, commit) => this.#git.revisionOf(url, commit),
       treeAt: (url, commit, path) => this.#git.treeAt(url, commit, path),
       withCharts: async asked => asked,
-      candidateOf: (request, signal) => renders.candidateOf(request, signal),
+      candidateOf: (request, signal) => this.#renders.candidateOf(request, signal),
       ownerOf: () => null,
       live: () => [],
       declared,
     })
+  }
+
+  get counts(): Candidates['counts'] {
+    return this.#renders.counts
   }
 
   declare(name: string, source: object): void {
@@ -65,7 +71,8 @@ export class Monorepo {
   async commit(files: Tree, signal: AbortSignal): Promise<void> {
     for (const [path, content] of Object.entries(files)) {
       mkdirSync(dirname(join(this.#work, path)), { recursive: true })
-      writeFileSync(join(this.#work, path), content)
+      if (content === null) rmSync(join(this.#work, path))
+      else writeFileSync(join(this.#work, path), content)
     }
     const git = (...args: readonly string[]) => run('git', ['-C', this.#work, ...args], { env: authored })
     await git('init', '--quiet', '--initial-branch=main')
@@ -74,10 +81,17 @@ export class Monorepo {
     this.#tip = (await this.#git.poll(this.#work, 'main', signal)).tip
   }
 
-  candidate(name: string, signal: AbortSignal): Promise<Candidate | null> {
+  async treeOf(path: string): Promise<string> {
+    return (await this.#git.treeAt(this.#work, this.#tip, path)).treeId
+  }
+
+  /** What it was made with is kept for the next one. */
+  async candidate(name: string, signal: AbortSignal): Promise<Candidate | null> {
     const known = this.#apps.get(name)
     if (known === undefined) throw new Error(`${name} is not declared`)
-    return this.#sources.candidate(known.app, known.ledger, signal)
+    const candidate = await this.#sources.candidate(known.app, known.ledger, signal)
+    this.#apps.set(name, { ...known, ledger: keeping(known.ledger, candidate) })
+    return candidate
   }
 
   async close(): Promise<void> {
