@@ -1,4 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
@@ -132,7 +133,7 @@ function processesThatName(text: string): readonly string[] {
 
 t.test('a program is taken out of an image, as it is and ready to run', async t => {
   const docker = connectDocker(testEngine.host)
-  const tag = 'slipway-git-test/program:1'
+  const tag = `slipway-program-${randomBytes(4).toString('hex')}/program:1`
   const directory = await temporaryDirectory(t)
   t.teardown(async () => {
     await docker.images.remove(tag)

@@ -1,10 +1,12 @@
 // What the runtime asks of an engine, asked of Podman's compatible API: whatever differs from Docker there is met here.
+import { randomBytes, randomInt } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { connectDocker } from '../../runtime/docker/client.js'
 import { followEvents } from '../../runtime/docker/events.js'
 import { runCommand } from '../../runtime/docker/exec.js'
 import { networkEngine } from '../../runtime/network/engine.js'
+import { servicesLabel } from '../../runtime/network/types.js'
 import { busyboxArchive } from '../support/archive.js'
 import { startPodman } from '../support/podman.js'
 import { podRecord, podRoom, script, until } from '../support/pods.js'
@@ -64,15 +66,27 @@ else {
 
   t.test('a container has the address and the names that it was given', async t => {
     const networks = networkEngine(docker.networks)
-    const network = { name: 'slipway-podmantest', subnet: '10.231.42.0/24', gateway: '10.231.42.1' }
-    await networks.createNetwork({ ...network, ipRange: '10.231.42.128/25', bridge: 'slippodtest', labels: {} })
-    t.match(await networks.network(network.name), { subnet: network.subnet, gateway: network.gateway })
+    const at = (third: number, name = 'slipway-podmantest') => ({
+      name,
+      subnet: `10.231.${third}.0/24`,
+      gateway: `10.231.${third}.1`,
+      ipRange: `10.231.${third}.128/25`,
+      bridge: `slpt${randomBytes(4).toString('hex')}`,
+      labels: { [servicesLabel]: '10.230.0.0/16' },
+    })
+    let third = randomInt(256)
+    while (!(await networks.createNetwork(at(third)))) third = randomInt(256)
+    const network = at(third)
+    t.match(await networks.network(network.name), { subnet: network.subnet, gateway: network.gateway, services: '10.230.0.0/16' })
+    t.equal(await networks.createNetwork(at(third, 'slipway-podmantest-other')), false, 'its range is taken')
+    const ranges = await networks.ranges()
+    for (const range of [network.subnet, '10.230.0.0/16']) t.ok(ranges.includes(range), range)
 
     const body = {
       Image: image,
       Cmd: ['sh', '-c', 'cat /etc/resolv.conf; sleep 60'],
       HostConfig: { NetworkMode: network.name, Dns: ['10.231.43.16'], DnsSearch: ['shop.svc.cluster.local'] },
-      NetworkingConfig: { EndpointsConfig: { [network.name]: { IPAMConfig: { IPv4Address: '10.231.42.7' } } } },
+      NetworkingConfig: { EndpointsConfig: { [network.name]: { IPAMConfig: { IPv4Address: `10.231.${third}.7` } } } },
     }
     const { Id } = await docker.containers.create('slipway-podmantest-names', body, signal)
     await docker.containers.start(Id, signal)
@@ -86,14 +100,14 @@ else {
     await networks.removeNetwork(network.name)
 
     t.strictSame(lines.sort(), ['nameserver 10.231.43.16', 'search shop.svc.cluster.local'], "not the bridge's own resolver")
-    t.equal(Networks?.[network.name]?.IPAddress, '10.231.42.7')
+    t.equal(Networks?.[network.name]?.IPAddress, `10.231.${third}.7`)
     t.equal(await networks.network(network.name), null)
   })
 
   t.test(
     'a pod whose container ends is started again at the same address; containers of one pod share name and address',
     async t => {
-      const room = await podRoom(41, podman.host)
+      const room = await podRoom(podman.host)
       const pods = room.open()
       await pods.adopt(signal)
       try {

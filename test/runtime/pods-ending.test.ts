@@ -7,7 +7,7 @@ import { containerBody, containerName, labelsOf } from '../../runtime/pods/body.
 import type { PodView } from '../../runtime/pods/types.js'
 import { base64, container, podRecord, podRoom, script, until, untilGone } from '../support/pods.js'
 
-const room = await podRoom(12)
+const room = await podRoom()
 const { image, world } = room
 let pods = room.open()
 await pods.adopt(AbortSignal.timeout(10_000))

@@ -85,7 +85,7 @@ t.test('on the engine', async t => {
     }
     return null
   })
-  const room = await podRoom(47, proxy.host)
+  const room = await podRoom(proxy.host)
   const { image } = room
   const clock = room.world as { now: () => number }
   t.teardown(async () => {

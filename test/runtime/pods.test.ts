@@ -2,7 +2,7 @@ import t from 'tap'
 import type { PodView } from '../../runtime/pods/types.js'
 import { podRecord, podRoom, script, until, untilGone } from '../support/pods.js'
 
-const room = await podRoom(11)
+const room = await podRoom()
 const { image, world } = room
 let pods = room.open()
 await pods.adopt(AbortSignal.timeout(10_000))

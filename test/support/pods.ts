@@ -1,5 +1,5 @@
 // A room of living pods on the real engine, for tests: its own network, node name and directories, all removed at the end.
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomBytes, randomInt, randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -25,19 +25,19 @@ export interface PodRoom {
   close(): Promise<void>
 }
 
-/** `third`: the network is 10.231.<third>.0/24; tests that run beside each other take different ones. `host`: of another engine. */
-export async function podRoom(third: number, host?: string): Promise<PodRoom> {
+/** `host`: of another engine than the one that tests share. */
+export async function podRoom(host?: string): Promise<PodRoom> {
   const docker = host === undefined ? testDocker() : connectDocker(host)
-  const mark = `podtest${third}-${process.pid}`
+  const mark = `podtest-${randomBytes(4).toString('hex')}`
   const dir = mkdtempSync(join(tmpdir(), 'slipway-pods-'))
   const memoryDir = mkdtempSync('/dev/shm/slipway-pods-')
   const image = `slipway-${mark}/busybox:1`
   const imageId = await loadBusybox(docker, { tag: image })
-  await docker.networks.create({ Name: mark, IPAM: { Config: [{ Subnet: `10.231.${third}.0/24` }] } })
+  const network = await freeNetwork(docker, mark)
   const given = new Map<string, string>()
   let last = 9
   const podAddress = (uid: string): string => {
-    if (!given.has(uid)) given.set(uid, `10.231.${third}.${++last}`)
+    if (!given.has(uid)) given.set(uid, `${network}.${++last}`)
     return given.get(uid)!
   }
   const found: PodRoom['found'] = {}
@@ -80,6 +80,19 @@ export async function podRoom(third: number, host?: string): Promise<PodRoom> {
       rmSync(memoryDir, { recursive: true, force: true })
       await docker.close()
     },
+  }
+}
+
+/** Made, with a range that nobody on the machine has; gives its first three numbers. */
+export async function freeNetwork(docker: Docker, name: string, more: object = {}): Promise<string> {
+  for (let tries = 1; ; tries++) {
+    const network = `10.231.${randomInt(256)}`
+    try {
+      await docker.networks.create({ Name: name, IPAM: { Config: [{ Subnet: `${network}.0/24` }] }, ...more })
+      return network
+    } catch (error) {
+      if (tries === 50 || !/overlaps|already used/i.test(String(error))) throw error
+    }
   }
 }
 

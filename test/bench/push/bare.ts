@@ -6,7 +6,7 @@ import { firstAnswer } from './traffic.js'
 /** ms from the call that creates it to its first 200, on the engine's default network. */
 export async function bareStart(engine: string, version: string, signal: AbortSignal): Promise<number> {
   const docker = connectDocker(engine)
-  const name = `slipway-bench-${process.pid}-${version}`
+  const name = `${image.split('/')[0]}-${version}`
   try {
     const began = performance.now()
     const { Id } = await docker.containers.create(name, { Image: image, Env: [`VERSION=${version}`] }, signal)

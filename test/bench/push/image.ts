@@ -1,9 +1,11 @@
 // The server that is measured: a static busybox and two scripts. It says which version it is, and writes down the id of each request.
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { busyboxFiles, demoImage, staticBusybox } from '../../../examples/demo/images.js'
 import { connectDocker, type Docker } from '../../../runtime/docker/client.js'
 
-export const image = 'slipway-bench/web:1'
+/** Of this run alone: another on this machine takes its own away. */
+export const image = `slipway-bench-${randomBytes(4).toString('hex')}/web:1`
 export const port = 8080
 
 const server = `#!/bin/sh
