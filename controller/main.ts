@@ -168,6 +168,7 @@ export async function startController(
     now,
     random: Math.random,
     wake: name => loop.wake(name),
+    warn: message => log.warn({ message }, 'charts'),
   })
   const sources = createSources({
     tip: (url, ref) => poller.state(url, ref),

@@ -5,6 +5,7 @@ import { type Application, type Declared, isApplication, parseApplication } from
 import type { Ledger } from './ledger.js'
 import { hookTypes } from './release/hooks.js'
 import type { Candidate, CommitSha, GitTree, Rejection, Release, Revision, Stale } from './release.js'
+import type { Sticky } from './sticky.js'
 import { findsSame, type LiveObject } from './sticky/lookup.js'
 
 /** What is known of one (repository, ref), as controller/git has it. Times are ms since 1970; 0 for never. */
@@ -24,17 +25,11 @@ export interface SourcesOptions {
   ) => Promise<Pick<Revision, 'commit' | 'subject' | 'author' | 'committedAt'>>
   /** Throws an error with a `reason` where the path cannot be read. */
   readonly treeAt: (url: string, commit: CommitSha, path: string) => Promise<GitTree>
-  /** The tree with the charts that it depends on. Throws an error with a `reason` where one of them is not at hand. */
-  readonly withCharts: (
-    asked: {
-      readonly tree: GitTree
-      readonly path: string
-      readonly treeAt: (path: string) => Promise<GitTree | null>
-      readonly pins: Readonly<Record<string, { readonly version: string; readonly sha256: string }>>
-      readonly owner: string
-    },
-    signal: AbortSignal,
-  ) => Promise<{ readonly tree: GitTree }>
+  /**
+   * The tree with the charts that it depends on, and what the application keeps of them. Throws an error with a `reason` where one of
+   * them is not at hand.
+   */
+  readonly withCharts: (asked: AskedCharts, signal: AbortSignal) => Promise<{ readonly tree: GitTree; readonly kept: Sticky }>
   readonly candidateOf: (
     request: {
       readonly application: Application
@@ -50,6 +45,18 @@ export interface SourcesOptions {
   readonly declared: Declared
   /** What is at the application's place, others' objects among it. */
   readonly live: (app: Application) => readonly LiveObject[]
+}
+
+export interface AskedCharts {
+  readonly tree: GitTree
+  /** From the repository's root. */
+  readonly path: string
+  /** Another folder of the same commit; null where there is none. */
+  readonly treeAt: (path: string) => Promise<GitTree | null>
+  /** The ledger's. */
+  readonly sticky: Sticky
+  /** The application to wake when a chart has come. */
+  readonly owner: string
 }
 
 interface Known {
@@ -103,8 +110,9 @@ export function createSources(options: SourcesOptions): Sources {
     const { repoURL } = app.source
     const revision = { ...(await options.revisionOf(repoURL, tip.tip)), seenAt: tip.seenAt, pushedAt: tip.pushedAt }
     try {
-      const { tree } = await withCharts(app, tip.tip, signal)
-      const candidate = await options.candidateOf({ application: app, revision, tree, ledger, live }, signal)
+      const { tree, kept } = await withCharts(app, tip.tip, ledger, signal)
+      const made = await options.candidateOf({ application: app, revision, tree, ledger, live }, signal)
+      const candidate = Object.keys(kept).length === 0 ? made : alsoUsing(made, kept)
       const fault =
         candidate.kind === 'release'
           ? (childFault(app, candidate.release, options.declared) ?? unrunHook(candidate.release))
@@ -117,13 +125,11 @@ export function createSources(options: SourcesOptions): Sources {
     }
   }
 
-  async function withCharts(app: Application, commit: CommitSha, signal: AbortSignal): Promise<{ readonly tree: GitTree }> {
+  async function withCharts(app: Application, commit: CommitSha, { sticky }: Ledger, signal: AbortSignal) {
     const { repoURL, path } = app.source
     const treeAt = (folder: string) => options.treeAt(repoURL, commit, folder)
-    return options.withCharts(
-      { tree: await treeAt(path), path, treeAt: folder => treeAt(folder).catch(absent), pins: {}, owner: app.name },
-      signal,
-    )
+    const other = (folder: string) => treeAt(folder).catch(absent)
+    return options.withCharts({ tree: await treeAt(path), path, treeAt: other, sticky, owner: app.name }, signal)
   }
 
   return {
@@ -143,6 +149,11 @@ export function createSources(options: SourcesOptions): Sources {
       return stale === null ? candidate : { ...candidate, stale }
     },
   }
+}
+
+function alsoUsing(candidate: Candidate, kept: Sticky): Candidate {
+  const { uses } = candidate
+  return { ...candidate, uses: { lookups: {}, own: [], ...uses, sticky: { ...uses?.sticky, ...kept } } }
 }
 
 /** It rendered: what it was made with is kept all the same, so that it is the same release once nothing is in its way. */

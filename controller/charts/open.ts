@@ -2,11 +2,14 @@
 import { readFileSync } from 'node:fs'
 import type { Aliases, ChartAnswer, ChartQuestion } from '../../renderer/index.js'
 import type { RepositoryAccess } from '../config.js'
+import type { GitTree } from '../release.js'
+import type { Sticky } from '../sticky.js'
 import { type Access, dockerAuths, type Reach } from './access.js'
 import { chartGetter } from './charts.js'
 import { createFetching } from './fetching.js'
 import { openChartStore } from './store.js'
-import { type ChartTrees, chartTrees } from './tree.js'
+import { entriesOf, pinsIn } from './pins.js'
+import { type AskedTree, chartTrees } from './tree.js'
 
 export interface OpenChartsOptions {
   readonly directory: string
@@ -18,10 +21,21 @@ export interface OpenChartsOptions {
   readonly now: () => number
   readonly random: () => number
   readonly wake: (owner: string) => void
+  readonly warn: (message: string) => void
 }
 
-export function openCharts(options: OpenChartsOptions): ChartTrees & { stop(): void } {
-  const { directory, now, random, wake, read } = options
+export interface OpenCharts {
+  /** Throws `ChartSourceError` or `RenderFault`. `kept`: entries of the ledger, and those that are new. */
+  treeOf(asked: AskedCharts, signal: AbortSignal): Promise<{ readonly tree: GitTree; readonly kept: Sticky }>
+  stop(): void
+}
+
+interface AskedCharts extends Omit<AskedTree, 'pins'> {
+  readonly sticky: Sticky
+}
+
+export function openCharts(options: OpenChartsOptions): OpenCharts {
+  const { directory, now, random, wake, read, warn } = options
   const store = openChartStore({ directory, now })
   const reach = () => reachOf(options.accesses, options.logins, 'public')
   const fetching = createFetching({ get: chartGetter({ store, reach, read }), now, random, wake })
@@ -29,7 +43,19 @@ export function openCharts(options: OpenChartsOptions): ChartTrees & { stop(): v
     aliases: options.aliases,
     bringing: owner => ({ store, read, get: (need, pin) => fetching.get(need, pin, owner) }),
   })
-  return { ...trees, stop: () => fetching.stop() }
+  return {
+    async treeOf(asked, signal) {
+      const { tree, pins, moving } = await trees.treeOf({ ...asked, pins: pinsIn(asked.sticky) }, signal)
+      const kept = entriesOf(pins, asked.sticky, now())
+      const isNew = Object.entries(kept).some(([key, entry]) => asked.sticky[key] !== entry)
+      if (isNew && moving.length > 0)
+        warn(
+          `${asked.owner}: no lock pins ${moving.join(', ')}; it stays so for this application until its range is written otherwise. Commit the Chart.lock of \`helm dependency update\``,
+        )
+      return { tree, kept }
+    },
+    stop: () => fetching.stop(),
+  }
 }
 
 /** Reads the files that it names: once, at the start. */

@@ -9,6 +9,8 @@ import t from 'tap'
 import { chartGetter, type GetChart } from '../../controller/charts/charts.js'
 import type { Pins } from '../../controller/charts/complete.js'
 import { ChartSourceError } from '../../controller/charts/errors.js'
+import { entriesOf, pinsIn } from '../../controller/charts/pins.js'
+import type { StickyEntry } from '../../controller/sticky.js'
 import { createFetching } from '../../controller/charts/fetching.js'
 import { openChartStore } from '../../controller/charts/store.js'
 import { type AskedTree, chartTrees, type TreeWithCharts } from '../../controller/charts/tree.js'
@@ -178,10 +180,8 @@ t.test('the same commit is the same tree again, without asking anybody', async t
 
 t.test('a range means what it meant, though there is a newer version', async t => {
   const before = Object.fromEntries(Object.entries(published).filter(([name]) => !name.includes('1.10.0')))
-  const older = `${published['/index.yaml']}`.replace(
-    /  - apiVersion: v2\n    created: [^\n]*\n    description: [^\n]*\n    digest: [^\n]*\n    name: greeter\n    urls:\n    - greeter-1\.10\.0\.tgz\n    version: 1\.10\.0\n/,
-    '',
-  )
+  const entry = new RegExp('  - apiVersion: v2\n(?: {4}[^\n]*\n)*? {4}- greeter-1\.10\.0\.tgz\n {4}version: 1\.10\.0\n')
+  const older = String(published['/index.yaml']).replace(entry, '')
   const server = await repository(filesAnswer({ ...before, '/index.yaml': older }))
   const files = umbrella(server.url)
   const first = await world(server).treeOf(asked(files, 'apps/shop'))
@@ -309,6 +309,21 @@ t.test('the store keeps whole files of a bounded size, and trusts none', async t
     'nothing half written is left',
   )
   t.equal((await twice.content(sha256(Buffer.alloc(50_000, 'same'))))?.length, 50_000)
+})
+
+t.test('what a chart meant is kept among the other values of an application', async t => {
+  const pins: Pins = {
+    'https://x redis >=1 <2': { version: '1.2.0', sha256: 'aa' },
+    'oci://r/c common 1.0.0': { version: '1.0.0', sha256: 'bb' },
+  }
+  const kept = entriesOf(pins, {}, 7)
+  t.same(pinsIn({ ...kept, other: { ...(kept['chart oci://r/c common 1.0.0'] as StickyEntry), value: '"secret"' } }), pins)
+  t.match(kept['chart https://x redis >=1 <2'], { label: 'redis >=1 <2', at: 7, from: 'minted' })
+  t.equal(
+    entriesOf(pins, kept, 9)['chart https://x redis >=1 <2'],
+    kept['chart https://x redis >=1 <2'],
+    'they stay the same ones',
+  )
 })
 
 t.test('a pass never waits for a slow network, and who asked is woken', async t => {

@@ -4,6 +4,7 @@ import type { Application } from '../../controller/application.js'
 import { SourceError } from '../../controller/git/errors.js'
 import { newLedger } from '../../controller/ledger.js'
 import type { Candidate, CommitSha, GitTree } from '../../controller/release.js'
+import { keeping, rotated } from '../../controller/sticky.js'
 import { createSources, type SourcesOptions, type Tip } from '../../controller/sources.js'
 import type { Manifest } from '../../runtime/contract/manifest.js'
 import { application, candidate, configMap, job, rejection, release, revision } from './builders.js'
@@ -20,7 +21,7 @@ function sources(change: Partial<SourcesOptions> = {}, rendered: Candidate = can
     tip: () => tipAt('c1'),
     revisionOf: async (_url, commit) => revision(commit),
     treeAt: async () => ({}) as GitTree,
-    withCharts: async asked => asked,
+    withCharts: async ({ tree }) => ({ tree, kept: {} }),
     candidateOf: async request => {
       asked.push(request.revision.commit)
       return rendered
@@ -53,6 +54,55 @@ t.test('a render that failed for a passing reason is tried again', async t => {
   await of()
   await of()
   t.equal(asked.length, 2)
+})
+
+t.test('what the charts that it depends on meant is kept with the candidate, and asked again where it was forgotten', async t => {
+  const entry = {
+    value: '{"version":"1.2.0","sha256":"aa"}',
+    name: 'chart',
+    file: 'Chart.yaml',
+    label: 'redis ^1',
+    loose: 'l',
+    at: 1,
+    from: 'minted',
+    idleSince: 0,
+  } as const
+  const kept = { 'chart https://x redis ^1': entry }
+  const seen: (readonly string[])[] = []
+  const made = createSources({
+    tip: () => tipAt('c1'),
+    revisionOf: async (_url, commit) => revision(commit),
+    treeAt: async () => ({}) as GitTree,
+    withCharts: async ({ tree, sticky }) => {
+      seen.push(Object.keys(sticky))
+      return { tree, kept }
+    },
+    candidateOf: async () => candidate(release(configMap('web', 'a'))),
+    ownerOf: () => null,
+    live: () => [],
+    declared: { uid: '', parent: null, defaultNode: 'lab', readYaml: () => ({}) },
+  })
+
+  const found = await made.candidate(app, ledger, signal)
+  const keeps = keeping(ledger, found)
+  t.same(keeps.sticky, kept)
+  await made.candidate(app, keeps, signal)
+  t.same(seen, [[]], 'with what is kept, nothing is asked again')
+  await made.candidate(app, rotated(keeps, Object.keys(kept)), signal)
+  t.same(seen, [[], []], 'rotated, it is')
+})
+
+t.test('a folder that is not there is told apart from a repository that does not answer', async t => {
+  const asking = (error: Error) =>
+    sources({
+      treeAt: (_url, _commit, path) => (path === app.source.path ? Promise.resolve({} as GitTree) : Promise.reject(error)),
+      withCharts: async ({ tree, treeAt }) => {
+        t.equal(await treeAt('libs/gone'), null)
+        return { tree, kept: {} }
+      },
+    }).of()
+  t.match(await asking(new SourceError('PathNotFound', 'gone')), { kind: 'release' })
+  t.match(await asking(unreachable), { rejection: { reason: 'RepositoryUnreachable', transient: true } })
 })
 
 t.test('a repository that was never read says why', async t => {

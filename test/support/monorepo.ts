@@ -40,7 +40,7 @@ export class Monorepo {
       tip: () => ({ tip: this.#tip, seenAt: 1, pushedAt: 0, staleSince: 0, error: null }),
       revisionOf: (url, commit) => this.#git.revisionOf(url, commit),
       treeAt: (url, commit, path) => this.#git.treeAt(url, commit, path),
-      withCharts: async asked => asked,
+      withCharts: async ({ tree }) => ({ tree, kept: {} }),
       candidateOf: (request, signal) => this.#renders.candidateOf(request, signal),
       ownerOf: () => null,
       live: () => [],
