@@ -13,6 +13,9 @@ import { type Actor, goodRelease, type Ledger, resumed, withDeletion, withPause,
 import { attemptView } from './records.js'
 import type { Candidate, CommitSha, Release, ReleaseId } from './release.js'
 import { declarationOf, shownChild, withoutOurs } from './shown.js'
+import { chosen, keptBy, refuseRotation } from './rotation.js'
+import { rotated } from './sticky.js'
+import { idOf } from './sticky/view.js'
 import { parseArchive, type Store } from './store/store.js'
 import { objectTree } from './tree.js'
 import type { DiffView, EventView, NodeView } from './view.js'
@@ -213,6 +216,18 @@ export function createService(options: ServiceOptions): Service {
         withRequest(ledger, { id, kind: 'retry', by, at: now(), release }),
       )
       return { request: id }
+    },
+    sticky: name => keptBy(entryOf(name), applications),
+    async rotate(name, by, asked) {
+      const id = randomHex(8)
+      const entry = entryOf(name)
+      refuseRotation(entry)
+      const meant = chosen(keptBy(entry, applications), asked, name)
+      const message = `rotation asked for: ${meant.map(({ key, places, label }) => `${idOf(key)} (${places[0] ?? label})`).join(', ')}`
+      const request = { id, kind: 'sync' as const, by, at: now(), commit: null, release: null, prune: null }
+      const rotatedKeys = meant.map(({ key }) => key)
+      await act(name, by, 'rotated', message, ledger => withRequest(rotated(ledger, rotatedKeys), request))
+      return { request: id, rotated: rotatedKeys }
     },
     pause: (name, by, reason) =>
       act(name, by, 'paused', `paused${reason === '' ? '' : `: ${reason}`}`, ledger =>

@@ -1,6 +1,6 @@
 // What an application keeps of its renders in the ledger (architecture.md, "Rendering must not feed back on itself"): what a render may
 // use, what it adds, how long that stays, how it is rotated. Pure; nothing of a value is ever part of a text for people.
-import { X509Certificate } from 'node:crypto'
+import { contentHash } from '../runtime/contract/hash.js'
 import type { Manifest } from '../runtime/contract/manifest.js'
 import { refOf, refText } from '../runtime/contract/manifest.js'
 import type { Ledger } from './ledger.js'
@@ -12,8 +12,9 @@ export interface StickyEntry {
   readonly value: string
   /** The function that gave it. */
   readonly name: string
-  /** The template that asked first, and the YAML key or variable on whose line it stands; '' where there is none. */
+  /** The template that asked first; '' of a `lookup`. */
   readonly file: string
+  /** The YAML key or variable on whose line it stands, '' where there is none; of a `lookup` its question. */
   readonly label: string
   /** The key without file names: how it is found again after a template was renamed. */
   readonly loose: string
@@ -44,7 +45,7 @@ export const idleMs = 30 * 86_400_000
 
 /** The key of the first answer to a question of `lookup`. */
 export function answerKey(question: string): string {
-  return `lookup ${question}`
+  return `lookup-${contentHash(question, 24)}`
 }
 
 /** The ledger with what the candidate was made with: stored before anybody is told of the candidate. The same one where nothing is new. */
@@ -128,52 +129,17 @@ function lastUses({ releases }: Ledger): readonly string[] {
 }
 
 /**
- * Forgets these: the next render makes new ones. So it does with whatever has the same value under another key (a template that was
+ * Forgets these: the next render makes new ones. So it does with the same value under the name of before (a template that was
  * renamed). A first answer of `lookup` becomes "there is nothing": what is there is what is to be replaced.
  */
 export function rotated(ledger: Ledger, keys: readonly string[]): Ledger {
-  const values = new Set(keys.flatMap(key => ledger.sticky[key]?.value ?? []))
+  const chosen = new Set(keys)
+  const twins = new Set(keys.flatMap(key => ledger.sticky[key] ?? []).map(({ loose, value }) => `${loose} ${value}`))
   const next = Object.entries(ledger.sticky).flatMap(([key, entry]): [string, StickyEntry][] => {
-    if (!values.has(entry.value)) return [[key, entry]]
+    if (!chosen.has(key) && (entry.name === 'lookup' || !twins.has(`${entry.loose} ${entry.value}`))) return [[key, entry]]
     return entry.name === 'lookup' ? [[key, { ...entry, value: entry.value.startsWith('[') ? '[]' : 'null' }]] : []
   })
   return { ...ledger, version: ledger.version + 1, sticky: Object.fromEntries(next) }
-}
-
-/** What can be rotated, as people see it: nothing of the value. */
-export interface StickyView {
-  readonly key: string
-  /** `randAlphaNum`; `lookup` for what was taken over from an object that was there. */
-  readonly function: string
-  readonly file: string
-  readonly label: string
-  /** RFC 3339. */
-  readonly at: string
-  readonly from: string
-  /** RFC 3339, of a certificate; '' otherwise. */
-  readonly expires: string
-  /** Where it stands in what runs: `Secret shop/db data.password`. */
-  readonly places: readonly string[]
-  readonly used: boolean
-}
-
-/** `objects`: of the release that is newest. */
-export function stickyViews({ sticky }: Ledger, objects: readonly Manifest[]): readonly StickyView[] {
-  const leaves = objects.flatMap(leavesOf)
-  return Object.entries(sticky)
-    .filter(([, { name, value }]) => name !== 'lookup' || (value !== 'null' && value !== '[]'))
-    .map(([key, entry]) => ({
-      key,
-      function: entry.name,
-      file: entry.file,
-      label: entry.label,
-      at: new Date(entry.at).toISOString(),
-      from: entry.from,
-      expires: expiryOf(entry.value),
-      places: entry.name === 'lookup' ? [] : leaves.filter(({ text }) => holds(text, entry.value)).map(({ place }) => place),
-      used: entry.idleSince === 0,
-    }))
-    .sort((a, b) => (a.file + a.label + a.key < b.file + b.label + b.key ? -1 : 1))
 }
 
 /** The texts that a value consists of: one, or a certificate and its key. */
@@ -181,16 +147,6 @@ export function partsOf(value: string): readonly string[] {
   const json = JSON.parse(value) as unknown
   if (typeof json === 'string') return [json]
   return typeof json === 'object' && json !== null ? Object.values(json).filter(part => typeof part === 'string') : []
-}
-
-function expiryOf(value: string): string {
-  const cert = partsOf(value).find(part => part.startsWith('-----BEGIN CERTIFICATE'))
-  return cert === undefined ? '' : new Date(new X509Certificate(cert).validTo).toISOString()
-}
-
-/** Short ones are everywhere by chance: they count as a whole text only. */
-function holds(text: string, value: string): boolean {
-  return partsOf(value).some(part => text === part || (part.length >= 8 && text.includes(part)))
 }
 
 interface Leaf {

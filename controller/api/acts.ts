@@ -1,8 +1,8 @@
-// What a person asks of one application: sync, roll back, retry, pause, resume. Acknowledged once it is written down.
+// What a person asks of one application: sync, roll back, retry, rotate, pause, resume. Acknowledged once it is written down.
 import { Type } from 'typebox'
 import { type Api, actorOf, known, type World } from './api.js'
 import { Repeats } from './repeats.js'
-import { accepted, done, nameParams, problems } from './schemas.js'
+import { accepted, done, nameParams, problems, rotated as rotatedAnswer } from './schemas.js'
 
 const tags = ['acts']
 const repeatable = Type.Object({ 'idempotency-key': Type.Optional(Type.String({ minLength: 1, maxLength: 200 })) })
@@ -15,6 +15,7 @@ export function acts(app: Api, world: World): void {
     if (request.body === undefined || request.body === null) request.body = {}
   })
   requests(app, world)
+  rotations(app, world)
   pauses(app, world)
   refreshes(app, world)
 }
@@ -112,6 +113,46 @@ function requests(app: Api, { service }: World): void {
         act,
       )
       return reply.code(202).send({ version: 'v1', request: made.request })
+    },
+  )
+}
+
+function rotations(app: Api, { service }: World): void {
+  const repeats = new Repeats()
+  app.post(
+    '/api/v1/applications/:name/rotate',
+    {
+      config: { access: 'write' },
+      schema: {
+        operationId: 'rotate',
+        tags,
+        summary: 'Make passwords, keys and certificates anew that are kept for its chart, and release that',
+        params: nameParams,
+        headers: repeatable,
+        body: Type.Object(
+          {
+            keys: Type.Array(Type.String({ minLength: 1, maxLength: 500 }), {
+              default: [],
+              maxItems: 1000,
+              description: 'keys, or what they stand in: Secret/db, Secret/db:password, templates/db.yaml',
+            }),
+            all: Type.Boolean({ default: false }),
+          },
+          { additionalProperties: false },
+        ),
+        response: { 202: rotatedAnswer, ...problems },
+      },
+    },
+    async (request, reply) => {
+      const { name } = known(service, request.params.name)
+      const act = () => service.rotate(name, actorOf(request), request.body)
+      const made = await repeats.once(
+        `${request.caller?.actor.name} rotate ${name}`,
+        request.headers['idempotency-key'],
+        request.body,
+        act,
+      )
+      return reply.code(202).send({ version: 'v1', request: made.request, rotated: [...made.rotated] })
     },
   )
 }

@@ -1,6 +1,7 @@
 // What can be seen of one application: history, manifests, resource tree, diff, events; and the nodes.
 import { Type } from 'typebox'
 import type { Manifest } from '../../runtime/contract/manifest.js'
+import type { StickyView } from '../sticky/view.js'
 import type { AttemptView, DiffView, EventView, NodeView, ObjectView } from '../view.js'
 import { type Api, known, type World } from './api.js'
 import { masked, maskedPatch } from './masks.js'
@@ -59,6 +60,21 @@ export function inspect(app: Api, { service }: World): void {
       },
     },
     async request => whole(service.tree(known(service, request.params.name).name)),
+  )
+
+  app.get(
+    of('sticky'),
+    {
+      config: { access: 'read' },
+      schema: {
+        operationId: 'sticky',
+        tags: ['inspect'],
+        summary: 'Passwords, keys, certificates and dates that its chart made and that are kept; without their values',
+        params: nameParams,
+        response: { 200: listOf<StickyView>('KeptValue'), ...problems },
+      },
+    },
+    async request => whole(service.sticky(known(service, request.params.name).name)),
   )
 
   app.get(

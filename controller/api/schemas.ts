@@ -24,6 +24,7 @@ export type SchemaName =
   | 'Manifest'
   | 'Token'
   | 'LogLine'
+  | 'KeptValue'
 
 export const stateWords = [
   'Healthy',
@@ -207,6 +208,17 @@ const named: Record<SchemaName, TSchema> = {
     createdAt: text(),
     expiresAt: text(),
   }),
+  KeptValue: closed({
+    key: text(),
+    function: text('that made it; lookup: taken over from an object that was there'),
+    file: text('the template that asked first'),
+    label: text('the YAML key or variable on whose line it stands'),
+    at: text('RFC 3339'),
+    from: text('minted, live (taken over) or renamed'),
+    expires: text("of a certificate, RFC 3339; '' otherwise"),
+    places: list(text('Secret shop/db data.password')),
+    used: Type.Boolean(),
+  }),
   LogLine: closed({ at: text(), pod: text(), container: text(), text: text() }),
 }
 
@@ -235,3 +247,8 @@ export const nameParams = Type.Object({
 })
 export const accepted = closed({ version: Type.Literal('v1'), request: text('consumed by the first pass that obeys it') })
 export const done = closed({ version: Type.Literal('v1'), message: text() })
+export const rotated = closed({
+  version: Type.Literal('v1'),
+  request: text('consumed by the first pass that obeys it'),
+  rotated: list(text('keys')),
+})

@@ -2,6 +2,7 @@
 // `api/` is written against this; `controller/service.ts` implements it over the store.
 import type { Manifest } from '../../runtime/contract/manifest.js'
 import type { Actor } from '../ledger.js'
+import type { StickyView } from '../sticky/view.js'
 import type { ApplicationView, AttemptView, DiffView, EventView, NodeView, ObjectView } from '../view.js'
 
 export interface Service {
@@ -29,6 +30,14 @@ export interface Service {
     options: { readonly to: string; readonly message: string },
   ): Promise<{ readonly request: string }>
   retry(name: string, by: Actor, options: { readonly release: string }): Promise<{ readonly request: string }>
+  /** What its renders made and keep; nothing of the values. */
+  sticky(name: string): readonly StickyView[]
+  /** Makes these anew, and releases that; `keys`: as `meantBy` reads them. Throws RefusedError. */
+  rotate(
+    name: string,
+    by: Actor,
+    options: { readonly keys: readonly string[]; readonly all: boolean },
+  ): Promise<{ readonly request: string; readonly rotated: readonly string[] }>
   pause(name: string, by: Actor, reason: string): Promise<void>
   resume(name: string, by: Actor): Promise<void>
   /** Newest first. */

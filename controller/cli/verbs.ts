@@ -27,6 +27,12 @@ export const verbs: readonly Verb[] = [
   { name: 'wait', group: 'Act', summary: 'until it is healthy, or will not be', load: () => import('./wait.js') },
   { name: 'rollback', group: 'Act', summary: 'go back to an earlier release', load: () => import('./rollback.js') },
   { name: 'retry', group: 'Act', summary: 'try a bad release again, with fresh pods', load: () => import('./retry.js') },
+  {
+    name: 'rotate',
+    group: 'Act',
+    summary: 'make passwords, keys and certificates of its chart anew; or list them',
+    load: () => import('./rotate.js'),
+  },
   { name: 'pause', group: 'Act', summary: 'touch nothing until resumed', load: () => import('./pause.js') },
   { name: 'resume', group: 'Act', summary: 'go on', load: () => import('./resume.js') },
   { name: 'apply', group: 'Declare', summary: 'create or change applications from files', load: () => import('./apply.js') },

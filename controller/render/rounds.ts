@@ -1,12 +1,11 @@
 // One render in as many rounds as it takes: a chart that asks what is there is answered and rendered again; what it would mint is looked
 // for among what was kept under another name, and among what it takes over. Nothing is kept here: what came of it says what is to be.
 import type { Kept, Minted, RenderOptions, Touched } from '../../renderer/index.js'
-import type { ObjectRef } from '../../runtime/contract/manifest.js'
-import { refKey, refOf } from '../../runtime/contract/manifest.js'
+import { groupOf, refKey, refOf } from '../../runtime/contract/manifest.js'
 import type { Ledger } from '../ledger.js'
 import type { Rejection } from '../release.js'
 import { mostKept, renamed, type Sticky, type StickyEntry, type Uses, withRoom } from '../sticky.js'
-import { answerTo, firstAnswers, foreignAnswers, type LiveObject } from '../sticky/lookup.js'
+import { answerTo, firstAnswers, foreignAnswers, type LiveObject, parseQuestion } from '../sticky/lookup.js'
 import { seedsFrom } from '../sticky/seed.js'
 import { type Completed, completeObjects } from './objects.js'
 import type { RenderJob, RenderPool } from './pool.js'
@@ -143,20 +142,17 @@ function ownedBy({ current }: Ledger): readonly string[] {
 }
 
 /** What a first answer is kept for was its own at the last render; whether it still is, this one tells. */
-function presumed({ sticky }: Ledger): readonly string[] {
-  return Object.entries(sticky).flatMap(([key, { name }]) => (name === 'lookup' ? refsIn(key) : []))
-}
-
-function refsIn(key: string): readonly string[] {
-  const [apiVersion, kind, namespace, name] = JSON.parse(key.slice('lookup '.length)) as [string, string, string, string]
-  const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : ''
-  const ref = (space: string): ObjectRef => ({ group, kind, namespace: space, name })
-  return name === '' ? [] : [refKey(ref(namespace)), refKey(ref(''))]
+function presumed(ledger: Ledger): readonly string[] {
+  return answered(ledger).flatMap(text => {
+    const [apiVersion, kind, namespace, name] = parseQuestion(text)
+    const ref = (space: string) => refKey({ group: groupOf(apiVersion), kind, namespace: space, name })
+    return name === '' ? [] : [ref(namespace), ref('')]
+  })
 }
 
 /** Questions that the ledger answers. */
 function answered({ sticky }: Ledger): readonly string[] {
-  return Object.entries(sticky).flatMap(([key, { name }]) => (name === 'lookup' ? [key.slice('lookup '.length)] : []))
+  return Object.values(sticky).flatMap(({ name, label }) => (name === 'lookup' ? [label] : []))
 }
 
 function keptFor({ salt, sticky }: Ledger, given: Sticky, answers: Kept['answers']): Kept {

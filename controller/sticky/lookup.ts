@@ -79,14 +79,13 @@ export function firstAnswers(questions: readonly string[], asking: Asking, now: 
     if (question[3] !== '' && !isOwn(question, asking)) return []
     if (known !== undefined) return [[key, known]]
     const answer = question[3] === '' ? ownOf(question, asking) : answerTo(text, asking)
-    return [[key, entryOf(question, JSON.stringify(answer), now)]]
+    return [[key, entryOf(text, JSON.stringify(answer), now)]]
   })
   return Object.fromEntries(made)
 }
 
-function entryOf([, kind, namespace, name]: Question, value: string, at: number): StickyEntry {
-  const label = [kind, namespace, name].filter(part => part !== '').join(' ')
-  return { value, name: 'lookup', file: '', label, loose: '', at, from: 'live', idleSince: 0 }
+function entryOf(question: string, value: string, at: number): StickyEntry {
+  return { value, name: 'lookup', file: '', label: question, loose: '', at, from: 'live', idleSince: 0 }
 }
 
 /** Hash of what each question finds of others: when it changes, so may the render. */

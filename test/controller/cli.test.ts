@@ -270,6 +270,8 @@ t.test('requests carry what was asked', async test => {
     'sync shop --revision 4f2a91c',
     'rollback shop r14 -m slow',
     'retry shop',
+    'rotate shop Secret/db 3f9a1c2b',
+    'rotate shop --all',
     'pause shop -m audit',
     'resume shop',
     'delete shop --cascade --yes',
@@ -283,11 +285,44 @@ t.test('requests carry what was asked', async test => {
       { act: 'sync', revision: '4f2a91c', prune: null },
       { act: 'rollback', to: 'r14', message: 'slow' },
       { act: 'retry', release: '' },
+      { act: 'rotate', keys: ['Secret/db', '3f9a1c2b'], all: false },
+      { act: 'rotate', keys: [], all: true },
       { act: 'pause', reason: 'audit' },
       { act: 'resume' },
       { act: 'remove', cascade: true },
     ],
   )
+})
+
+t.test('rotate without a key lists what is kept, and asks for nothing', async test => {
+  const { api, run } = await opened(test, [view('shop')])
+  const kept = {
+    file: 'templates/db.yaml',
+    label: 'password',
+    at: ago(3600),
+    from: 'minted',
+    expires: '',
+    places: [],
+    used: true,
+  }
+  api.told.sticky = [
+    { ...kept, key: 'randAlphaNum-3f9a1c2b0d41aa00', function: 'randAlphaNum', places: ['Secret shop/db data.password'] },
+    { ...kept, key: 'genCA-77aa012e44000000', function: 'genCA', label: '$ca', expires: '2027-03-01T00:00:00.000Z', used: false },
+  ]
+
+  const { out, code } = await run('rotate shop')
+
+  test.equal(
+    out,
+    [
+      'KEY        MADE BY        AGE   EXPIRES      WHERE',
+      '3f9a1c2b   randAlphaNum   1h                 Secret shop/db data.password',
+      '77aa012e   genCA          1h    2027-03-01   templates/db.yaml $ca (unused)',
+      '',
+    ].join('\n'),
+  )
+  test.equal(code, 0)
+  test.same(api.told.calls, [])
 })
 
 t.test('apply takes files, directories and stdin, several documents each, and names the place of a fault', async test => {

@@ -14,7 +14,7 @@ import { createService, type ServiceOptions } from '../../controller/service.js'
 import { openStore } from '../../controller/store/store.js'
 import type { Manifest } from '../../runtime/contract/manifest.js'
 import { startField } from '../support/controller.js'
-import { ana, candidate, configMap, deployment, release } from './builders.js'
+import { ana, candidate, configMap, deployment, release, stickyEntry } from './builders.js'
 
 const now = Date.UTC(2026, 0, 1)
 
@@ -328,4 +328,60 @@ t.test('a backup comes back with its keys; others are replaced by a word only, a
   t.notOk(Object.keys(keyFiles(keys, () => now).read()).includes('restore.pending'), 'and is no part of the next backup')
 
   await t.rejects(service.restore(Buffer.from('tar'), { force: true }), { status: 422, code: 'notABackup' })
+})
+
+t.test('rotation forgets what is named, says who asked and what for, and releases it', async t => {
+  const { service, applications, store, seen, woken } = await opened(t)
+  await service.declare(manifest('shop'), ana, { dryRun: false })
+  const found = { ...release(secret('swordfish')) }
+  const sticky = {
+    'randAlphaNum-aaaa1111': stickyEntry('swordfish'),
+    'uuidv4-bbbb2222': stickyEntry('0000-1111', { name: 'uuidv4', label: 'id', loose: 'm' }),
+  }
+  await seen('shop', candidate(found, 'c1'), ledger => ({ ...ledger, sticky }))
+  woken.length = 0
+  const keys = () => Object.keys((applications.get('shop') as Entry).ledger.sticky)
+
+  t.match(service.sticky('shop'), [{ label: 'id' }, { key: 'randAlphaNum-aaaa1111', places: [/^Secret .*password$/] }])
+  t.match(await refused(() => service.rotate('shop', ana, { keys: [], all: false })), '400 noSuchValue')
+  t.match(await refused(() => service.rotate('shop', ana, { keys: ['nothing'], all: false })), '404 noSuchValue')
+  t.same(keys().length, 2)
+
+  const answer = await service.rotate('shop', ana, { keys: ['password'], all: false })
+  const { ledger } = applications.get('shop') as Entry
+  const [event] = await service.events('shop', 1)
+
+  t.same(answer.rotated, ['randAlphaNum-aaaa1111'])
+  t.same(keys(), ['uuidv4-bbbb2222'])
+  t.match(ledger.requests, [{ kind: 'sync', by: ana, release: null, commit: null }])
+  t.same(store.ledger('shop', 'node/n1'), ledger, 'kept before it is acknowledged')
+  t.match(event, { what: 'rotated', message: /^rotation asked for: aaaa1111 \(Secret .*password\)$/ })
+  t.match(store.auditLines(1), [{ by: ana, action: 'rotated', application: 'shop' }])
+  t.same(woken, ['shop'])
+  t.notMatch(JSON.stringify([event, answer, service.sticky('shop'), store.auditLines(1)]), /swordfish|0000-1111/)
+})
+
+t.test('nothing is rotated that would release what is not to run', async t => {
+  const { service, applications, seen } = await opened(t)
+  await service.declare(manifest('shop'), ana, { dryRun: false })
+  const newest = release(secret('swordfish'))
+  const sticky = { 'randAlphaNum-aaaa1111': stickyEntry('swordfish') }
+  await seen(
+    'shop',
+    candidate(newest, 'c1'),
+    ledger =>
+      ({
+        ...ledger,
+        sticky,
+        marks: { [newest.id]: { kind: 'bad', at: now, verdict: { log: [], object: null, message: 'bad', at: now } } },
+      }) as never,
+  )
+  const rotate = () => refused(() => service.rotate('shop', ana, { keys: [], all: true }))
+
+  t.equal(await rotate(), '409 heldBack')
+  await applications.act(
+    'shop',
+    ledger => ({ ...ledger, marks: {}, pin: { to: newest.id, left: null, candidate: null, by: ana, at: now } }) as never,
+  )
+  t.equal(await rotate(), '409 pinned')
 })

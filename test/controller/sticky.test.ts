@@ -6,8 +6,9 @@ import type { Candidate } from '../../controller/release.js'
 import { makeCandidates } from '../../controller/render/candidate.js'
 import { RenderPool } from '../../controller/render/pool.js'
 import { decide } from '../../controller/rollout.js'
-import { idleMs, keeping, mostKept, rotated, stickyViews, withRoom, withUses } from '../../controller/sticky.js'
+import { idleMs, keeping, mostKept, rotated, withRoom, withUses } from '../../controller/sticky.js'
 import type { LiveObject } from '../../controller/sticky/lookup.js'
+import { meantBy, type StickyView, stickyViews } from '../../controller/sticky/view.js'
 import { type Manifest, refOf } from '../../runtime/contract/manifest.js'
 import { repository } from '../support/git-tree.js'
 import type { Tree } from '../support/render.js'
@@ -400,4 +401,36 @@ t.test('people see where a value stands and how long a certificate holds, never 
     t.notOk(told.includes(text))
     t.notOk(told.includes(Buffer.from(text, 'base64').toString().slice(0, 12)))
   }
+})
+
+t.test('what is to be rotated is named by key, object, field, template, or a label that only one has', async t => {
+  const one = (key: string, more: Partial<StickyView>): StickyView => ({
+    ...{ key, function: 'f', file: 'templates/db.yaml', label: '', at: '', from: 'minted', expires: '', places: [], used: true },
+    ...more,
+  })
+  const views = [
+    one('randAlphaNum-3f9a1c2b0d', { label: 'password', places: ['Secret shop/db data.password'] }),
+    one('genCA-77aa012e44', { label: '$ca', places: ['Secret shop/db data.ca.crt', 'ConfigMap shop/ca data.ca.crt'] }),
+    one('uuidv4-c0ffee1234', { label: 'id', file: 'templates/id.yaml' }),
+    one('uuidv4-c0ffee9999', { label: 'id', file: 'templates/id2.yaml' }),
+  ]
+  const meant = (name: string) => meantBy(name, views).map(({ key }) => key.slice(0, key.indexOf('-')))
+  const table: readonly (readonly [string, readonly string[]])[] = [
+    ['randAlphaNum-3f9a1c2b0d', ['randAlphaNum']],
+    ['3f9a', ['randAlphaNum']],
+    ['c0ffee', ['uuidv4', 'uuidv4']],
+    ['Secret/db', ['randAlphaNum', 'genCA']],
+    ['Secret/shop/db', ['randAlphaNum', 'genCA']],
+    ['Secret/db:password', ['randAlphaNum']],
+    ['ConfigMap/ca:ca.crt', ['genCA']],
+    ['templates/id.yaml', ['uuidv4']],
+    ['password', ['randAlphaNum']],
+  ]
+
+  for (const [name, keys] of table) t.same(meant(name), keys, name)
+  t.throws(() => meant('id'), /id may be any of c0ffee12, c0ffee99/)
+  for (const name of ['Secret/other', 'Secret/db:pass', '3f9', 'user'])
+    t.throws(() => meant(name), {
+      message: `${name} names nothing that is kept; there are 3f9a1c2b, 77aa012e, c0ffee12, c0ffee99`,
+    })
 })

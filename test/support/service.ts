@@ -2,6 +2,7 @@
 
 import { RefusedError, type Service, type StreamChange } from '../../controller/api/service.js'
 import type { Actor } from '../../controller/ledger.js'
+import type { StickyView } from '../../controller/sticky/view.js'
 import type {
   ApplicationView,
   AttemptView,
@@ -209,6 +210,7 @@ export interface Told {
   manifests: readonly Manifest[]
   tree: readonly ObjectView[]
   diff: DiffView
+  sticky: readonly StickyView[]
   events: readonly EventView[]
   nodes: readonly NodeView[]
   logs: readonly LogLine[]
@@ -230,6 +232,7 @@ export function serviceTelling(views: readonly ApplicationView[]): Told {
     manifests: [],
     tree: [],
     diff: { from: 'live', to: '', objects: [] },
+    sticky: [],
     events: [],
     nodes: [],
     logs: [],
@@ -277,6 +280,8 @@ function serviceOver(told: Told, listeners: Set<(change: StreamChange) => void>)
     sync: async (name, by, options) => asked('sync', name, by, options),
     rollback: async (name, by, options) => asked('rollback', name, by, options),
     retry: async (name, by, options) => asked('retry', name, by, options),
+    sticky: () => told.sticky,
+    rotate: async (name, by, options) => ({ ...asked('rotate', name, by, options), rotated: options.keys }),
     async pause(name, by, reason) {
       asked('pause', name, by, { reason })
     },
