@@ -2,17 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import {
-  HelmFailure,
-  helmTemplate,
-  isChart,
-  isHelmChart,
-  pure,
-  RenderFault,
-  render,
-  type Sets,
-  walked,
-} from '../../renderer/index.js'
+import { HelmFailure, helmTemplate, isChart, pure, RenderFault, render, type Sets, walked } from '../../renderer/index.js'
 import { type Surroundings, yamlOf } from './cli.js'
 
 export interface ChartOptions {
@@ -67,10 +57,7 @@ async function textOf(path: string, name: string, options: ChartOptions): Promis
   if (!existsSync(path)) throw new HelmFailure(`path ${JSON.stringify(path)} not found`)
   if (statSync(path).isFile()) return templated({ archive: readFileSync(path) }, name, options)
   const files = filesOf(path)
-  const paths = files.map(file => file.name)
-  const handlebars = paths.some(each => each.startsWith('templates/') && each.endsWith('.hbs'))
-  if (isChart(paths) && (isHelmChart(paths) || !handlebars) && !handlebars) return templated({ files }, name, options)
-  return objectsText(files, name, options)
+  return isChart(files.map(file => file.name)) ? templated({ files }, name, options) : objectsText(files, name, options)
 }
 
 function templated(
@@ -118,7 +105,7 @@ function readHere(file: string): Uint8Array {
   }
 }
 
-/** Handlebars charts and folders of manifests: the objects, as the controller would get them. */
+/** Folders of manifests: the objects, as the controller would get them. */
 async function objectsText(files: readonly HereFile[], name: string, options: ChartOptions): Promise<string> {
   const bytes = new Map(files.map(file => [file.name, file.bytes] as const))
   const result = render(

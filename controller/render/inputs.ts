@@ -73,7 +73,7 @@ export class InputReader {
     if (known !== undefined) return known
     const bytes = await tree.read(oid)
     const text = (): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
-    const asks = isCore(path) && (path.endsWith('.hbs') ? /files\./i.test(text()) : readsFiles(path, text()))
+    const asks = isCore(path) && readsFiles(path, text())
     const facts = { bytes: bytes.length, asks }
     this.#facts.set(key, facts)
     return facts

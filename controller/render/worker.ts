@@ -1,12 +1,10 @@
 // The child process that renders: a job in, its result as JSON out. It opens nothing and knows nothing but the jobs, randomness and the time,
 // for what has to be made.
 import { randomBytes } from 'node:crypto'
-import { answerTo, type ChartQuestion, type FileQuestion, type ParseCache, render, StickyBook } from '../../renderer/index.js'
+import { answerTo, type ChartQuestion, type FileQuestion, render, StickyBook } from '../../renderer/index.js'
 import { Held } from './held.js'
 import type { ChildAnswer, ChildJob } from './pool.js'
 
-const mostTemplates = 500
-const templates: Map<string, NonNullable<ReturnType<ParseCache['get']>>> = new Map()
 const held = new Held()
 
 process.on('message', (job: ChildJob | ChartQuestion) => {
@@ -14,18 +12,13 @@ process.on('message', (job: ChildJob | ChartQuestion) => {
   const asked = new Map<string, FileQuestion>()
   const files = held.filesOf(job.files, new Map(job.blobs), question => asked.set(JSON.stringify(question), question))
   const book = new StickyBook(job.kept, { random: count => randomBytes(count), now: Date.now() })
-  const rendered = render(files, job.options, book, {
-    get: templates.get.bind(templates),
-    set: templates.set.bind(templates),
-    charts: held.chartsFor(files),
-  })
+  const rendered = render(files, job.options, book, held.chartsFor(files))
   const { error } = rendered
   const shown =
     error === undefined
       ? rendered
       : { error: { ...error, message: book.masked(error.message), excerpt: book.masked(error.excerpt) } }
   const result = { ...shown, touched: book.touched() }
-  if (templates.size > mostTemplates) templates.clear()
   const answer: ChildAnswer = { result, asked: [...asked.values()], lost: held.lost() }
   process.send?.(JSON.stringify(answer))
 })

@@ -2,6 +2,7 @@
 import { textOf } from '../value/text.js'
 import type { Dict } from '../value/value.js'
 import { DecodeError, unmarshal, unmarshalMap } from '../yaml/decode.js'
+import { isHelmTemplate } from './chart.js'
 import { type ChartFile, unpack, withoutMark } from './archive.js'
 import type { Fields } from './gostruct.js'
 import { ignoreRules, withoutIgnored } from './ignore.js'
@@ -81,7 +82,7 @@ function loadFiles(files: readonly ChartFile[]): LoadedChart {
     } else others.push(file)
   }
   if (fields === null) throw new ChartError('Chart.yaml file is missing')
-  const metadata = checkedMetadata(fields, isVersion)
+  const metadata = checkedMetadata(fields, isVersion, isOnlyHandlebars(templates) ? 'optional' : 'wanted')
   const dependencies = [...below].flatMap(([folder, inner]) => subchart(metadata.name, folder, inner))
   return { metadata, values, schema, templates, files: others, dependencies }
 }
@@ -101,6 +102,11 @@ function madeOnce<T>(known: WeakMap<Uint8Array, T>, bytes: Uint8Array, make: () 
 function templateOf({ name, bytes }: ChartFile): TemplateFile {
   const made = madeOnce(templatesMade, bytes, () => ({ name, text: textOf(bytes) }))
   return made.name === name ? made : { name, text: made.text }
+}
+
+/** Slipway's own charts need no version: nothing publishes them. */
+function isOnlyHandlebars(templates: readonly TemplateFile[]): boolean {
+  return templates.some(({ name }) => name.endsWith('.hbs')) && !templates.some(({ name }) => isHelmTemplate(name))
 }
 
 /** Files in `charts/` that are no chart are left out. */

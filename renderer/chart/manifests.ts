@@ -1,7 +1,8 @@
 // YAML text to Kubernetes objects: what every object must have, Lists opened, each with the place where it stands.
 import { faultAt, holdsSecrets, type Place, type RenderFault } from '../fault.js'
 import type { Limits } from '../limits.js'
-import { Bytes, type Dict, isDict, isList, kindOf, type Value } from '../value.js'
+import { Bytes, type Dict, Int, isDict, isList, Struct, type Value } from '../value/value.js'
+import { wordOf } from '../value/words.js'
 import { loadYaml, type YamlDocument } from '../yaml/load.js'
 
 /** A Kubernetes object as plain JSON. */
@@ -53,7 +54,7 @@ class Reader {
 
   objects(value: Value, path: Path): RenderedObject[] {
     if (value === null || (isDict(value) && value.size === 0 && path.length === 0)) return []
-    if (!isDict(value)) throw this.#fault(`a Kubernetes object is wanted, this is a ${kindOf(value)}`, path)
+    if (!isDict(value)) throw this.#fault(`a Kubernetes object is wanted, this is a ${wordOf(value)}`, path)
     const apiVersion = this.#text(value, 'apiVersion', path)
     const kind = this.#text(value, 'kind', path)
     const items = value.get('items')
@@ -69,7 +70,7 @@ class Reader {
   #text(value: Dict, field: string, path: Path): string {
     const text = value.get(field)
     if (typeof text === 'string' && text !== '') return text
-    const what = text === undefined || text === null || text === '' ? 'is missing' : `must be text, is a ${kindOf(text)}`
+    const what = text === undefined || text === null || text === '' ? 'is missing' : `must be text, is a ${wordOf(text)}`
     throw this.#fault(`${field} ${what}`, [...path, field])
   }
 
@@ -83,24 +84,24 @@ class Reader {
           : `${kind} has no metadata.name`,
         inner,
       )
-    if (typeof name !== 'string') throw this.#fault(`metadata.name must be text, is a ${kindOf(name)}; put it in quotes`, inner)
+    if (typeof name !== 'string') throw this.#fault(`metadata.name must be text, is a ${wordOf(name)}; put it in quotes`, inner)
     for (const field of ['labels', 'annotations'] as const) this.#texts(metadata.get(field), [...path, 'metadata', field])
   }
 
   /** A label `version: 1.0` is refused by the API server; say so before anything is touched. */
   #texts(value: Value | undefined, path: Path): void {
     if (value === undefined || value === null) return
-    if (!isDict(value)) throw this.#fault(`${path.join('.')} must be a map, is a ${kindOf(value)}`, path)
+    if (!isDict(value)) throw this.#fault(`${path.join('.')} must be a map, is a ${wordOf(value)}`, path)
     for (const [key, item] of value)
       if (typeof item !== 'string' && item !== null)
-        throw this.#fault(`${path.join('.')}.${key} must be text, is a ${kindOf(item)}; put it in quotes`, [...path, key])
+        throw this.#fault(`${path.join('.')}.${key} must be text, is a ${wordOf(item)}; put it in quotes`, [...path, key])
   }
 
   /** As plain JSON. What JSON in JavaScript cannot carry exactly is refused, not rounded. */
   #plain(value: Value, path: Path): unknown {
-    if (value instanceof Bytes) throw this.#fault('bytes cannot be part of an object', path)
-    if (typeof value === 'bigint' && isSchemaBound(path)) return Number(value)
-    if (typeof value === 'bigint')
+    if (value instanceof Bytes || value instanceof Struct) throw this.#fault('bytes cannot be part of an object', path)
+    if (value instanceof Int && isSchemaBound(path)) return Number(value.value)
+    if (value instanceof Int)
       throw this.#fault(`${pathText(path)} is a number beyond 2^53, which cannot be carried exactly; put it in quotes`, path)
     if (isList(value)) return value.map((item, at) => this.#plain(item, [...path, at]))
     if (!isDict(value)) return value

@@ -123,8 +123,12 @@ export function readLock(lock: string): Lock | null {
   return { digest: plain(fields, 'digest'), dependencies: listOf(fields, 'dependencies')?.map(dependencyOf) ?? null }
 }
 
-/** `isVersion`: is it a version as Masterminds' semver reads one? Throws `ChartError`. */
-export function checkedMetadata(fields: Fields, isVersion: (version: string) => boolean): Metadata {
+/** `isVersion`: is it a version as Masterminds' semver reads one? `version`: must there be one? Throws `ChartError`. */
+export function checkedMetadata(
+  fields: Fields,
+  isVersion: (version: string) => boolean,
+  version: 'wanted' | 'optional' = 'wanted',
+): Metadata {
   const metadata: Metadata = {
     name: clean(fields, 'name'),
     home: clean(fields, 'home'),
@@ -144,13 +148,13 @@ export function checkedMetadata(fields: Fields, isVersion: (version: string) => 
     dependencies: null,
     type: plain(fields, 'type'),
   }
-  check(metadata, isVersion)
+  check(metadata, isVersion, version)
   const dependencies = listOf(fields, 'dependencies')?.map(dependencyOf) ?? null
   refuseTwins(dependencies ?? [])
   return { ...metadata, dependencies }
 }
 
-function check(metadata: Metadata, isVersion: (version: string) => boolean): void {
+function check(metadata: Metadata, isVersion: (version: string) => boolean, wanted: 'wanted' | 'optional'): void {
   const { name, version, type } = metadata
   const refuse = (what: string): never => {
     throw new ChartError(`validation: ${what}`)
@@ -158,8 +162,8 @@ function check(metadata: Metadata, isVersion: (version: string) => boolean): voi
   if (name === '') refuse('chart.metadata.name is required')
   if (name === '.' || name === '..') refuse(`chart.metadata.name ${JSON.stringify(name)} is not allowed`)
   if (name.includes('/')) refuse(`chart.metadata.name ${JSON.stringify(name)} is invalid`)
-  if (version === '') refuse('chart.metadata.version is required')
-  if (!isVersion(version)) refuse(`chart.metadata.version ${JSON.stringify(version)} is invalid`)
+  if (version === '' && wanted === 'wanted') refuse('chart.metadata.version is required')
+  if (version !== '' && !isVersion(version)) refuse(`chart.metadata.version ${JSON.stringify(version)} is invalid`)
   if (!['', 'application', 'library'].includes(type)) refuse('chart.metadata.type must be application or library')
 }
 

@@ -1,5 +1,6 @@
 // Versions as Helm's charts use them: what is one, and whether it is within a range (`chartutil.IsCompatibleRange`).
-import { satisfies } from '../functions/semver.js'
+import { parseConstraints, satisfies } from '../functions/sprig/constraint.js'
+import { parseVersion } from '../functions/sprig/version.js'
 
 const versionForm = /^v?\d+(?:\.\d+)?(?:\.\d+)?(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?$/
 
@@ -11,7 +12,7 @@ export function isVersion(text: string): boolean {
 export function isWithin(range: string, version: string): boolean {
   if (!isVersion(version)) return false
   try {
-    return satisfies(version, range)
+    return satisfies(parseVersion(version), parseConstraints(range))
   } catch {
     return false
   }

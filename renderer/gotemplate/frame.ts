@@ -6,6 +6,7 @@ import { quoted } from '../value/quote.js'
 import type { Value } from '../value/value.js'
 import { type ListNode, type Node, nodeText, type Source } from './ast.js'
 import { ExecError, goPosition } from './error.js'
+import type { CallPlace } from './site.js'
 
 /**
  * undefined is Go's invalid reflect.Value, "no value": a pipeline that ends in nil, a missing key. null is a nil that lies in an
@@ -30,8 +31,8 @@ export class Rendering {
   readonly meter: Meter
   readonly missingKey: MissingKey
   depth = 0
-  /** The innermost template that runs. */
-  frame: Frame | undefined = undefined
+  /** The innermost template that runs, in whichever language. */
+  frame: Caller | undefined = undefined
   constructor(meter: Meter, missingKey: MissingKey = 'default') {
     this.meter = meter
     this.missingKey = missingKey
@@ -67,13 +68,21 @@ export interface Loop {
   readonly outer: Loop | undefined
 }
 
+/** A template that runs, as what is kept for its calls sees it (site.ts). */
+export interface Caller {
+  readonly caller: Caller | undefined
+  readonly loop: Loop | undefined
+  /** Of a template in another language: where its running call stands. */
+  place?(): CallPlace
+}
+
 /** One template that runs. */
-export class Frame {
+export class Frame implements Caller {
   readonly template: Compiled
   readonly templates: Templates
   readonly rendering: Rendering
   readonly call: Call
-  readonly caller: Frame | undefined
+  readonly caller: Caller | undefined
   readonly slots: Maybe[]
   out: string[]
   /** The statement or call that is running. */

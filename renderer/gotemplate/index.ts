@@ -26,7 +26,7 @@ export function execute(templates: Templates, template: Template, dot: Maybe, ca
     template.body(frame, dot)
     return frame.out.join('')
   } catch (error) {
-    throw rendering.frame === undefined ? error : placed(error, rendering.frame, caller === undefined)
+    throw rendering.frame instanceof Frame ? placed(error, rendering.frame, caller === undefined) : error
   } finally {
     rendering.frame = caller
     rendering.depth = depth

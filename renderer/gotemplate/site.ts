@@ -1,7 +1,7 @@
 // Where a call stands, told so that it stays the same when a chart changes around it: what is kept for a call (a password) is found again.
 import { Int, isDict, isList } from '../value/value.js'
 import { type Node, nodeText, type Source } from './ast.js'
-import type { Compiled, Frame, Loop, Maybe, Rendering } from './frame.js'
+import { type Caller, type Compiled, Frame, type Loop, type Maybe, type Rendering } from './frame.js'
 
 /** One call on the way: by its words and not by its line, which every edit above it moves. */
 export interface CallPlace {
@@ -67,7 +67,9 @@ function textIn(value: Maybe): string {
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : ''
 }
 
-function placeIn({ template, node }: Frame): CallPlace {
+function placeIn(caller: Caller): CallPlace {
+  if (!(caller instanceof Frame)) return caller.place?.() ?? { file: '', template: '', code: '', label: '', nth: 0 }
+  const { template, node } = caller
   const place = { file: template.source.name, template: template.name }
   if (node === undefined) return { ...place, code: '', label: '', nth: 0 }
   return { ...place, code: nodeText(node), label: labelOf(template.source, node), nth: ordinalsOf(template).get(node) ?? 0 }
@@ -76,9 +78,14 @@ function placeIn({ template, node }: Frame): CallPlace {
 /** `password: {{ randAlphaNum 10 }}` -> password; `{{ $ca := genCA "ca" 365 }}` -> $ca. */
 function labelOf({ text }: Source, node: Node): string {
   const before = text.slice(text.lastIndexOf('\n', node.at - 1) + 1, node.at)
-  const [, key] = /^\s*(?:- +)?["']?([\w./-]+)["']?\s*:(?!=)/.exec(before) ?? []
+  const key = keyBefore(before)
   const [, variable] = /\{\{-?\s*(\$\w+)\s*:?=[^{]*$/.exec(before) ?? []
-  return key ?? variable ?? ''
+  return key !== '' ? key : (variable ?? '')
+}
+
+/** The YAML key that a line begins with. */
+export function keyBefore(line: string): string {
+  return /^\s*(?:- +)?["']?([\w./-]+)["']?\s*:(?!=)/.exec(line)?.[1] ?? ''
 }
 
 const counted = new WeakMap<Compiled, ReadonlyMap<Node, number>>()

@@ -1,11 +1,17 @@
 // Handlebars text to the checked syntax tree. The package's parser does the syntax; its compiler, which makes code, is never loaded.
 import base from 'handlebars/dist/cjs/handlebars/compiler/base.js'
 import { faultAt, holdsSecrets, RenderFault } from '../fault.js'
-import { functions } from '../functions/table.js'
-import type { Expression, Named, Path, Program, Spot, Statement } from './ast.js'
+import { keyBefore } from '../gotemplate/site.js'
+import { int, type Value } from '../value/value.js'
+import type { Block, CallExpression, Expression, Named, Partial, Path, Program, Spot, Statement, Words } from './ast.js'
+import { arity, names, refused } from './functions.js'
+import { nearest } from './nearest.js'
 
 export interface Template {
+  /** For people: `templates/web.hbs`. */
   readonly file: string
+  /** Its path with the chart's name before it, by which what is kept for its calls is found again. */
+  readonly name: string
   readonly source: string
   readonly program: Program
 }
@@ -13,9 +19,9 @@ export interface Template {
 type Node = Readonly<Record<string, unknown>>
 
 /** Throws `RenderFault` at the place: a syntax error, a construct that charts do not have, a name that is no function. */
-export function parseTemplate(source: string, file: string): Template {
+export function parseTemplate(source: string, file: string, name: string): Template {
   refuseDepth(source, file)
-  return { file, source, program: new Reader(source, file).program(parsed(source, file)) }
+  return { file, name, source, program: new Reader(source, file).program(parsed(source, file)) }
 }
 
 const maxTemplate = 1_000_000
@@ -131,7 +137,9 @@ const blocks = ['if', 'unless', 'with', 'each'] as const
 class Reader {
   readonly #source: string
   readonly #file: string
-  #lines: readonly string[] | null = null
+  /** Of lines, by number from 0. */
+  #starts: readonly number[] | null = null
+  readonly #counts = new Map<string, number>()
   constructor(source: string, file: string) {
     this.#source = source
     this.#file = file
@@ -154,9 +162,8 @@ class Reader {
       case 'BlockStatement':
         return [this.#block(node, spot)]
       case 'PartialStatement':
-        return [this.#partial(node, spot)]
       case 'PartialBlockStatement':
-        throw this.#fault('{{#> ...}} blocks are not supported; use {{> name}}', spot)
+        return [this.#partial(node, spot)]
       case 'Decorator':
       case 'DecoratorBlock':
         throw this.#fault('decorators ({{* ...}}) are not supported; write a partial file _name.hbs', spot)
@@ -165,7 +172,7 @@ class Reader {
     }
   }
 
-  #block(node: Node, spot: Spot): Statement {
+  #block(node: Node, spot: Spot): Block {
     const written = text(object(node.path).original)
     const name = blocks.find(block => block === written)
     if (name === undefined) throw this.#fault(`unknown block ${written}; there are if, unless, with and each`, spot)
@@ -188,7 +195,7 @@ class Reader {
     }
   }
 
-  #partial(node: Node, spot: Spot): Statement {
+  #partial(node: Node, spot: Spot): Partial {
     const params = nodes(node.params)
     if (params.length > 1) throw this.#fault('a partial takes one context, then name=value pairs', spot)
     const name = object(node.name)
@@ -198,6 +205,8 @@ class Reader {
       context: params[0] === undefined ? null : this.#expression(params[0]),
       named: this.#named(node),
       indent: text(node.indent),
+      block: node.type === 'PartialBlockStatement' ? this.program(object(node.program)) : null,
+      words: this.#words(node, `> ${[name, ...params].map(each => this.#written(each)).join(' ')}`),
       spot,
     }
   }
@@ -227,14 +236,32 @@ class Reader {
     }
   }
 
-  /** From the text, because the parser has already rounded it. */
-  #number(node: Node): number | bigint {
+  /** From the text, because the parser has already rounded it. Whole numbers are Go's integers, as in Helm's language. */
+  #number(node: Node): Value {
     const value = Number(node.value)
-    if (!Number.isInteger(value) || Number.isSafeInteger(value)) return value
-    this.#lines ??= this.#source.split('\n')
-    const spot = spotOf(node)
-    const digits = /^-?\d+/.exec((this.#lines[spot.line - 1] ?? '').slice(spot.column - 1))?.[0]
-    return digits === undefined ? value : BigInt(digits)
+    const written = this.#written(node)
+    if (!Number.isInteger(value) || !/^-?\d+$/.test(written)) return value
+    return int(BigInt(written))
+  }
+
+  /** A node's own text. */
+  #written(node: Node): string {
+    const { start, end } = object(node.loc) as { readonly start: unknown; readonly end: unknown }
+    return this.#source.slice(this.#offset(object(start)), this.#offset(object(end))).replace(/\s+/g, ' ')
+  }
+
+  #offset(position: Node): number {
+    this.#starts ??= startsOf(this.#source)
+    return (this.#starts[Number(position.line) - 1] ?? 0) + Number(position.column)
+  }
+
+  #words(node: Node, code: string): Words {
+    const at = this.#offset(object(object(node.loc).start))
+    const label = keyBefore(this.#source.slice(this.#source.lastIndexOf('\n', at - 1) + 1, at))
+    const words = `${label}: ${code}`
+    const nth = this.#counts.get(words) ?? 0
+    this.#counts.set(words, nth + 1)
+    return { code, label, nth }
   }
 
   /** `{{x}}` alone is a value, unless a function has that name; `{{x y}}` and `(x)` call. */
@@ -242,18 +269,24 @@ class Reader {
     const head = object(node.path)
     if (head.type !== 'PathExpression') return this.#expression(head)
     const path = this.#path(head)
-    const args = nodes(node.params).map(param => this.#expression(param))
-    const named = this.#named(node)
+    const params = nodes(node.params)
     const callable = !path.scoped && !path.data && path.up === 0
     const name = path.parts.join('.')
-    if (callable && functions.has(name)) return this.#checked({ type: 'call', name, args, named, spot: path.spot })
+    const why = callable ? refused.get(name) : undefined
+    if (why !== undefined) throw this.#fault(`${name} ${why}`, path.spot)
+    const words = this.#words(node, [head, ...params].map(each => this.#written(each)).join(' '))
+    const args = params.map(param => this.#expression(param))
+    const named = this.#named(node)
+    if (callable && arity(name) !== undefined) return this.#checked({ type: 'call', name, args, named, words, spot: path.spot })
     if (canPrint && args.length === 0 && named.length === 0) return path
     throw this.#fault(`unknown function ${path.text}${suggestion(path.text)}`, path.spot)
   }
 
-  #checked(call: Extract<Expression, { type: 'call' }>): Expression {
-    const { least, most } = functions.get(call.name) ?? { least: 0, most: 0 }
+  #checked(call: CallExpression): Expression {
+    const { least, most } = arity(call.name) ?? { least: 0, most: 0 }
     const count = call.args.length
+    if (call.named.length > 0 && call.name !== 'dict')
+      throw this.#fault(`${call.name} takes no named values; only dict and partials do`, call.spot)
     if (count >= least && count <= most) return call
     const wanted =
       least === most ? String(least) : most === Number.POSITIVE_INFINITY ? `at least ${least}` : `${least} to ${most}`
@@ -293,40 +326,13 @@ function contentSpot(node: Node): Spot {
   return { line: spot.line + skipped, column: skipped === 0 ? spot.column : 1 }
 }
 
+function startsOf(source: string): number[] {
+  const starts = [0]
+  for (let at = source.indexOf('\n'); at >= 0; at = source.indexOf('\n', at + 1)) starts.push(at + 1)
+  return starts
+}
+
 function suggestion(name: string): string {
-  const near = nearest(name, functions.keys())
+  const near = nearest(name, names())
   return near === null ? '' : ` (did you mean ${near}?)`
-}
-
-/** The name that is at most two changes away, and less than half of it; null where none is. */
-export function nearest(name: string, names: Iterable<string>): string | null {
-  let best: string | null = null
-  let least = Math.min(3, Math.ceil(name.length / 2))
-  for (const other of names) {
-    if (Math.abs(other.length - name.length) >= least || other.length > 64) continue
-    const distance = changes(name.toLowerCase(), other.toLowerCase())
-    if (distance < least) {
-      best = other
-      least = distance
-    }
-  }
-  return best
-}
-
-/** Levenshtein's distance, a swap of neighbours counted as one. */
-function changes(a: string, b: string): number {
-  let before: number[] = []
-  let row = Array.from({ length: b.length + 1 }, (_, at) => at)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1] ? 0 : 1
-      let cost = Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + same)
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) cost = Math.min(cost, (before[j - 2] ?? 0) + 1)
-      next.push(cost)
-    }
-    before = row
-    row = next
-  }
-  return row[b.length] ?? 0
 }

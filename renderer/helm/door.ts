@@ -1,4 +1,4 @@
-// Helm charts for the controller: files and options in, objects with their origins out; what is wrong is told with the file, the line and a caret.
+// Charts for the controller, in either language: files and options in, objects with their origins out; what is wrong is told with the file, the line and a caret.
 import { createHash } from 'node:crypto'
 import type { ChartFile } from '../chart/archive.js'
 import { type LoadedChart, loadDirectory, walked } from '../chart/load.js'
@@ -8,21 +8,17 @@ import { parseKubeVersion } from '../chart/version.js'
 import { faultAt, holdsSecrets, type Place, RenderFault } from '../fault.js'
 import type { Files } from '../files.js'
 import { ExecError, ParseError } from '../gotemplate/index.js'
-import type { Meter } from '../limits.js'
+import { defaultLimits, type Meter } from '../limits.js'
 import { textOf } from '../value/text.js'
-import { type Dict, Int, isDict, isList, type Value } from '../value/value.js'
-import type { Value as PlainValue } from '../value.js'
 import { CoalesceError } from '../values/coalesce.js'
-import type { ValueInputs } from '../values/gather.js'
-import { mergeMaps } from '../values/options.js'
-import { setInto, StrvalsError } from '../values/strvals.js'
-import { DecodeError, unmarshalMap } from '../yaml/decode.js'
-import type { YamlDocument } from '../yaml/load.js'
+import { givenValues, type ValueInputs } from '../values/given.js'
+import { DecodeError } from '../yaml/decode.js'
+import { loadYaml, type YamlDocument } from '../yaml/load.js'
 import { defaultApiVersions } from './api-versions.js'
 import { EngineError, type Surroundings } from './engine.js'
 import { refusalIn } from './functions.js'
 import { type Document, OutputError } from './output.js'
-import { type CrdFile, type HelmOutput, renderHelm, SchemaViolation } from './render.js'
+import { type CrdFile, type HandlebarsFile, type HelmOutput, renderHelm, SchemaViolation } from './render.js'
 
 export interface DoorOptions extends ValueInputs {
   readonly release: { readonly name: string; readonly namespace: string }
@@ -35,20 +31,14 @@ export interface ChartCache {
   set(key: string, chart: LoadedChart): unknown
 }
 
-export interface HelmSide {
-  readonly objects: readonly RenderedObject[]
-  /** What the root chart's templates see: Handlebars templates beside them see the same. */
-  readonly values: PlainValue
-}
-
-/** Throws `RenderFault`. Hooks are among the objects, with their annotations. */
-export function renderHelmSide(
+/** Objects in Helm's order, with the places of their templates. Throws `RenderFault`. Hooks are among them, with their annotations. */
+export function renderChart(
   files: Files,
   options: DoorOptions,
   meter: Meter,
   surroundings: Surroundings,
   charts: ChartCache,
-): HelmSide {
+): RenderedObject[] {
   try {
     const chart = loaded(files, charts)
     const kubeVersion = parseKubeVersion(options.capabilities.kubeVersion) ?? { version: 'v1.31.0', major: '1', minor: '31' }
@@ -68,7 +58,7 @@ export function renderHelmSide(
       surroundings,
       asked: files.asked,
     })
-    return { objects: objectsIn(output, chart, meter), values: plain(output.values) }
+    return objectsIn(output, chart, meter)
   } catch (cause) {
     throw faultOf(cause)
   }
@@ -77,9 +67,7 @@ export function renderHelmSide(
 function loaded(files: Files, charts: ChartCache): LoadedChart {
   const known = files.id === undefined ? undefined : charts.get(files.id)
   if (known !== undefined) return known
-  const contents = walked(files.paths)
-    .filter(name => !name.endsWith('.hbs') || !name.startsWith('templates/'))
-    .map(name => ({ name, bytes: files.read(name) ?? new Uint8Array() }))
+  const contents = walked(files.paths).map(name => ({ name, bytes: files.read(name) ?? new Uint8Array() }))
   return files.id === undefined ? byContent(contents, charts) : kept(files.id, contents, charts)
 }
 
@@ -91,60 +79,20 @@ function byContent(contents: readonly ChartFile[], charts: ChartCache): LoadedCh
 }
 
 function kept(key: string, contents: readonly ChartFile[], charts: ChartCache): LoadedChart {
-  const chart = loadDirectory(contents)
-  charts.set(key, chart)
-  return chart
-}
-
-/** Value files in order, inline values, parameters: each above the one before. */
-function givenValues(options: ValueInputs): Dict {
-  let values: Dict = new Map()
-  for (const { name, bytes } of options.valueFiles) {
-    if (bytes !== null) values = mergeMaps(values, valuesIn(name, bytes))
-    else if (!options.ignoreMissingValueFiles)
-      throw new RenderFault(
-        'MissingValueFile',
-        `value file ${name} is not in this commit; add it, or set ignoreMissingValueFiles`,
-      )
-  }
-  values = mergeMaps(values, fromJson(options.values) as Dict)
-  for (const { name, value, forceString } of options.parameters) {
-    const list = value.startsWith('{') && value.endsWith('}')
-    const line = `${name}=${list ? value : value.replace(/(?<!\\),/g, '\\,')}`
-    try {
-      setInto(values, line, { kind: forceString ? 'string' : 'typed' })
-    } catch (cause) {
-      if (!(cause instanceof StrvalsError)) throw cause
-      throw new RenderFault('InvalidValues', `parameter ${name}: ${cause.message}`)
-    }
-  }
-  return values
-}
-
-function valuesIn(name: string, bytes: Uint8Array): Dict {
   try {
-    return unmarshalMap(textOf(bytes))
+    const chart = loadDirectory(contents)
+    charts.set(key, chart)
+    return chart
   } catch (cause) {
-    if (!(cause instanceof DecodeError)) throw cause
-    throw new RenderFault('InvalidValues', `failed to parse ${name}: ${cause.message}`)
+    if (!(cause instanceof ChartError || cause instanceof DecodeError)) throw cause
+    for (const { name, bytes } of contents) if (/^(?:Chart|values)\.yaml$/.test(name)) findFault(name, bytes)
+    throw cause
   }
 }
 
-function fromJson(json: unknown): Value {
-  if (json === null || typeof json === 'boolean' || typeof json === 'number' || typeof json === 'string') return json
-  if (Array.isArray(json)) return json.map(fromJson)
-  return typeof json === 'object' ? new Map(Object.entries(json).map(([key, item]) => [key, fromJson(item)] as const)) : null
-}
-
-/** Go's integers as Handlebars and the reader of manifests hold them: a `bigint` where JavaScript cannot carry them exactly. */
-function plain(value: Value): PlainValue {
-  if (value instanceof Int) {
-    const near = Number(value.value)
-    return Number.isSafeInteger(near) ? near : value.value
-  }
-  if (isDict(value)) return new Map([...value].map(([key, item]) => [key, plain(item)] as const))
-  if (isList(value)) return value.map(plain)
-  return value === null || typeof value !== 'object' ? value : null
+/** Helm's words for YAML that cannot be read name a line at best: read again for the place, with a caret. */
+function findFault(file: string, bytes: Uint8Array): void {
+  loadYaml(textOf(bytes), { file, limits: defaultLimits, mode: 'values' })
 }
 
 /** `templates/web.yaml`, `charts/redis/templates/web.yaml`: without the chart's own name. */
@@ -157,14 +105,21 @@ function objectsIn(output: HelmOutput, chart: LoadedChart, meter: Meter): Render
   const lines = new Lines()
   const crds = output.crds.flatMap(crd => crdObjects(crd, meter))
   const documents = [...output.documents, ...output.hooks].flatMap(document => {
+    const written = output.handlebars.get(document.path)
+    if (written !== undefined) return handlebarsObjects(document, written)
     const file = relative(document.path)
     const source = sources.get(file) ?? ''
     const line = lines.of(document, source)
     const place: Place = { file, line, column: 0 }
-    const read: YamlDocument = { value: plain(document.value), place, locate: () => place }
+    const read: YamlDocument = { value: document.value, start: 0, place, locate: () => place }
     return objectsOf({ file, text: document.text, limits: meter.limits, template: { source, lineAt: () => line } }, read)
   })
   return [...crds, ...documents]
+}
+
+function handlebarsObjects(document: Document, written: HandlebarsFile): RenderedObject[] {
+  const end = document.start + document.text.length
+  return written.documents.filter(({ start }) => start >= document.start && start < end).flatMap(({ objects }) => objects)
 }
 
 /** Templates by path; those of a subchart that is rendered under an alias are not found. */

@@ -19,6 +19,7 @@ import { quoted } from '../value/quote.js'
 import { compareText } from '../value/text.js'
 import { type Dict, isDict, type Value } from '../value/value.js'
 import { helmFunctions, refusalIn } from './functions.js'
+import { HandlebarsSide, isHandlebars, type Written } from './handlebars.js'
 import { chartMap, chartStruct, filesDict, valuesDict, watchedFiles, withValueMethods } from './objects.js'
 import { type Profile, withoutNoValue } from './output.js'
 
@@ -53,6 +54,8 @@ export interface EngineInput {
   readonly surroundings: Surroundings
   readonly profile: Profile
   readonly asked?: Files['asked'] | undefined
+  /** Is told what each Handlebars template wrote. */
+  readonly wrote?: (path: string, written: Written) => void
 }
 
 /** One template with what it is given. */
@@ -72,12 +75,12 @@ export function renderTemplates(input: EngineInput): Map<string, string> {
 /** The same for templates that are gathered already. */
 export function renderAll(
   renderables: ReadonlyMap<string, Renderable>,
-  input: Pick<EngineInput, 'meter' | 'surroundings'>,
+  input: Pick<EngineInput, 'meter' | 'surroundings' | 'wrote'>,
 ): Map<string, string> {
   const order = [...renderables.keys()].sort((a, b) => slashes(b) - slashes(a) || compareText(b, a))
   const namespace = new Namespace()
-  for (const path of order) namespace.add(parsed(path, renderables.get(path)?.file as TemplateFile))
-  const session = new Session(namespace, input)
+  for (const path of order) if (!isHandlebars(path)) namespace.add(parsed(path, renderables.get(path)?.file as TemplateFile))
+  const session = new Session(namespace, input, renderables)
   const rendered = new Map<string, string>()
   for (const path of order) {
     if (path.slice(path.lastIndexOf('/') + 1).startsWith('_')) continue
@@ -91,7 +94,7 @@ export function renderAll(
         ]),
       ),
     )
-    rendered.set(path, withoutNoValue(session.run(path, dot)))
+    rendered.set(path, isHandlebars(path) ? session.runHandlebars(path) : withoutNoValue(session.run(path, dot)))
   }
   return rendered
 }
@@ -169,13 +172,36 @@ const deepestInclude = 1000
 class Session {
   readonly #namespace: Namespace
   readonly #rendering: Rendering
-  readonly #input: Pick<EngineInput, 'meter' | 'surroundings'>
+  readonly #input: Pick<EngineInput, 'meter' | 'surroundings' | 'wrote'>
   readonly #included = new Map<string, number>()
+  readonly #handlebars: HandlebarsSide
 
-  constructor(namespace: Namespace, input: Pick<EngineInput, 'meter' | 'surroundings'>) {
+  constructor(
+    namespace: Namespace,
+    input: Pick<EngineInput, 'meter' | 'surroundings' | 'wrote'>,
+    renderables: ReadonlyMap<string, Renderable>,
+  ) {
     this.#namespace = namespace
     this.#input = input
     this.#rendering = new Rendering(input.meter, 'zero')
+    const call = this.#call(namespace)
+    this.#handlebars = new HandlebarsSide(renderables, {
+      rendering: this.#rendering,
+      call,
+      include: (name, dot) =>
+        namespace.find(name) === undefined ? undefined : withoutNoValue(this.#include(namespace, call, name, dot)),
+    })
+  }
+
+  runHandlebars(path: string): string {
+    try {
+      const written = this.#handlebars.run(path)
+      this.#input.wrote?.(path, written)
+      return written.output.text()
+    } catch (cause) {
+      if (!(cause instanceof ExecError)) throw cause
+      throw engineError(cause)
+    }
   }
 
   run(path: string, dot: Dict): string {
@@ -206,6 +232,10 @@ class Session {
     if (count > deepestInclude)
       throw new CallError(`rendering template has a nested reference name: ${name}: unable to execute template`)
     const template = namespace.find(name)
+    if (template === undefined) {
+      const written = this.#handlebars.include(name, dot, this.#rendering.frame)
+      if (written !== undefined) return written
+    }
     if (template === undefined) throw new CallError(`template: no template ${quoted(name)} associated with template "gotpl"`)
     this.#included.set(name, count + 1)
     const written = execute(namespace, template, dot ?? undefined, call, this.#rendering)

@@ -12,6 +12,8 @@ export interface Document {
   /** `chart/templates/web.yaml` */
   readonly path: string
   readonly text: string
+  /** Offset of the text in what the template wrote. */
+  readonly start: number
   readonly value: Value
   readonly apiVersion: string
   readonly kind: string
@@ -88,15 +90,21 @@ export function isTest(document: Document): boolean {
 
 function documentsOf(path: string, content: string, profile: Profile): Document[] {
   if (path.slice(path.lastIndexOf('/') + 1).startsWith('_') || trimSpace(content) === '') return []
-  return split(content, profile).map(one => headed(path, one))
+  let end = 0
+  return split(content, profile).map(one => {
+    const start = content.indexOf(one, end)
+    end = start + one.length
+    return headed(path, one, start)
+  })
 }
 
-function headed(path: string, written: string): Document {
+function headed(path: string, written: string, start: number): Document {
   const { value, head } = headOf(path, written)
   const metadata = (head.get('metadata') ?? new Map()) as Fields
   return {
     path,
     text: written,
+    start,
     value,
     apiVersion: String(head.get('apiVersion') ?? ''),
     kind: String(head.get('kind') ?? ''),

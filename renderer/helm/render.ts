@@ -1,6 +1,8 @@
 // A chart and its values to what `helm template` makes of them, in Helm's order of steps and with Helm's words for every fault.
 import { processDependencies, type Chart, fullPath, missingDependencies, workingCopy } from '../chart/dependencies.js'
+import { isHelmTemplate } from '../chart/chart.js'
 import type { LoadedChart } from '../chart/load.js'
+import { objectsOf, type RenderedObject } from '../chart/manifests.js'
 import { ChartError } from '../chart/metadata.js'
 import { isWithin } from '../chart/version.js'
 import type { Files } from '../files.js'
@@ -10,7 +12,9 @@ import { textOf } from '../value/text.js'
 import { type Dict, int, type Value } from '../value/value.js'
 import { coalesceValues } from '../values/coalesce.js'
 import { schemaProblems } from '../schema/values.js'
+import { loadYaml } from '../yaml/load.js'
 import { type Surroundings, renderTemplates } from './engine.js'
+import type { Written } from './handlebars.js'
 import { type Capabilities, capabilitiesStruct } from './objects.js'
 import { type Document, type Profile, type Sorted, sortDocuments } from './output.js'
 
@@ -44,8 +48,15 @@ export interface HelmOutput extends Sorted {
   readonly crds: readonly CrdFile[]
   /** The chart's own NOTES.txt. */
   readonly notes: string
+  /** What Handlebars templates wrote, by path. */
+  readonly handlebars: ReadonlyMap<string, HandlebarsFile>
   /** The root chart's, as its templates saw (and may have changed) them. */
   readonly values: Dict
+}
+
+export interface HandlebarsFile {
+  /** What stands in each of its documents, with the offset where that begins. */
+  readonly documents: readonly { readonly start: number; readonly objects: readonly RenderedObject[] }[]
 }
 
 /** Throws errors with Helm's words: `ChartError`, `CoalesceError`, `EngineError`, `OutputError`; `RenderFault` where a limit is reached. */
@@ -59,10 +70,12 @@ export function renderHelm(input: HelmInput): HelmOutput {
   if (problems !== '')
     throw new SchemaViolation(`values don't meet the specifications of the schema(s) in the following chart(s):\n${problems}`)
   checkKubeVersion(chart, input.capabilities.kubeVersion.version)
+  const written = new Map<string, Written>()
   const files = renderTemplates({
     chart,
+    wrote: (path, one) => written.set(path, one),
     values,
-    release: releaseDict(input.release),
+    release: releaseDict(input.release, isOnlySlipways(input.chart) ? 'Slipway' : 'Helm'),
     capabilities: capabilitiesStruct(input.capabilities),
     meter: input.meter,
     surroundings: input.surroundings,
@@ -71,7 +84,22 @@ export function renderHelm(input: HelmInput): HelmOutput {
   })
   const notes = files.get(`${chart.metadata.name}/templates/NOTES.txt`) ?? ''
   for (const path of [...files.keys()]) if (path.endsWith('NOTES.txt')) files.delete(path)
-  return { ...sortDocuments(files, input.profile), crds: crdsOf(chart), notes, values }
+  // Before Helm's own look at the files, which knows no places.
+  const handlebars = new Map([...written].map(([path, one]) => [path, objectsIn(one, input.meter)] as const))
+  return { ...sortDocuments(files, input.profile), crds: crdsOf(chart), notes, handlebars, values }
+}
+
+/** Throws `RenderFault` at the template's line. */
+function objectsIn({ output, source, file }: Written, { limits }: Meter): HandlebarsFile {
+  const text = output.text()
+  const template = { source, lineAt: (at: number) => output.lineAt(at) }
+  const documents = loadYaml(text, { file, limits, mode: 'manifest', template })
+  return {
+    documents: documents.map(document => ({
+      start: document.start,
+      objects: objectsOf({ file, text, limits, template }, document),
+    })),
+  }
 }
 
 function checkChart(chart: LoadedChart): void {
@@ -100,14 +128,19 @@ function checkKubeVersion(chart: Chart, version: string): void {
     throw new KubeVersionMismatch(`chart requires kubeVersion: ${kubeVersion} which is incompatible with Kubernetes ${version}`)
 }
 
-function releaseDict({ name, namespace, isUpgrade, revision }: HelmInput['release']): Dict {
+/** Nothing in it that Helm could render. */
+function isOnlySlipways({ templates, dependencies }: LoadedChart): boolean {
+  return dependencies.length === 0 && templates.length > 0 && !templates.some(({ name }) => isHelmTemplate(name))
+}
+
+function releaseDict({ name, namespace, isUpgrade, revision }: HelmInput['release'], service: string): Dict {
   return new Map<string, Value>([
     ['Name', name],
     ['Namespace', namespace],
     ['IsUpgrade', isUpgrade],
     ['IsInstall', !isUpgrade],
     ['Revision', int(revision)],
-    ['Service', 'Helm'],
+    ['Service', service],
   ])
 }
 

@@ -16,10 +16,17 @@ export interface DecodeOptions {
    * `kept`: all stay integers, where a text is made of them.
    */
   readonly integers?: 'float' | 'exact' | 'kept'
+  /** A key that is there twice is an error; without, the last one wins. */
+  readonly strict?: boolean
+  /** Nodes with aliases expanded, and aliases written; go-yaml's own rule (`allowedAliasRatio`) stands beside them. */
+  readonly nodes?: number
+  readonly aliases?: number
 }
 
-/** What is decoded of one text, with aliases expanded; go-yaml's own rule (`allowedAliasRatio`) stands beside it. */
 const mostNodes = 5_000_000
+
+/** A limit that was reached. */
+export class YamlLimit extends YamlError {}
 
 /** `yaml.Unmarshal(text, &any)`. Throws `DecodeError`: `error converting YAML to JSON: yaml: line 3: ...`. */
 export function unmarshal(text: string, options: DecodeOptions = {}): Value {
@@ -65,10 +72,31 @@ export function decodeNode(node: Node, options: DecodeOptions = {}): Value {
   return new Decoder(options).whole(node)
 }
 
+/** What stands under a key of a mapping, and where: written there, or merged in. The last one of a name is the one that counts. */
+export function entryOf(node: Node, name: string): { readonly key: Node; readonly value: Node } | null {
+  const { items } = mappingOf(node) ?? { items: [] }
+  for (let at = items.length - 2; at >= 0; at -= 2) {
+    const [key, value] = [items[at] as Node, items[at + 1] as Node]
+    if (!isMerge(key)) {
+      if (new Decoder({}).key(key, value) === name) return { key, value }
+      continue
+    }
+    for (const source of value.kind === 'sequence' ? value.items : [value]) {
+      const found = entryOf(source, name)
+      if (found !== null) return found
+    }
+  }
+  return null
+}
+
 class Decoder {
   readonly #integers: 'float' | 'exact' | 'kept'
+  readonly #strict: boolean
+  readonly #nodes: number
+  readonly #aliases: number
   #count = 0
   #aliased = 0
+  #written = 0
   #depth = 0
   #nullKey: YamlFault | null = null
   #noNumber: YamlFault | null = null
@@ -76,6 +104,9 @@ class Decoder {
 
   constructor(options: DecodeOptions) {
     this.#integers = options.integers ?? 'float'
+    this.#strict = options.strict ?? false
+    this.#nodes = options.nodes ?? mostNodes
+    this.#aliases = options.aliases ?? mostNodes
   }
 
   /** The value of a whole document. What JSON cannot say is told only where all else was right. */
@@ -87,7 +118,7 @@ class Decoder {
   }
 
   value(node: Node): Value {
-    this.#counted()
+    this.#counted(node)
     switch (node.kind) {
       case 'scalar':
         return this.#scalar(node)
@@ -100,19 +131,20 @@ class Decoder {
     }
   }
 
-  #counted(): void {
+  #counted(node: Node): void {
     this.#count++
     if (this.#depth > 0) this.#aliased++
-    if (
-      this.#count > mostNodes ||
-      (this.#aliased > 100 && this.#count > 1000 && this.#aliased / this.#count > allowed(this.#count))
-    )
-      throw new YamlError('document contains excessive aliasing')
+    if (this.#count > this.#nodes) throw new YamlLimit(`more than ${this.#nodes} values with aliases expanded`, 0, node.at)
+    if (this.#aliased > 100 && this.#count > 1000 && this.#aliased / this.#count > allowed(this.#count))
+      throw new YamlError('document contains excessive aliasing', 0, node.at)
   }
 
   /** Expanded anew each time: values are changed later, and each place has its own. */
   #alias<T>(node: Node & { readonly kind: 'alias' }, read: (target: Node) => T): T {
-    if (this.#open.has(node)) throw new YamlError(`anchor '${node.name}' value contains itself`)
+    if (this.#open.has(node))
+      throw new YamlError(`anchor '${node.name}' value contains itself`, 0, node.at, `anchor ${node.name} contains itself`)
+    if (this.#depth === 0 && ++this.#written > this.#aliases)
+      throw new YamlLimit(`more than ${this.#aliases} aliases`, 0, node.at)
     this.#open.add(node)
     this.#depth++
     const value = read(node.target)
@@ -130,17 +162,23 @@ class Decoder {
       return kept ? int(resolved.value, 'int64') : value
     }
     if (resolved.tag === 'float' && !Number.isFinite(resolved.value))
-      this.#noNumber ??= new YamlFault(`json: unsupported value: ${formatG32(resolved.value)}`)
+      this.#noNumber ??= new YamlFault(
+        `json: unsupported value: ${formatG32(resolved.value)}`,
+        node.at,
+        `${node.value} cannot be written as JSON`,
+      )
     return resolved.value
   }
 
   #mapping(node: MappingNode, into: Dict): Dict {
     const { items } = node
+    const written = this.#strict ? new Map<string, Node>() : null
     for (let at = 0; at < items.length; at += 2) {
       const [key, value] = [items[at] as Node, items[at + 1] as Node]
       if (isMerge(key)) this.#merge(value, into)
       else {
-        const name = this.#key(key, value)
+        const name = this.key(key, value)
+        if (written !== null) refuseTwice(name, key, written)
         into.set(name, this.value(value))
       }
     }
@@ -148,19 +186,23 @@ class Decoder {
   }
 
   /** As sigs.k8s.io/yaml makes keys texts: `10` -> '10', `yes` -> 'true', `1.0` -> '1'. */
-  #key(node: Node, value: Node): string {
-    this.#counted()
-    if (node.kind === 'alias') return this.#alias(node, target => this.#key(target, value))
+  key(node: Node, value: Node): string {
+    this.#counted(node)
+    if (node.kind === 'alias') return this.#alias(node, target => this.key(target, value))
     if (node.kind !== 'scalar') {
       // What is wrong inside of it comes first.
       this.value(node)
-      throw new YamlError(`invalid map key: ${goSyntax(node)}`)
+      throw new YamlError(`invalid map key: ${goSyntax(node)}`, 0, node.at, 'a list or map cannot be a key')
     }
     if (node.tag === '' && (!node.implicit || isSurelyText(node.value))) return node.value
     const key = resolveScalar(node)
     switch (key.tag) {
       case 'null':
-        this.#nullKey ??= new YamlFault(`unsupported map key of type: %!s(<nil>), key: <nil>, value: ${goSyntax(value)}`)
+        this.#nullKey ??= new YamlFault(
+          `unsupported map key of type: %!s(<nil>), key: <nil>, value: ${goSyntax(value)}`,
+          node.at,
+          'a key is missing before the colon',
+        )
         return ''
       case 'float':
         return formatG32(key.value).replace('+Inf', '.inf').replace('-Inf', '-.inf').replace('NaN', '.nan')
@@ -173,23 +215,38 @@ class Decoder {
   #merge(node: Node, into: Dict): void {
     const sources = node.kind === 'sequence' ? node.items.toReversed() : [node]
     if (sources.some(source => mappingOf(source) === null))
-      throw new YamlError('map merge requires map or sequence of maps as the value')
+      throw new YamlError('map merge requires map or sequence of maps as the value', 0, node.at)
     for (const source of sources) {
-      this.#counted()
+      this.#counted(source)
       if (source.kind === 'mapping') this.#mapping(source, into)
       else if (source.kind === 'alias')
         this.#alias(source, target => {
-          this.#counted()
+          this.#counted(target)
           if (target.kind === 'mapping') this.#mapping(target, into)
         })
     }
   }
 }
 
+function refuseTwice(name: string, key: Node, written: Map<string, Node>): void {
+  const first = written.get(name)
+  if (first !== undefined) throw new TwiceError(name, first.at, key.at)
+  written.set(name, key)
+}
+
+/** A key that is there twice. */
+export class TwiceError extends YamlError {
+  readonly first: number
+  constructor(name: string, first: number, at: number) {
+    super(`key ${name} is there twice`, 0, at)
+    this.first = first
+  }
+}
+
 /** A fault of what comes after go-yaml, worded without its `yaml: `. */
 class YamlFault extends YamlError {
-  constructor(problem: string) {
-    super(problem)
+  constructor(problem: string, at: number, told = problem) {
+    super(problem, 0, at, told)
     this.message = problem
   }
 }
@@ -216,19 +273,24 @@ const resolvable = new Set(['str', 'bool', 'int', 'float', 'null', 'timestamp'])
 function resolveScalar(node: ScalarNode): Resolved {
   if (node.tag === '') return resolve(node.value)
   const tag = node.tag.startsWith(core) ? node.tag.slice(core.length) : node.tag
-  if (tag === 'binary') return { tag: 'str', value: fromBase64(node.value) }
+  if (tag === 'binary') return { tag: 'str', value: fromBase64(node) }
   if (!node.tag.startsWith(core) || !resolvable.has(tag) || tag === 'str') return { tag: 'str', value: node.value }
   const found = resolve(node.value)
   if (found.tag === tag) return found
   if (tag === 'float' && found.tag === 'int') return { tag: 'float', value: Number(found.value) }
   const is = found.tag === 'timestamp' ? 'str' : found.tag
-  throw new YamlError(`cannot decode !!${is} \`${node.value}\` as a !!${tag}`)
+  throw new YamlError(
+    `cannot decode !!${is} \`${node.value}\` as a !!${tag}`,
+    0,
+    node.at,
+    `this is not what its tag !!${tag} says`,
+  )
 }
 
-function fromBase64(text: string): string {
-  const plain = text.replace(/[\r\n]/g, '')
+function fromBase64({ value, at }: ScalarNode): string {
+  const plain = value.replace(/[\r\n]/g, '')
   if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(plain))
-    throw new YamlError('!!binary value contains invalid base64 data')
+    throw new YamlError('!!binary value contains invalid base64 data', 0, at)
   return Buffer.from(plain, 'base64').toString('utf8')
 }
 

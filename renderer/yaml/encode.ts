@@ -117,11 +117,11 @@ function sequence(emitter: Emitter, list: readonly Value[], indent: number, dept
 
 function scalar(emitter: Emitter, value: null | boolean | number | string | Int, indent: number): void {
   if (typeof value === 'string') emitter.scalar(value, canBePlain(value), indent, false)
-  else emitter.word(value === null ? 'null' : value instanceof Int ? String(value.value) : numberOr(value))
+  else emitter.word(value === null ? 'null' : value instanceof Int ? String(value.value) : numberText(value))
 }
 
 /** Integers up to 64 bits keep their digits, all others become floats again. */
-function numberOr(value: boolean | number): string {
+export function numberText(value: boolean | number): string {
   if (typeof value === 'boolean') return String(value)
   if (!Number.isFinite(value)) throw new EncodeError(`error marshaling into JSON: json: unsupported value: ${floatText(value)}`)
   if (Number.isInteger(value) && value < 2 ** 64 && value >= -(2 ** 63)) return String(value + 0)

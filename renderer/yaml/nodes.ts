@@ -1,5 +1,5 @@
 // Tokens to the nodes of one document, as go-yaml v2's parser composes them: the same grammar, the same words for what does not fit it.
-import { Scanner } from './scanner.js'
+import { mostNesting, Scanner } from './scanner.js'
 import { type Token, type TokenType, token, YamlError } from './tokens.js'
 
 export interface ScalarNode {
@@ -38,12 +38,12 @@ export type Node = ScalarNode | SequenceNode | MappingNode | AliasNode
 
 /** The first document, null where there is none. What stands after it is not looked at, as in go-yaml's `Unmarshal`. */
 export function parseFirst(text: string): Node | null {
-  return new Parser(text).document(true)
+  return new Parser(text, mostNesting).document(true)
 }
 
-/** Every document. */
-export function parseAll(text: string): Node[] {
-  const parser = new Parser(text)
+/** Every document. Throws `YamlError`, also where collections stand inside one another deeper than `deepest`. */
+export function parseAll(text: string, deepest = mostNesting): Node[] {
+  const parser = new Parser(text, deepest)
   const documents: Node[] = []
   for (let node = parser.document(true); node !== null; node = parser.document(false)) documents.push(node)
   return documents
@@ -59,8 +59,8 @@ class Parser {
   #tags = new Map<string, string>()
   #anchors = new Map<string, Node>()
 
-  constructor(text: string) {
-    this.#scanner = new Scanner(text)
+  constructor(text: string, deepest: number) {
+    this.#scanner = new Scanner(text, deepest)
   }
 
   document(first: boolean): Node | null {
@@ -113,7 +113,7 @@ class Parser {
 
   /** The parser's faults name the line before, as go-yaml does (it counts from 0). */
   #fault(problem: string, at: Token, context?: Token): never {
-    throw new YamlError(problem, at.line !== 0 ? at.line : (context?.line ?? 0))
+    throw new YamlError(problem, at.line !== 0 ? at.line : (context?.line ?? 0), at.at)
   }
 
   #node(block: boolean, indentless: boolean): Node {
@@ -137,7 +137,13 @@ class Parser {
 
   #alias(named: Token): Node {
     const target = this.#anchors.get(named.value)
-    if (target === undefined) throw new YamlError(`unknown anchor '${named.value}' referenced`)
+    if (target === undefined)
+      throw new YamlError(
+        `unknown anchor '${named.value}' referenced`,
+        0,
+        named.at,
+        `no anchor ${named.value} stands before this`,
+      )
     return { kind: 'alias', name: named.value, target, at: named.at }
   }
 

@@ -1,7 +1,7 @@
 // YAML text as plain JSON, for what is not a manifest of a release: declarations, `helm.values`.
 import { RenderFault } from '../fault.js'
 import { defaultLimits } from '../limits.js'
-import { Bytes, isDict, isList, type Value } from '../value.js'
+import { Int, isDict, isList, type Value } from '../value/value.js'
 import { loadYaml } from './load.js'
 
 /** Every document that is not empty. Throws `RenderFault`: `file:line:col: message`. */
@@ -12,8 +12,7 @@ export function readYaml(text: string, file: string): unknown[] {
 }
 
 function plain(value: Value, file: string): unknown {
-  if (typeof value === 'bigint') throw new RenderFault('InvalidYaml', `${file}: ${value} is beyond 2^53; put it in quotes`)
-  if (value instanceof Bytes) return null
+  if (value instanceof Int) throw new RenderFault('InvalidYaml', `${file}: ${value.value} is beyond 2^53; put it in quotes`)
   if (isList(value)) return value.map(item => plain(item, file))
   if (!isDict(value)) return value
   if (value.has('__proto__')) throw new RenderFault('InvalidYaml', `${file}: a key cannot be named __proto__`)

@@ -13,11 +13,12 @@ interface SimpleKey {
   column: number
 }
 
-/** go-yaml allows 10,000; a manifest has about ten. */
-const deepest = 1_000
+/** Collections inside one another: go-yaml allows 10,000, a manifest has about ten. */
+export const mostNesting = 1_000
 const longestKey = 1024
 
 export class Scanner extends TokenReader {
+  readonly #deepest: number
   readonly #queue: Token[] = []
   #head = 0
   #taken = 0
@@ -27,6 +28,11 @@ export class Scanner extends TokenReader {
   readonly #keys: SimpleKey[] = [newKey()]
   /** How many entries of `keys` are possible: most tokens need no look at them. */
   #possible = 0
+
+  constructor(text: string, deepest: number) {
+    super(text)
+    this.#deepest = deepest
+  }
 
   /** The next token, left where it is. */
   peek(): Token {
@@ -151,7 +157,7 @@ export class Scanner extends TokenReader {
     if (this.flow > 0 || this.indent >= column) return
     this.#indents.push(this.indent)
     this.indent = column
-    if (this.#indents.length > deepest) this.fault(`exceeded max depth of ${deepest}`)
+    if (this.#indents.length > this.#deepest) this.fault(`exceeded max depth of ${this.#deepest}`)
     this.#insert(type, number < 0 ? this.#queue.length - this.#head : number - this.#taken, mark)
   }
 
@@ -190,7 +196,7 @@ export class Scanner extends TokenReader {
   #fetchFlowStart(type: TokenType): void {
     this.#saveKey()
     this.#keys.push({ ...newKey(), number: this.#taken + this.#queue.length - this.#head })
-    if (++this.flow > deepest) this.fault(`exceeded max depth of ${deepest}`)
+    if (++this.flow > this.#deepest) this.fault(`exceeded max depth of ${this.#deepest}`)
     this.#keyAllowed = true
     this.#push(type, this.at++, this.line)
   }

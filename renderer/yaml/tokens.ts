@@ -6,10 +6,16 @@ import { hexOf, isBlank, isBlankOrEnd, isBreak, isBreakOrEnd, isDigit, isWord } 
 export class YamlError extends Error {
   /** The line that go-yaml names (it is off by one for some faults); 0: it names none. */
   readonly line: number
-  constructor(problem: string, line = 0) {
+  /** Offset of what is wrong; -1 where it is not known. */
+  readonly at: number
+  /** For people who look at the place: without the line, and without any value of the file. */
+  readonly told: string
+  constructor(problem: string, line = 0, at = -1, told = problem) {
     super(`yaml: ${line > 0 ? `line ${line}: ` : ''}${problem}`)
     this.name = 'YamlError'
     this.line = line
+    this.at = at
+    this.told = told
   }
 }
 
@@ -69,8 +75,8 @@ export class TokenReader {
 
   constructor(text: string) {
     this.text = text.charCodeAt(0) === 0xfeff ? text.slice(1) : text
-    if (refused.test(this.text)) throw new YamlError('control characters are not allowed')
-    if (hasBadBytes(this.text)) throw new YamlError(badBytes(this.text))
+    if (refused.test(this.text)) throw new YamlError('control characters are not allowed', 0, this.text.search(refused))
+    if (hasBadBytes(this.text)) throw new YamlError(badBytes(this.text), 0, this.text.search(loneSurrogate))
   }
 
   protected code(offset = 0): number {
@@ -83,7 +89,7 @@ export class TokenReader {
   }
 
   protected fault(problem: string, line = this.line): never {
-    throw new YamlError(problem, line === 0 ? 0 : line + 1)
+    throw new YamlError(problem, line === 0 ? 0 : line + 1, this.at)
   }
 
   protected isDocumentMark(code: number): boolean {

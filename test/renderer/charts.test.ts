@@ -3,11 +3,13 @@ import { join, relative } from 'node:path'
 import t from 'tap'
 import { globMatcher } from '../../renderer/glob.js'
 import { valueFilePath } from '../../renderer/index.js'
-import { fromJson, isDict, isList, type Value } from '../../renderer/value.js'
-import { applyParameter, applySet } from '../../renderer/values/set.js'
+import { type Dict, Int, isDict, isList, type Value } from '../../renderer/value/value.js'
+import { givenValues, type ValueInputs } from '../../renderer/values/given.js'
+import { setInto } from '../../renderer/values/strvals.js'
 import { renderTree, type Tree } from '../support/render.js'
 
 function plain(value: Value): unknown {
+  if (value instanceof Int) return Number.isSafeInteger(Number(value.value)) ? Number(value.value) : value.value
   if (isList(value)) return value.map(plain)
   return isDict(value) ? Object.fromEntries([...value].map(([key, item]) => [key, plain(item)])) : value
 }
@@ -34,31 +36,43 @@ t.test('--set reads what Helm reads', async t => {
     ['a.b.c=x', { a: { b: { c: 'x' } } }],
     ['a.b[1].c=v', { a: { b: [null, { c: 'v' }] } }],
     ['a[0][1]=x', { a: [[null, 'x']] }],
-    ['x={a,b},y={}', { x: ['a', 'b'], y: [] }],
+    ['x={a,b},y={}', { x: ['a', 'b'], y: [''] }],
     ['x={1,true}', { x: [1, true] }],
     ['a\\.b=c\\,d', { 'a.b': 'c,d' }],
     ['a=b\\\\c', { a: 'b\\c' }],
     ['a.b=2', { a: { b: 2, c: 3 } }, { a: { b: 1, c: 3 } }],
     ['a[1]=x', { a: [1, 'x', 3] }, { a: [1, 2, 3] }],
   ]
-  for (const [text, expected, base] of table)
-    t.same(plain(applySet(fromJson(base ?? {}) as Map<string, Value>, text)), expected, text)
-  t.same(plain(applySet(new Map(), 'a=1,b=true', true)), { a: '1', b: 'true' })
-  t.same(plain(applyParameter(new Map(), 'a', '1,2', false)), { a: '1,2' })
-  t.same(plain(applyParameter(new Map(), 'a', '{1,2}', false)), { a: [1, 2] })
+  for (const [text, expected, base] of table) t.same(set(text, base), expected, text)
+  t.same(set('a=1,b=true', {}, 'string'), { a: '1', b: 'true' })
+  t.same(parameter('1,2'), { a: '1,2' }, 'a comma is meant as itself')
+  t.same(parameter('{1,2}'), { a: [1, 2] }, 'but in a list')
 })
+
+function set(line: string, base: object = {}, kind: 'typed' | 'string' = 'typed'): unknown {
+  const values = given({ values: base as Readonly<Record<string, unknown>> })
+  setInto(values, line, { kind })
+  return plain(values)
+}
+
+function parameter(value: string): unknown {
+  return plain(given({ parameters: [{ name: 'a', value, forceString: false }] }))
+}
+
+function given(inputs: Partial<ValueInputs>): Dict {
+  return givenValues({ valueFiles: [], ignoreMissingValueFiles: false, values: {}, parameters: [], ...inputs })
+}
 
 t.test('--set faults name the key and never the value', async t => {
   const table: readonly (readonly [string, string])[] = [
     ['a', 'key "a" has no value'],
-    ['a.b', 'key "a.b" has no value'],
-    ['=canary', 'a key is missing before "="'],
-    ['a[x]=canary', 'a[x: an index in brackets is wanted'],
-    ['a[65537]=canary', 'a[65537]: the largest index is 65536'],
-    ['a={canary', 'a list wants its closing }'],
-    [`${'a.'.repeat(40)}a=canary`, 'more than 30 names inside one another'],
+    ['a.b', 'key "b" has no value'],
+    ['a[x]=canary', 'error parsing index: strconv.Atoi: parsing "x": invalid syntax'],
+    ['a[65537]=canary', 'index of 65537 is greater than maximum supported index of 65536'],
+    ['a={canary', "list must terminate with '}'"],
+    [`${'a.'.repeat(40)}a=canary`, 'value name nested level is greater than maximum supported nested level of 30'],
   ]
-  for (const [text, expected] of table) t.throws(() => applySet(new Map(), text), { message: expected }, text)
+  for (const [text, expected] of table) t.throws(() => setInto(new Map(), text, { kind: 'typed' }), { message: expected }, text)
 })
 
 t.test('values are laid over one another, low to high', async t => {
@@ -189,15 +203,18 @@ t.test('what a chart cannot have is told by name', async t => {
   const table: readonly (readonly [Tree, string])[] = [
     [{ 'Chart.yaml': 'name: t', 'templates/web.yaml': 'a' }, 'validation: chart.metadata.version is required'],
     [
-      { 'Chart.yaml': 'name: t\ndependencies: [{name: x}]' },
-      'Chart.yaml: dependencies are named, but charts/ has none; run `helm dependency build`',
+      { 'Chart.yaml': 'name: t\ndependencies: [{name: x, version: 1.0.0}]', 'templates/a.hbs': '' },
+      'An error occurred while checking for chart dependencies. You may need to run `helm dependency build` to fetch missing dependencies: found in Chart.yaml, but missing in charts/ directory: x',
     ],
-    [{ 'Chart.yaml': 'version: 1' }, 'Chart.yaml: name is missing'],
+    [{ 'Chart.yaml': 'version: 1' }, 'validation: chart.metadata.name is required'],
     [
       { 'Chart.yaml': 'name: t', 'templates/_a.hbs': '', 'templates/x/_a.hbs': '' },
       'templates/x/_a.hbs: partial a is also templates/_a.hbs; rename one',
     ],
-    [{ 'Chart.yaml': 'name: t', 'values.yaml': '[]' }, 'values.yaml: a map is wanted at the top'],
+    [
+      { 'Chart.yaml': 'name: t', 'values.yaml': '[]' },
+      'cannot load values.yaml: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal array into Go value of type map[string]interface {}',
+    ],
   ]
   for (const [tree, expected] of table) t.equal(renderTree(tree).error?.message, expected)
 })
@@ -220,7 +237,7 @@ t.test('templates read the chart’s own files and nothing else', async t => {
   }
 
   const { objects, error } = renderTree(tree)
-  const [config, secret] = objects ?? []
+  const [secret, config] = objects ?? []
   t.equal(error, undefined)
   t.same(config?.manifest.data, { get: 'one\ntwo\n', none: '', out: '', 'a.ini': 'one\ntwo\n' })
   t.same(secret?.manifest.data, { 'a.ini': 'b25lCnR3bwo=', 'b.bin': '/wA=' })
@@ -252,6 +269,12 @@ t.test('charts/web with its defaults', async t => {
     objects?.map(object => object.manifest),
     [
       {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name: 'shop', labels: labels('latest') },
+        spec: { type: 'ClusterIP', selector, ports: [{ name: 'http', port: 80, targetPort: 'main' }] },
+      },
+      {
         apiVersion: 'apps/v1',
         kind: 'Deployment',
         metadata: { name: 'shop', labels: labels('latest') },
@@ -279,12 +302,6 @@ t.test('charts/web with its defaults', async t => {
             },
           },
         },
-      },
-      {
-        apiVersion: 'v1',
-        kind: 'Service',
-        metadata: { name: 'shop', labels: labels('latest') },
-        spec: { type: 'ClusterIP', selector, ports: [{ name: 'http', port: 80, targetPort: 'main' }] },
       },
     ],
   )
@@ -315,11 +332,11 @@ t.test('charts/web with everything on', async t => {
   t.equal(error, undefined)
   t.same(
     objects?.map(object => `${object.manifest.kind} ${object.manifest.metadata.name}`),
-    ['ConfigMap shop', 'ConfigMap shop-files', 'Deployment shop', 'Secret shop', 'Service shop'],
+    ['Secret shop', 'ConfigMap shop', 'ConfigMap shop-files', 'Service shop', 'Deployment shop'],
   )
   // biome-ignore lint/suspicious/noExplicitAny: the test looks at what it wrote
   const byKind = (kind: string): Record<string, any> => objects?.findLast(object => object.manifest.kind === kind)?.manifest ?? {}
-  t.same(objects?.[0]?.manifest.data, { GREETING: 'hello: "world"', ON: 'true' })
+  t.same(objects?.[1]?.manifest.data, { GREETING: 'hello: "world"', ON: 'true' })
   t.same(byKind('ConfigMap').data, { 'app.ini': 'a\nb\n' })
   t.same(byKind('Secret').data, { PASSWORD: 'Y2FuYXJ5' })
   t.same(byKind('Service').spec.ports, [{ name: 'http', port: 80, targetPort: 'main', nodePort: 30080 }])
@@ -346,10 +363,10 @@ t.test('examples/shop renders, quietly inside or on a port of the node', async t
   t.equal(error, undefined)
   t.same(
     objects?.map(object => `${object.manifest.kind} ${object.manifest.metadata.name}`),
-    ['ConfigMap shop', 'Deployment shop', 'Service shop'],
+    ['ConfigMap shop', 'Service shop', 'Deployment shop'],
   )
   t.match(objects?.[0]?.manifest.data, { MESSAGE: 'welcome', BEHAVIOUR: 'crash' })
-  t.match(objects?.[2]?.manifest.spec, { type: 'NodePort', ports: [{ port: 80, nodePort: 30080 }] })
-  t.match(inside?.[2]?.manifest.spec, { type: 'ClusterIP', ports: [{ port: 80, nodePort: undefined }] })
-  t.notSame(objects?.[1], inside?.[1], 'a changed setting changes the pods')
+  t.match(objects?.[1]?.manifest.spec, { type: 'NodePort', ports: [{ port: 80, nodePort: 30080 }] })
+  t.match(inside?.[1]?.manifest.spec, { type: 'ClusterIP', ports: [{ port: 80, nodePort: undefined }] })
+  t.notSame(objects?.[2], inside?.[2], 'a changed setting changes the pods')
 })

@@ -70,7 +70,7 @@ t.test('functions', async t => {
       'Ab a_b_c true true false',
     ],
     [
-      '{{join "," Values.list}} {{join "," (sortAlpha Values.list)}} {{toJson (split "." "a.b")}} {{repeat 3 "ab"}}',
+      '{{join "," Values.list}} {{join "," (sortAlpha Values.list)}} {{toJson (splitList "." "a.b")}} {{repeat 3 "ab"}}',
       'b,a a,b ["a","b"] ababab',
     ],
     ['{{indent 2 "a\nb"}}|{{nindent 2 "a"}}', '  a\n  b|\n  a'],
@@ -186,7 +186,7 @@ t.test('faults point at the place in the template', async t => {
     ['{{trunc "a"}}', 'templates/_probe.hbs:1:3: trunc wants 2 arguments, got 1\n  1 | {{trunc "a"}}\n    |   ^'],
     [
       '{{join "," Values.image}}',
-      'templates/_probe.hbs:1:3: join wants text as argument 1, got map\n  1 | {{join "," Values.image}}\n    |   ^',
+      'templates/_probe.hbs:1:3: join wants a list as argument 2, got map\n  1 | {{join "," Values.image}}\n    |   ^',
     ],
     [
       '{{required "name your image" Values.absent}}',
@@ -194,8 +194,16 @@ t.test('faults point at the place in the template', async t => {
     ],
     ['{{fail "no"}}', 'templates/_probe.hbs:1:3: no\n  1 | {{fail "no"}}\n    |   ^'],
     [
-      '{{randAlphaNum 5}}',
-      'templates/_probe.hbs:1:3: randAlphaNum makes a random value, and keeping that between renders comes with a later version; put it into a Secret of its own and name that\n  1 | {{randAlphaNum 5}}\n    |   ^',
+      '{{set Values "a" 1}}',
+      'templates/_probe.hbs:1:3: set changes a map in place; in Handlebars build a new one with merge, omit or dict\n  1 | {{set Values "a" 1}}\n    |   ^',
+    ],
+    [
+      '{{quote a=1}}',
+      'templates/_probe.hbs:1:3: quote takes no named values; only dict and partials do\n  1 | {{quote a=1}}\n    |   ^',
+    ],
+    [
+      '{{first Values.absent}}',
+      'templates/_probe.hbs:1:3: first: runtime error: invalid memory address or nil pointer dereference (Values.absent has no value)\n  1 | {{first Values.absent}}\n    |   ^',
     ],
     [
       '{{#section}}{{/section}}',
@@ -206,8 +214,8 @@ t.test('faults point at the place in the template', async t => {
       'templates/_probe.hbs:1:1: unknown partial lables; a partial is a file templates/_lables.hbs\n  1 | {{> lables}}\n    | ^',
     ],
     [
-      '{{#> layout}}{{/layout}}',
-      'templates/_probe.hbs:1:1: {{#> ...}} blocks are not supported; use {{> name}}\n  1 | {{#> layout}}{{/layout}}\n    | ^',
+      '{{> @partial-block}}',
+      'templates/_probe.hbs:1:1: @partial-block: this partial was called without a block ({{#> name}}...{{/name}})\n  1 | {{> @partial-block}}\n    | ^',
     ],
     [
       '{{* deco}}',
@@ -242,7 +250,7 @@ t.test('a template that costs too much ends at the same place every time', async
     ['{{repeat 100000000 "x"}}', 'a text of more than 4000000 characters (the limit)'],
     ['{{until 1000000}}', 'a list of more than 100000 items (the limit)'],
     ['{{indent 4000000 "a\nb"}}', 'a text of more than 4000000 characters'],
-    ['{{printf "%99999999s" "a"}}', 'a text of more than 4000000 characters'],
+    ['{{printf "%99999999s" "a"}}', 'a text of more than 32000000 characters is formatted'],
     ['{{#each (until 1000)}}{{repeat 100000 "x"}}{{/each}}', 'more than 16000000 characters of output'],
     ['{{#each (until 50000)}}{{tpl "{{1}}" this}}{{/each}}', 'tpl called more than 10000 times'],
     ['{{tpl Values.self this}}', 'more than 100 templates inside one another'],
@@ -275,9 +283,9 @@ t.test('objects carry the line of the template that wrote them', async t => {
   t.same(
     result.objects?.map(object => [object.manifest.metadata.name, object.file, object.line]),
     [
+      ['c', 'templates/web.hbs', 10],
       ['a', 'templates/web.hbs', 3],
       ['b', 'templates/web.hbs', 3],
-      ['c', 'templates/web.hbs', 10],
     ],
   )
 })

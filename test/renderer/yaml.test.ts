@@ -1,12 +1,13 @@
 import t from 'tap'
 import { RenderFault } from '../../renderer/fault.js'
 import { defaultLimits } from '../../renderer/limits.js'
-import { isDict, isList, type Value } from '../../renderer/value.js'
-import { emitYaml } from '../../renderer/yaml/emit.js'
+import { Int, isDict, isList, type Value } from '../../renderer/value/value.js'
+import { marshal, toYaml } from '../../renderer/yaml/encode.js'
 import { loadYaml } from '../../renderer/yaml/load.js'
 import { readYaml } from '../../renderer/yaml/read.js'
 
 function plain(value: Value): unknown {
+  if (value instanceof Int) return value.value
   if (isList(value)) return value.map(plain)
   return isDict(value) ? Object.fromEntries([...value].map(([key, item]) => [key, plain(item)])) : value
 }
@@ -98,7 +99,7 @@ t.test('a document knows where its parts stand', async t => {
 t.test('faults name file, line and column, with a caret', async t => {
   t.equal(
     fault('a: 1\nb:\n  c: [1, 2\n  d: 3\n'),
-    'a.yaml:4:3: deficient indentation\n  2 | b:\n  3 |   c: [1, 2\n  4 |   d: 3\n    |   ^',
+    "a.yaml:4:4: did not find expected ',' or ']'\n  2 | b:\n  3 |   c: [1, 2\n  4 |   d: 3\n    |    ^",
   )
   t.equal(
     fault('a: 1\nb: 2\na: 3\n'),
@@ -133,7 +134,11 @@ t.test('bombs end at a limit', async t => {
         .join(', ')}]`,
     )
 
-  t.match(fault(laughs.join('\n')), /a\.yaml:\d+:\d+: more than 500000 values with aliases expanded/)
+  t.match(fault(laughs.join('\n')), /a\.yaml:\d+:\d+: document contains excessive aliasing/)
+  t.match(
+    fault('a: &a [1, 2]\nb: [*a, *a]', { ...defaultLimits, nodes: 10 }),
+    /a\.yaml:1:\d+: more than 10 values with aliases expanded \(the limit\)/,
+  )
   t.match(fault(`a: &a 1\nb: [${Array(1001).fill('*a').join(', ')}]`), 'more than 1000 aliases')
   t.match(fault('['.repeat(1000)), /a\.yaml:1:\d+: .*(depth|nesting)/)
   t.match(fault('- '.repeat(100_000)), /a\.yaml:1:\d+: .*(depth|nesting)/)
@@ -204,11 +209,12 @@ t.test('what is emitted is read back as the same', async t => {
   const value = new Map<string, Value>([
     ['texts', texts],
     ['nested', new Map<string, Value>([['list', [[1, [2]], new Map([['a', [null, true, -1.5]]]), [], new Map()]]])],
-    ...texts.map(text => [text, text] as const),
+    // go-yaml writes `<<` without quotes, and reads it back as a merge where it is a key.
+    ...texts.filter(text => text !== '<<').map(text => [text, text] as const),
   ])
 
-  t.same(read(emitYaml(value)), [plain(value)])
-  for (const [at, text] of texts.entries()) t.same(read(emitYaml(text)), [text], `text ${at}`)
+  t.same(read(toYaml(value)), [plain(value)])
+  for (const [at, text] of texts.entries()) t.same(read(marshal(text)), [text], `text ${at}`)
 })
 
 t.test('emitted YAML looks as Helm writes it', async t => {
@@ -218,5 +224,5 @@ t.test('emitted YAML looks as Helm writes it', async t => {
     mode: 'values',
   })
 
-  t.equal(emitYaml(document?.value ?? null), 'a: "on"\nb:\n- 1\n- w:\n  - a\n  x: "y"\nc: |\n  l1\n  l2\nd: {}\ne: []\nf: null')
+  t.equal(toYaml(document?.value ?? null), 'a: "on"\nb:\n- 1\n- w:\n  - a\n  x: "y"\nc: |\n  l1\n  l2\nd: {}\ne: []\nf: null')
 })

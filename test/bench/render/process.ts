@@ -44,11 +44,12 @@ function answer(application: string, job: AloneJob, kept: Kept): number | string
   const values = kept.values.get(application) ?? {}
   const book = new StickyBook({ salt: application, values, answers: {} }, mint)
   const began = performance.now()
-  const result = render({ paths: [...files.keys()], read: path => files.get(path) ?? null, id: job.id }, job.options, book, {
-    get: () => undefined,
-    set: () => {},
-    charts: kept.charts,
-  })
+  const result = render(
+    { paths: [...files.keys()], read: path => files.get(path) ?? null, id: job.id },
+    job.options,
+    book,
+    kept.charts,
+  )
   const ms = performance.now() - began
   const minted = Object.entries(book.touched().minted).map(([key, { value }]) => [key, value] as const)
   kept.values.set(application, { ...values, ...Object.fromEntries(minted) })
