@@ -205,10 +205,19 @@ export interface Attempt {
   readonly clocks: Clocks
   /** How often its containers had ended (by pod's uid and name) while pods of the good release suffered too: those ends say nothing later either. */
   readonly forgiven: Readonly<Record<string, number>>
+  /** Of pods of the good release that suffered meanwhile; null (or missing, in older ledgers): none did. */
+  readonly trouble?: Trouble | null
   /** ms from its wave's apply to being ready, of each workload that this attempt changed, by refKey. */
   readonly readyAfter: Readonly<Record<string, number>>
   readonly moves: readonly { readonly at: number; readonly step: string; readonly message: string }[]
   readonly counts: { readonly objects: number; readonly changed: number; readonly pruned: number }
+}
+
+export interface Trouble {
+  /** When they were well again, ms since 1970; 0 = they are not yet. */
+  readonly over: number
+  /** Keys of signs that came while they suffered and cannot go by themselves (a Job that failed): that explains them. */
+  readonly explained: readonly string[]
 }
 
 /** The highest marks seen: a new highest number is progress (release.md, "no progress for healthTimeout"). */

@@ -1,6 +1,6 @@
 // What runs of current, and how it does: per object, per pod, with the signs that speak against it. Pure; judging is rollout's.
 
-import { isNewer, type ObservedContainer } from '../../runtime/contract/documents.js'
+import { isNewer } from '../../runtime/contract/documents.js'
 import { manifestHash } from '../../runtime/contract/hash.js'
 import { type Manifest, type ObjectRef, refKey, refOf, refText } from '../../runtime/contract/manifest.js'
 import type { Application } from '../application.js'
@@ -36,7 +36,7 @@ export interface Health {
   readonly signs: readonly Sign[]
   /** When a sign that is not there yet would come by time alone (ms since 1970). */
   readonly deadlines: readonly number[]
-  /** Pods of the good release that were ready ended or lost readiness by themselves since the attempt's first apply, or are not well yet. */
+  /** Pods of the good release that were ready ended or lost readiness by themselves, and are not well again. */
   readonly troubled: { readonly pod: string; readonly at: number } | null
   /** How often containers of its own pods ended, by pod's uid and name; those that never did are left out. */
   readonly ends: Readonly<Record<string, number>>
@@ -63,10 +63,7 @@ export function assess(input: AssessInput): Health {
   const objects = sent.map(object => healthOf(object, observed))
   const { own, control } = podsOf(ledger, observed)
   const late = lateSigns(input, sent, objects)
-  const troubled = troubleIn(
-    control.flatMap(pod => pod.containers.map(container => ({ pod: pod.name, container }))),
-    ledger,
-  )
+  const { troubled, overAt } = troubleIn(control, input.now)
   const forgiven = troubled === null ? (ledger.attempt?.forgiven ?? {}) : {}
   return {
     ...overall(observed, ledger, objects, fresh),
@@ -74,7 +71,7 @@ export function assess(input: AssessInput): Health {
     fresh,
     pods: { ready: own.filter(pod => pod.ready).length, wanted: sent.reduce((sum, object) => sum + wantedPods(object), 0) },
     signs: fresh && observed.silent === null ? [...signsOf(input, sent, objects, forgiven), ...late.signs] : [],
-    deadlines: late.deadlines,
+    deadlines: overAt === null ? late.deadlines : [...late.deadlines, overAt],
     troubled,
     ends: endsIn(own),
     readyAgainAt: readyAgain(own),
@@ -159,9 +156,9 @@ function signsOf(
   ]
 }
 
-/** Not ready although its last releases took far less. Counted from its wave's apply. */
+/** Not ready although its last releases took far less. Counted from its wave's apply, or from when its surroundings were well again. */
 function lateSigns({ ledger, observed, now }: AssessInput, sent: readonly Manifest[], objects: readonly ObjectHealth[]) {
-  const from = ledger.attempt?.clocks.stageAt ?? 0
+  const from = Math.max(ledger.attempt?.clocks.stageAt ?? 0, ledger.attempt?.trouble?.over ?? 0)
   const signs: Sign[] = []
   const deadlines: number[] = []
   if (!isUnderWay(ledger.attempt) || ledger.attempt?.mode === 'adopt' || from === 0) return { signs, deadlines }
@@ -195,15 +192,28 @@ function slowSign(health: ObjectHealth, limitMs: number): Sign {
   }
 }
 
-function troubleIn(containers: readonly { pod: string; container: ObservedContainer }[], ledger: Ledger): Health['troubled'] {
-  const since = ledger.attempt?.times.applied ?? 0
-  const troubles = containers.map(({ pod, container }) => ({
-    pod,
-    at: container.troubledAt === '' ? 0 : Date.parse(container.troubledAt),
-    isIll: !container.ready,
-  }))
-  const found = troubles.filter(one => one.at > since || (one.at > 0 && one.isIll)).sort((a, b) => b.at - a.at)[0]
-  return found === undefined ? null : { pod: found.pod, at: found.at }
+/** A readiness probe looks every ten seconds: who has been ready for so long is well again. */
+const wellAfterMs = 10_000
+
+/** `overAt`: when it will be over if nothing happens, ms since 1970; null while one is not ready, or none suffers. */
+function troubleIn(
+  control: ReturnType<typeof podsOf>['control'],
+  now: number,
+): { readonly troubled: Health['troubled']; readonly overAt: number | null } {
+  const troubles = control.flatMap(pod =>
+    pod.containers.map(container => {
+      const at = timeOf(container.troubledAt)
+      return { pod: pod.name, at, overAt: container.ready ? Math.max(at, timeOf(pod.readyAt)) + wellAfterMs : Infinity }
+    }),
+  )
+  const found = troubles.filter(one => one.at > 0 && one.overAt > now).toSorted((a, b) => b.overAt - a.overAt || b.at - a.at)[0]
+  if (found === undefined) return { troubled: null, overAt: null }
+  return { troubled: { pod: found.pod, at: found.at }, overAt: found.overAt === Infinity ? null : found.overAt }
+}
+
+/** RFC 3339 -> ms since 1970; 0 for none. */
+function timeOf(text: string): number {
+  return Date.parse(text) || 0
 }
 
 function endsIn(own: ReturnType<typeof podsOf>['own']): Health['ends'] {

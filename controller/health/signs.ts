@@ -64,7 +64,7 @@ function containerSign(
 ): Sign | null {
   const waits = waitingSign(pod, container)
   if (waits !== null || isJobs) return waits
-  return memorySign(pod, container) ?? endsSign(pod, container, allowed, forgiven)
+  return memorySign(pod, container, forgiven) ?? endsSign(pod, container, allowed, forgiven)
 }
 
 function waitingSign(pod: ObservedPod, container: ObservedContainer): Sign | null {
@@ -81,8 +81,8 @@ function waitingSign(pod: ObservedPod, container: ObservedContainer): Sign | nul
   return null
 }
 
-function memorySign(pod: ObservedPod, container: ObservedContainer): Sign | null {
-  if (container.oomKills < 2) return null
+function memorySign(pod: ObservedPod, container: ObservedContainer, forgiven: number): Sign | null {
+  if (Math.min(container.oomKills, endsOf(container) - forgiven) < 2) return null
   const at = evidence(pod, container, 'OOMKilled')
   const limit = container.memoryLimit > 0 ? `memory limit ${memoryText(container.memoryLimit)}` : 'no memory limit'
   const message = `container ${container.name} was ended for its memory ${times(container.oomKills)} (${limit})`
@@ -98,6 +98,11 @@ function endsSign(pod: ObservedPod, container: ObservedContainer, allowed: numbe
   const message = `container ${container.name} ${how} ${times(ends)}, ${container.everReady ? 'although it had been ready' : 'never ready'}`
   const at = evidence(pod, container, container.everReady ? 'CrashAfterReady' : 'CrashLoop')
   return { ...at, kind: 'bad', afterMs: 0, hopeless: 'no', message, limit: `restartsAllowed ${allowed}` }
+}
+
+/** Made of ends, of which those of a time of trouble are not counted; any other sign stands for itself. */
+export function countsEnds({ sign }: Sign): boolean {
+  return sign === 'CrashLoop' || sign === 'CrashAfterReady' || sign === 'OOMKilled'
 }
 
 export function endsKey(pod: ObservedPod, container: ObservedContainer): string {

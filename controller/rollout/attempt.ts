@@ -77,6 +77,7 @@ function newAttempt(ledger: Ledger, trial: Trial, now: number): Attempt {
     progress: newProgress(now),
     clocks: newClocks(now),
     forgiven: {},
+    trouble: null,
     readyAfter: {},
     moves: [{ at: now, step: 'Seen', message: seenText(trial) }],
     counts: { objects: 0, changed: 0, pruned: 0 },
@@ -112,6 +113,7 @@ export function begun(state: State, attempt: Attempt, release: Release, now: num
     progress: newProgress(now),
     clocks: newClocks(now),
     forgiven: {},
+    trouble: null,
     counts: { objects: release.objects.length, changed: 0, pruned: 0 },
   }
   const freshened = { ...known, fresh: fresh ? attempt.number : known.fresh, lastAttempt: attempt.number }
@@ -164,6 +166,7 @@ export function turnedBack(state: State, to: ReleaseId, message: string, now: nu
       progress: newProgress(now),
       clocks: newClocks(now),
       forgiven: {},
+      trouble: null,
     },
   })
 }

@@ -26,9 +26,11 @@ export function ticked(ledger: Ledger, isStopped: boolean, now: number): Ledger 
 function shifted(attempt: Attempt, gap: number, now: number): Attempt {
   const { clocks, progress } = attempt
   const later = (at: number) => (at === 0 ? 0 : at + gap)
+  const trouble = attempt.trouble ?? null
   return {
     ...attempt,
     progress: { ...progress, at: later(progress.at) },
+    trouble: trouble && { ...trouble, over: later(trouble.over) },
     clocks: {
       seenAt: now,
       stopped: false,

@@ -1,6 +1,5 @@
 // Judging current by its attempt: rows J1 to J10 of release.md, first that applies.
 
-import { isDeepStrictEqual } from 'node:util'
 import { manifestHash } from '../../runtime/contract/hash.js'
 import type { Manifest } from '../../runtime/contract/manifest.js'
 import { refKey, refOf } from '../../runtime/contract/manifest.js'
@@ -12,7 +11,7 @@ import { type Surplus, surplusOf } from '../sync/surplus.js'
 import { currentPlan, modeOf } from '../sync.js'
 import { markOf, newProgress } from './attempt.js'
 import { type DecideInput, type JudgeRow, moved, type State, settled, verdictText, withAttempt, withLedger } from './state.js'
-import { isTroubled, judgement, least } from './verdict.js'
+import { afterTrouble, isTroubled, judgement, least } from './verdict.js'
 
 export interface Judged {
   readonly state: State
@@ -121,13 +120,13 @@ function noteProgress({ input, attempt, isDone, ledger, now }: Case): Attempt {
     best.updated > before.updated || best.ready > before.ready || best.available > before.available || best.jobs > before.jobs
   const rests = isDone && now - before.at >= 20_000
   const progress = (isHigher && input.health.fresh) || rests ? { ...before, ...best, at: now } : before
-  const readyAfter = input.health.fresh ? readyTimes(attempt, ledger, input, now) : attempt.readyAfter
-  const forgiven = isTroubled(input, ledger) ? input.health.ends : attempt.forgiven
-  const isSame = progress === before && readyAfter === attempt.readyAfter && isDeepStrictEqual(forgiven, attempt.forgiven)
-  return isSame ? attempt : { ...attempt, progress, readyAfter, forgiven }
+  const suffered = afterTrouble(attempt, input.health, isTroubled(input, ledger), now)
+  const readyAfter = input.health.fresh ? readyTimes(suffered, ledger, input, now) : attempt.readyAfter
+  const isSame = progress === before && readyAfter === attempt.readyAfter && suffered === attempt
+  return isSame ? attempt : { ...suffered, progress, readyAfter }
 }
 
-/** Of each workload that this attempt changed: how long it took from its wave's apply. */
+/** Of each workload that this attempt changed: how long it took from its wave's apply; what its surroundings took is no habit. */
 function readyTimes(attempt: Attempt, ledger: Ledger, { health, observed }: DecideInput, now: number): Attempt['readyAfter'] {
   const changed = new Set(
     observed.objects
@@ -139,7 +138,8 @@ function readyTimes(attempt: Attempt, ledger: Ledger, { health, observed }: Deci
   )
   const fresh = ready.map(object => refKey(object.ref)).filter(key => attempt.readyAfter[key] === undefined)
   if (fresh.length === 0 || ledger.current?.applied === null) return attempt.readyAfter
-  return { ...attempt.readyAfter, ...Object.fromEntries(fresh.map(key => [key, now - attempt.clocks.stageAt])) }
+  const from = Math.max(attempt.clocks.stageAt, attempt.trouble?.over ?? 0)
+  return { ...attempt.readyAfter, ...Object.fromEntries(fresh.map(key => [key, now - from])) }
 }
 
 /** J2. An adopted release changed nothing: that it is unwell is no word against it. */

@@ -1,10 +1,11 @@
 // Which sign is judged, when, and as what: release.md, "When is a release judged?" with its two rules against false verdicts.
+import { isDeepStrictEqual } from 'node:util'
 import type { ObservedPod } from '../../runtime/contract/documents.js'
 import { type ObjectRef, refKey } from '../../runtime/contract/manifest.js'
 import { heardUntil, minutes } from '../health/assess.js'
 import { workloadOf } from '../health/own.js'
-import type { Sign } from '../health/signs.js'
-import { type Attempt, goodRelease, type Ledger, type Verdict } from '../ledger.js'
+import { countsEnds, type Sign } from '../health/signs.js'
+import { type Attempt, goodRelease, type Ledger, type Trouble, type Verdict } from '../ledger.js'
 import { hooksOf } from '../sync/plan.js'
 import type { DecideInput } from './state.js'
 
@@ -56,9 +57,12 @@ function dueOf(
   suspects: Readonly<Record<string, number>>,
   timeoutAt: number,
 ): Due {
-  const own = sign.afterMs === 'timeout' ? timeoutAt : sign.afterMs === 0 ? 0 : suspects[sign.key]! + sign.afterMs
+  const trouble = ledger.attempt?.trouble ?? null
+  const since = Math.max(suspects[sign.key] ?? 0, trouble?.over ?? 0)
+  const own = sign.afterMs === 'timeout' ? timeoutAt : sign.afterMs === 0 ? 0 : since + sign.afterMs
   if (sign.hopeless === 'always') return { sign, kind: sign.kind, at: own }
-  if (isTroubled(input, ledger)) return { sign, kind: 'surroundings', at: timeoutAt }
+  const isExplained = isTroubled(input, ledger) || trouble?.explained.includes(sign.key) === true
+  if (isExplained) return { sign, kind: 'surroundings', at: timeoutAt }
   const isFirst = goodRelease(ledger, ledger.current?.release ?? null) === null
   return { sign, kind: sign.kind, at: isFirst && sign.hopeless === 'no' ? timeoutAt : own }
 }
@@ -75,8 +79,29 @@ function changedHookRan(input: DecideInput, ledger: Ledger): boolean {
   return ledger.hooks.some(record => record.attempt === ledger.attempt?.number && !known.has(record.hash))
 }
 
+/** Crash back-off goes up to a minute (release.md), then a probe looks: until then it could not know that its surroundings are well. */
+const recoversInMs = 70_000
+
 function stuckKind(input: DecideInput, ledger: Ledger): 'bad' | 'surroundings' {
-  return isTroubled(input, ledger) || !input.health.fresh ? 'surroundings' : 'bad'
+  const over = ledger.attempt?.trouble?.over ?? 0
+  const isExplained = isTroubled(input, ledger) || (over > 0 && input.now - over < recoversInMs)
+  return isExplained || !input.health.fresh ? 'surroundings' : 'bad'
+}
+
+/**
+ * The attempt with what it suffered: ends of its containers are forgiven as long as pods of the good release suffer too; what came then
+ * and cannot go by itself stays explained until it is gone.
+ */
+export function afterTrouble(attempt: Attempt, health: DecideInput['health'], isTroubled: boolean, now: number): Attempt {
+  const before = attempt.trouble ?? null
+  const isEnding = !isTroubled && before?.over === 0
+  if (!health.fresh || (before === null && !isTroubled)) return attempt
+  const lasting = health.signs.filter(sign => sign.afterMs === 0 && !countsEnds(sign)).map(sign => sign.key)
+  const explained = isTroubled || isEnding ? lasting : lasting.filter(key => before?.explained.includes(key))
+  const trouble: Trouble = { over: isTroubled ? 0 : isEnding ? now : (before?.over ?? 0), explained }
+  const forgiven = isTroubled || isEnding ? health.ends : attempt.forgiven
+  const isSame = isDeepStrictEqual(trouble, before) && isDeepStrictEqual(forgiven, attempt.forgiven)
+  return isSame ? attempt : { ...attempt, trouble, forgiven }
 }
 
 /** No progress for the health timeout: the least healthy object says what is missing. */

@@ -68,7 +68,7 @@ function verdictOf(reports: readonly (readonly [number, Change])[], isFirst = fa
   for (const [seconds, change] of reports) {
     let decision = look(change, from, at)
     for (const end = at + seconds * 1000; at < end && decision.verdict === null; ) {
-      at = Math.min(at + 10_000, end)
+      at = Math.min(at + 5_000, end)
       decision = look(change, decision.ledger, at)
     }
     if (decision.verdict !== null) return decision.verdict
@@ -202,6 +202,70 @@ t.test(
     t.match(verdictAfter(0, { ...ill, control: { troubledAt: before, ready: true } }), { sign: 'CrashLoop', kind: 'bad' })
   },
 )
+
+/** The good release's pods were not ready for `seconds`, and came back: what is reported until that is over, and then. */
+const outage = (seconds: number, meanwhile: Change, after: Change): readonly (readonly [number, Change])[] => {
+  const at = (second: number) => new Date(Date.UTC(2026, 0, 1) + 121_300 + second * 1000).toISOString()
+  return [
+    [seconds, { ...meanwhile, control: { troubledAt: at(1), ready: false } }],
+    [12, { ...meanwhile, control: { troubledAt: at(1), ready: true }, controlPod: { readyAt: at(seconds) } }],
+    [400, { ...after, control: { troubledAt: at(1), ready: true }, controlPod: { readyAt: at(seconds) } }],
+  ]
+}
+
+/** name, how long it lasted (s), what is reported meanwhile, and then: when it is judged (s since the apply), sign, kind. */
+const moments: readonly (readonly [string, number, Change, Change, number, string, Verdict['kind']])[] = [
+  ['it ends thrice more after it', 5, { container: backOff(2) }, { container: backOff(5) }, 15, 'CrashLoop', 'bad'],
+  ['its ends of then are not counted', 5, { container: backOff(2) }, { container: backOff(4) }, 300, 'HealthTimeout', 'bad'],
+  [
+    'it was ended for its memory then, and not since',
+    5,
+    { container: { ...backOff(1), oomKills: 2 } },
+    { container: { ...backOff(1), oomKills: 2 } },
+    300,
+    'HealthTimeout',
+    'bad',
+  ],
+  [
+    'a container could not be configured, and cannot be now',
+    5,
+    { container: { state: waiting('CreateContainerConfigError') } },
+    { container: { state: waiting('CreateContainerConfigError') } },
+    25,
+    'CreateContainerConfigError',
+    'bad',
+  ],
+  [
+    'its progress deadline ran out meanwhile',
+    60,
+    { workload: condition('Progressing', 'False', 'ProgressDeadlineExceeded') },
+    { workload: condition('Progressing', 'False', 'ProgressDeadlineExceeded') },
+    300,
+    'ProgressDeadlineExceeded',
+    'surroundings',
+  ],
+  [
+    'its progress deadline ran out later',
+    5,
+    {},
+    { workload: condition('Progressing', 'False', 'ProgressDeadlineExceeded') },
+    15,
+    'ProgressDeadlineExceeded',
+    'bad',
+  ],
+  ['it is not ready for the whole timeout', 5, {}, {}, 300, 'HealthTimeout', 'bad'],
+  ['it had no time to get ready since', 280, {}, {}, 300, 'HealthTimeout', 'surroundings'],
+]
+
+for (const [name, seconds, meanwhile, after, judgedAfter, sign, kind] of moments)
+  t.test(`pods of the good release suffered for ${seconds} s: ${name}`, async t => {
+    const { world } = rollout(false)
+    const verdict = verdictOf(outage(seconds, meanwhile, after))
+
+    t.match(verdict, { sign, kind })
+    const took = ((verdict?.at ?? 0) - world.now) / 1000
+    t.ok(Math.abs(took - judgedAfter) <= 5, `after ${took} s`)
+  })
 
 t.test('a pod that has ended, or of a Job, says nothing of the surroundings, whatever it once suffered', async t => {
   const before = new Date(Date.UTC(2020, 0, 1)).toISOString()

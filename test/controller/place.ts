@@ -37,6 +37,8 @@ interface Pod {
   everReady: boolean
   wasReady: boolean
   troubledAt: number
+  /** 0 while it is not. */
+  readyAt: number
 }
 
 interface Live {
@@ -131,6 +133,7 @@ export class Place {
   private feel(pod: Pod, now: number): void {
     const isReady = this.isReady(pod, now)
     if (pod.wasReady && !isReady) pod.troubledAt = now
+    if (pod.wasReady !== isReady) pod.readyAt = isReady ? now : 0
     pod.wasReady = isReady
     if (isReady) pod.everReady = true
   }
@@ -177,6 +180,7 @@ export class Place {
       everReady: false,
       wasReady: false,
       troubledAt: 0,
+      readyAt: 0,
     })
   }
 
@@ -265,7 +269,7 @@ export class Place {
       terminating: false,
       ip: '10.0.0.1',
       createdAt: new Date(pod.createdAt).toISOString(),
-      readyAt: '',
+      readyAt: ready && pod.readyAt > 0 ? new Date(pod.readyAt).toISOString() : '',
       reason: '',
       message: '',
       containers: [this.containerOf(pod, ready, now)],

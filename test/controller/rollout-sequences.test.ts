@@ -226,6 +226,63 @@ t.test(
   },
 )
 
+t.test('11b. the database is back before the health timeout: what ended meanwhile says nothing, and it is released', async t => {
+  const first = release(deployment('web', 'db:1', { replicas: 2 }))
+  const world = settledWorld({}, first)
+  world.push(release(deployment('web', 'db:2', { replicas: 2 })))
+  world.seconds(0.5)
+  world.weather.dbUp = false
+  world.minutes(2)
+  world.weather.dbUp = true
+  world.minutes(3)
+
+  t.strictSame(world.outcomes(), ['Healthy', 'Healthy'])
+})
+
+t.test('11c. a crash loop beside a moment of trouble is judged once that is over, long before the health timeout', async t => {
+  const world = settledWorld({}, release(deployment('web', 'db:1')))
+  world.push(release(deployment('web', 'crash:2')))
+  world.seconds(0.7)
+  world.weather.dbUp = false
+  world.seconds(2)
+  world.weather.dbUp = true
+  world.minutes(1.5)
+
+  t.strictSame(world.outcomes(), ['Healthy', 'RolledBack'])
+  t.match(world.history.get(2)?.at(-1)?.verdict, { sign: 'CrashLoop', kind: 'bad' })
+})
+
+t.test('11d. with a habit of fast releases: what the outage took is not held against a release', async t => {
+  const world = settledWorld({}, release(deployment('web', 'db:1')))
+  for (let push = 2; push <= 5; push += 1) {
+    world.push(release(deployment('web', `db:${push}`)))
+    world.minutes(2)
+  }
+  const outage = () => {
+    world.seconds(0.5)
+    world.weather.dbUp = false
+    world.minutes(1)
+    world.weather.dbUp = true
+  }
+  world.push(release(deployment('web', 'never:6')))
+  outage()
+  world.seconds(35)
+  t.equal(world.ledger!.attempt?.verdict, null, 'it is given its time from when all was well again')
+  world.seconds(15)
+  t.match(world.ledger!.attempt?.verdict, { sign: 'NeverReady', kind: 'bad' }, 'and no longer than that')
+
+  world.push(release(deployment('web', 'heals:7')))
+  outage()
+  world.seconds(30)
+  world.weather.healed = true
+  world.minutes(2)
+  t.equal(world.outcomes().at(-1), 'Healthy')
+  t.ok(
+    Object.values(world.ledger!.readyTimes).every(times => times.every(ms => ms < 30_000)),
+    'what the outage took is no habit',
+  )
+})
+
 t.test(
   '12. a rollback by hand pins until other content comes; a pause stops a rollback where it is; a retry is fresh',
   async t => {
