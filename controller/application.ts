@@ -20,6 +20,13 @@ export interface Application {
   readonly parent: string | null
   /** As it was declared, for `get` and for keeping. */
   readonly manifest: Manifest
+  /** What would be refused of it today, and was accepted when it was declared; none of what is declared now. */
+  readonly faults: readonly KeptFault[]
+}
+
+export interface KeptFault extends Fault {
+  /** It says what is released, or where: until it is corrected nothing new is. */
+  readonly holds: boolean
 }
 
 export interface Source {
@@ -98,6 +105,32 @@ export function isApplication(manifest: { readonly apiVersion: string; readonly 
 
 /** Every fault at once, each with its pointer: `spec.rollout.bakeTime: want a duration such as 30s, got "soon"`. */
 export function parseApplication(input: unknown, declared: Declared): Parsed {
+  const { application, faults } = read(input, declared)
+  return faults.length === 0 ? { application, faults: [] } : { application: null, faults }
+}
+
+/**
+ * What an earlier (or later) Slipway accepted, as far as it can be read: what is refused is left out, or has its default, and is named.
+ * `placed`: the name it is kept under, and where it runs; null where nothing of it ever did.
+ */
+export function readKept(
+  input: unknown,
+  declared: Declared,
+  placed: { readonly name: string; readonly place: string | null },
+): Application {
+  const { application, faults } = read(input, declared)
+  const isHomeless = faults.some(({ pointer }) => pointer === homeField)
+  const isFound = isHomeless && placed.place !== null
+  const name = placed.place?.replace(/^node\//, '') ?? ''
+  const destination = isFound ? { ...application.destination, place: `node/${name}`, name } : application.destination
+  const holds = ({ pointer }: Fault) =>
+    /^(apiVersion$|kind$|spec$|spec\.(sources?|destination)\b|$)/.test(pointer) && !(isFound && pointer === homeField)
+  return { ...application, name: placed.name, destination, faults: faults.map(fault => ({ ...fault, holds: holds(fault) })) }
+}
+
+const homeField = 'spec.destination.name'
+
+function read(input: unknown, declared: Declared): { readonly application: Application; readonly faults: readonly Fault[] } {
   const faults: Fault[] = []
   const root = fieldsOf(input, '', faults, ['apiVersion', 'kind', 'metadata', 'spec', 'status', 'operation'])
   const apiVersion = root.text('apiVersion', '')
@@ -124,8 +157,9 @@ export function parseApplication(input: unknown, declared: Declared): Parsed {
     deletion: deletionOf(spec, meta, own),
     parent: declared.parent,
     manifest: input as Manifest,
+    faults: [],
   }
-  return faults.length === 0 ? { application, faults: [] } : { application: null, faults }
+  return { application, faults }
 }
 
 /** What would change when and what is released, and is not there yet: taken and not heeded it would be a lie. */

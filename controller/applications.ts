@@ -4,11 +4,11 @@
 import { contentHash } from '../runtime/contract/hash.js'
 import type { Manifest, ObjectRef } from '../runtime/contract/manifest.js'
 import { refKey } from '../runtime/contract/manifest.js'
-import { type Application, type Declared, parseApplication } from './application.js'
+import { type Application, type Declared, parseApplication, readKept } from './application.js'
 import { eventsBetween, illnessEvent } from './events.js'
-import type { Fault } from './fields.js'
+import { type Fault, faultsText } from './fields.js'
 import { awaitedOf, type Ill, illAfter } from './illness.js'
-import { type Actor, type Attempt, type Ledger, namedReleases, newLedger } from './ledger.js'
+import { type Actor, type Attempt, type Ledger, lastMove, namedReleases, newLedger } from './ledger.js'
 import type { Pass, Prepared } from './reconcile.js'
 import type { Release, ReleaseId } from './release.js'
 import type { Store, StoredApplication } from './store/store.js'
@@ -43,7 +43,7 @@ export class InvalidApplicationError extends Error {
   override name = 'InvalidApplicationError'
   readonly faults: readonly Fault[]
   constructor(faults: readonly Fault[]) {
-    super(faults.map(fault => `${fault.pointer}: ${fault.message}`).join('; '))
+    super(faultsText(faults))
     this.faults = faults
   }
 }
@@ -75,23 +75,14 @@ export class Applications {
     this.#options = options
   }
 
-  /** From the store; what a newer Slipway wrote and this one cannot read is named and left alone. */
+  /** From the store, all of them: what would be refused of one today is named, and it goes on as it was accepted. */
   load(): readonly string[] {
     const { store } = this.#options
     for (const known of [this.#entries, this.#owners, this.#owned, this.#shown]) known.clear()
     return store.applications().flatMap(stored => {
-      const parsed = this.#parse(stored.manifest, stored.uid, stored.parent)
-      if (parsed.application === null)
-        return [`application ${stored.name}: ${parsed.faults.map(fault => `${fault.pointer}: ${fault.message}`).join('; ')}`]
-      this.#set(stored.name, {
-        stored,
-        app: parsed.application,
-        ledger: this.#ledgerOf(parsed.application),
-        pass: null,
-        failure: null,
-        ill: null,
-      })
-      return []
+      const app = this.#read(stored)
+      this.#set(stored.name, { stored, app, ledger: this.#ledgerOf(app), pass: null, failure: null, ill: null })
+      return app.faults.length === 0 ? [] : [`application ${stored.name}: ${faultsText(app.faults)}`]
     })
   }
 
@@ -132,14 +123,13 @@ export class Applications {
       const uid = before?.stored.uid ?? randomHex(8)
       const keptParent = parent ?? before?.stored.parent ?? null
       if (before !== undefined) refuseTaken(before, parent, before.app.parent !== null && this.#entries.has(before.app.parent))
+      // What is declared already was accepted once, and is not refused now: nothing would change.
+      if (before?.stored.parent === keptParent && contentHash(before.stored.manifest) === contentHash(manifest))
+        return { app: before.app, result: 'unchanged' }
       const parsed = this.#parse(manifest, uid, keptParent)
       if (parsed.application === null) throw new InvalidApplicationError(parsed.faults)
-      const isSame =
-        before !== undefined &&
-        before.stored.parent === keptParent &&
-        contentHash(before.stored.manifest) === contentHash(manifest)
-      const result = before === undefined ? 'created' : isSame ? 'unchanged' : 'changed'
-      if (dryRun || result === 'unchanged') return { app: parsed.application, result }
+      const result = before === undefined ? 'created' : 'changed'
+      if (dryRun) return { app: parsed.application, result }
       const stored: StoredApplication = {
         name,
         uid,
@@ -313,6 +303,12 @@ export class Applications {
     const stored = this.#options.store.ledger(app.name, app.destination.place)
     if (stored !== null && stored.application.uid === app.uid) return stored
     return newLedger({ name: app.name, uid: app.uid }, app.destination.place, this.#options.randomHex(16))
+  }
+
+  #read({ name, uid, manifest, parent }: StoredApplication): Application {
+    const ledgers = this.#options.store.ledgers(name).filter(({ application }) => application.uid === uid)
+    const [newest] = ledgers.toSorted((a, b) => lastMove(b) - lastMove(a))
+    return readKept(manifest, { ...this.#options.declared, uid, parent }, { name, place: newest?.place ?? null })
   }
 
   #parse(manifest: unknown, uid: string, parent: string | null) {

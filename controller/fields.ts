@@ -6,6 +6,11 @@ export interface Fault {
   readonly message: string
 }
 
+/** `spec.a: is wrong; spec.b: is too` */
+export function faultsText(faults: readonly Fault[]): string {
+  return faults.map(({ pointer, message }) => `${pointer}: ${message}`).join('; ')
+}
+
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return value !== null && typeof value === 'object' && !Array.isArray(value)
 }

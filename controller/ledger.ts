@@ -331,6 +331,11 @@ export function withDeletion(ledger: Ledger, deletion: NonNullable<Ledger['delet
   return { ...ledger, version: ledger.version + 1, deletion }
 }
 
+/** When its newest attempt last moved on, ms since 1970: of two places of one application the newer one is where it belongs. */
+export function lastMove({ attempt }: Ledger): number {
+  return attempt === null ? 0 : Math.max(...Object.values(attempt.times))
+}
+
 /** Attempts with an outcome that the ledger still knows: after a start, history is completed from them (by number). */
 export function settledAttempts(ledger: Ledger): readonly Attempt[] {
   return [...ledger.recent, ledger.attempt, ledger.trying].filter(

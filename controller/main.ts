@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import { readYaml } from '../renderer/index.js'
 import { type NodeIdentity, openControllerKeys } from '../runtime/contract/keys.js'
+import { contentHash } from '../runtime/contract/hash.js'
 import { inboxPrefix } from '../runtime/contract/subjects.js'
 import { createLoop } from '../runtime/loop.js'
 import { openBus } from '../runtime/nats/bus/connect.js'
@@ -179,6 +180,10 @@ export async function startController(
     ownerOf: (place, key, except) => applications.ownerOf(place, key, except),
     live: app => liveFor(app, cluster.held(app.destination.name)),
     declared: { uid: '', parent: null, defaultNode: config.node, readYaml: yamlOf },
+    isDeclared: child => {
+      const declared = applications.get(child.metadata.name)?.stored.manifest
+      return declared !== undefined && contentHash(declared) === contentHash(child)
+    },
   })
 
   // -- Passes --
@@ -190,7 +195,7 @@ export async function startController(
     if (before?.key !== key) {
       before?.stop()
       following.delete(name)
-      if (entry !== null)
+      if (entry !== null && entry.app.source.repoURL !== '')
         following.set(name, { key, stop: poller.follow(entry.app.source.repoURL, entry.app.source.targetRevision) })
     }
     if (entry === null) loop.forget(name)

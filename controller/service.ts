@@ -139,7 +139,7 @@ export function createService(options: ServiceOptions): Service {
     return {
       message: prose(
         `${count} entries taken back, ${applications.names().length} applications`,
-        problems.length === 0 ? '' : `not read: ${problems.join('; ')}`,
+        problems.length === 0 ? '' : `to be corrected, and going on until then: ${problems.join('; ')}`,
         'the keys are the same',
         missing.length === 0 ? '' : `put back: ${missing.join(', ')}`,
         otherTokens.length === 0

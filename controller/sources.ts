@@ -1,7 +1,8 @@
 // From an application to its candidate: the tip that the poll knows, its tree, its render; and what speaks against it among the
 // other applications. Git and renderer come in as arguments; a pass never waits for the network.
-import { refKey, refOf, refText } from '../runtime/contract/manifest.js'
+import { type Manifest, refKey, refOf, refText } from '../runtime/contract/manifest.js'
 import { type Application, type Declared, isApplication, parseApplication } from './application.js'
+import { faultsText } from './fields.js'
 import type { Ledger } from './ledger.js'
 import { hookTypes } from './release/hooks.js'
 import type { Candidate, CommitSha, GitTree, Rejection, Release, Revision, Stale } from './release.js'
@@ -45,6 +46,8 @@ export interface SourcesOptions {
   readonly declared: Declared
   /** What is at the application's place, others' objects among it. */
   readonly live: (app: Application) => readonly LiveObject[]
+  /** This very manifest is declared: accepted once, it is not refused now. */
+  readonly isDeclared: (child: Manifest) => boolean
 }
 
 export interface AskedCharts {
@@ -114,9 +117,7 @@ export function createSources(options: SourcesOptions): Sources {
       const made = await options.candidateOf({ application: app, revision, tree, ledger, live }, signal)
       const candidate = Object.keys(kept).length === 0 ? made : alsoUsing(made, kept)
       const fault =
-        candidate.kind === 'release'
-          ? (childFault(app, candidate.release, options.declared) ?? unrunHook(candidate.release))
-          : null
+        candidate.kind === 'release' ? (childFault(app, candidate.release, options) ?? unrunHook(candidate.release)) : null
       return fault === null ? candidate : { ...held(candidate, fault), revision }
     } catch (error) {
       const rejection = rejectionOf(error)
@@ -137,6 +138,8 @@ export function createSources(options: SourcesOptions): Sources {
     lookingUp: () =>
       [...known].flatMap(([name, { candidate }]) => (Object.keys(candidate.uses?.lookups ?? {}).length === 0 ? [] : [name])),
     async candidate(app, ledger, signal) {
+      const unknown = undeclared(app)
+      if (unknown !== null) return { kind: 'rejection', revision: null, rejection: unknown, stale: null }
       const tip = options.tip(app.source.repoURL, app.source.targetRevision)
       if (tip === null) return null
       const stale: Stale | null =
@@ -183,10 +186,22 @@ function sharedObject(app: Application, release: Release, ownerOf: SourcesOption
   return null
 }
 
+/** What it says of what is released, or where, cannot be taken as it was meant: nothing new is, and what runs goes on. */
+function undeclared({ faults }: Application): Rejection | null {
+  const holding = faults.filter(({ holds }) => holds)
+  if (holding.length === 0) return null
+  const message = `the declaration is not valid any more: ${faultsText(holding)}; apply it corrected`
+  return { reason: 'InvalidDeclaration', message, excerpt: '', transient: false }
+}
+
 /** A broken Application among the objects holds its parent, as any other broken object does. */
-function childFault(app: Application, release: Release, declared: Declared): Rejection | null {
+function childFault(
+  app: Application,
+  release: Release,
+  { declared, isDeclared }: Pick<SourcesOptions, 'declared' | 'isDeclared'>,
+): Rejection | null {
   for (const object of release.objects.filter(isApplication)) {
-    const { faults } = parseApplication(object, declared)
+    const faults = isDeclared(object) ? [] : parseApplication(object, declared).faults
     const [first] = faults
     const where = release.origins[refKey(refOf(object))] ?? `Application ${object.metadata.name}`
     if (first !== undefined)

@@ -66,6 +66,8 @@ export interface ApplicationView {
     readonly bakeTimeSeconds: number
     readonly writeBack: string
   }
+  /** What should be looked at though it goes on: parts of the declaration that this version does not take. One sentence each. */
+  readonly warnings: readonly string[]
   readonly deleting: boolean
 }
 

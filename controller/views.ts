@@ -2,6 +2,7 @@
 import type { ObjectRef } from '../runtime/contract/manifest.js'
 import { refText } from '../runtime/contract/manifest.js'
 import type { Application } from './application.js'
+import { faultsText } from './fields.js'
 import type { Attempt, Ledger, Mark, Verdict } from './ledger.js'
 import { goodRelease, isUnderWay } from './ledger.js'
 import { attemptView, candidateView, numberOf, releaseView, time, verdictView } from './records.js'
@@ -68,6 +69,7 @@ export function applicationView(facts: Facts): ApplicationView {
       bakeTimeSeconds: app.rollout.bakeTimeMs / 1000,
       writeBack: app.rollout.writeBack,
     },
+    warnings: warningsOf(facts),
     deleting: ledger.deletion !== null,
   }
 }
@@ -181,7 +183,7 @@ function messageOf(facts: Facts, state: StateWord): string {
   const retry = `slipway retry ${app.name}`
   switch (state) {
     case 'Healthy':
-      return prose(runningClause(facts), pinClause(facts), staleClause(facts))
+      return prose(runningClause(facts), pinClause(facts), staleClause(facts), ...warningsOf(facts))
     case 'RolledBack':
       return prose(shortOf(facts, state), runningClause(facts), nextClause(facts), `push a fix, or: ${retry}`)
     case 'Failed':
@@ -267,6 +269,14 @@ function untouchedClause({ ledger }: Facts): string {
   return ledger.current === null ? '' : 'nothing that runs was touched'
 }
 
+/** What would be refused of the declaration today, and is not heeded. What it holds back is a reason of its own. */
+function warningsOf({ app }: Facts): readonly string[] {
+  const unheeded = app.faults.filter(({ holds }) => !holds)
+  return unheeded.length === 0
+    ? []
+    : [`its declaration would be refused today, and goes on without this: ${faultsText(unheeded)}; apply it corrected`]
+}
+
 /** Said once: where the newest could not be read at all, the same sentence is the reason already. */
 function staleClause({ candidate, now }: Facts): string {
   const isReason = candidate?.kind === 'rejection' && candidate.rejection.message === candidate.stale?.message
@@ -322,7 +332,7 @@ function whyOf(facts: Facts, state: StateWord): WhyView {
     headline: `${app.name} ${headlines[state]}${when}. ${prose(standingClause(facts, state))}`,
     attempt: attempt === null ? null : judgedView(facts, attempt),
     likely: likelyOf(facts, state, attempt),
-    next: whatNext(facts, state).filter(text => text !== ''),
+    next: [...whatNext(facts, state), prose(...warningsOf(facts))].filter(text => text !== ''),
     commands: commandsOf(facts, state),
   }
 }

@@ -130,6 +130,7 @@ const named: Record<SchemaName, TSchema> = {
       bakeTimeSeconds: Type.Number(),
       writeBack: text(),
     }),
+    warnings: list(text()),
     deleting: Type.Boolean(),
   }),
   Object: closed({

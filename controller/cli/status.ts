@@ -53,6 +53,7 @@ function factsOf(view: ApplicationView, now: number): readonly (readonly [string
       `by ${view.paused.by}, ${ago(view.paused.at, now)}${view.paused.reason === '' ? '' : `: ${view.paused.reason}`}`,
     ])
   if (view.stale !== null) facts.push(['stale', `Git was last read ${ago(view.stale.since, now)}: ${view.stale.message}`])
+  for (const warning of view.warnings) facts.push(['warning', warning])
   for (const request of view.requests)
     facts.push(['asked', `${request.kind} by ${request.by}, ${ago(request.at, now)}; not begun yet`])
   return facts

@@ -144,6 +144,12 @@ function Facts({ view }: { view: ApplicationView }) {
           </dd>
         </div>
       )}
+      {view.warnings.map(warning => (
+        <div key={warning}>
+          <dt>warning</dt>
+          <dd>{warning}</dd>
+        </div>
+      ))}
       {view.requests.map(request => (
         <div key={request.id}>
           <dt>asked</dt>

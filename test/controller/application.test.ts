@@ -1,5 +1,5 @@
 import t from 'tap'
-import { type Application, type Declared, parseApplication } from '../../controller/application.js'
+import { type Application, type Declared, parseApplication, readKept } from '../../controller/application.js'
 import { durationMs } from '../../controller/fields.js'
 
 const declared: Declared = { uid: 'u1', parent: null, defaultNode: 'lab', readYaml: text => JSON.parse(text) as unknown }
@@ -80,6 +80,33 @@ t.test('valuesObject wins over values, and parameters keep their order', async t
     { name: 'x', value: '1', forceString: false },
     { name: 'y', value: 'z', forceString: true },
   ])
+})
+
+t.test('what is kept is read as far as it can be; what says what is released, or where, holds', async t => {
+  const source = { repoURL: 'http://git.test/shop.git', path: 'deploy' }
+  const table: readonly (readonly [string, unknown, string | null, readonly string[], readonly string[], string])[] = [
+    ['nothing is refused', shopWith(), null, [], [], 'node/lab'],
+    ['what is not heeded', shopWith({ dependsOn: ['db'], syncWindows: [] }), null, ['dependsOn', 'syncWindows'], [], 'node/lab'],
+    ['several sources', shopWith({ sources: [source] }), null, [], ['sources'], 'node/lab'],
+    ['a source of another kind', shopWith({ source: { ...source, kustomize: {} } }), null, [], ['source.kustomize'], 'node/lab'],
+    ['a cluster', shopWith({ destination: { server: 'https://k8s' } }), null, [], ['destination.server'], 'node/lab'],
+    ['a node name that is none', shopWith({ destination: { name: 'L B' } }), null, [], ['destination.name'], 'node/L B'],
+    ['the same, and it runs', shopWith({ destination: { name: 'L B' } }), 'node/lb', ['destination.name'], [], 'node/lb'],
+    ['it moved by its declaration', shopWith({ destination: { name: 'new' } }), 'node/lb', [], [], 'node/new'],
+  ]
+  for (const [what, input, place, heard, holding, destination] of table) {
+    const app = readKept(input, declared, { name: 'shop', place })
+    const pointers = (holds: boolean) => app.faults.filter(one => one.holds === holds).map(one => one.pointer)
+    t.same(
+      [pointers(false), pointers(true)],
+      [heard, holding].map(all => all.map(each => `spec.${each}`)),
+      what,
+    )
+    t.equal(app.destination.place, destination, what)
+  }
+  const nothing = readKept(null, declared, { name: 'shop', place: null })
+  t.equal(nothing.name, 'shop')
+  t.ok(nothing.faults.some(({ holds }) => holds))
 })
 
 t.test('every fault is named at once, with its path and what was wanted', async t => {

@@ -1,7 +1,7 @@
 // Declared applications over a real store: who may declare what, what is written, and who owns an object.
 import t from 'tap'
 import { Applications, type Change } from '../../controller/applications.js'
-import { withDeletion, withPause } from '../../controller/ledger.js'
+import { type Ledger, newLedger, withDeletion, withPause } from '../../controller/ledger.js'
 import { openStore } from '../../controller/store/store.js'
 import { startField } from '../support/controller.js'
 import { ana } from './builders.js'
@@ -49,6 +49,60 @@ t.test('the same declaration again changes nothing, and is not told', async t =>
   t.equal(await applications.act('shop', ledger => ledger), false)
   t.equal(told.length, before)
   t.equal((await applications.declare(manifest('shop', { project: 'x' }), ana, null, false)).result, 'changed')
+})
+
+/** As an earlier Slipway took it, with all that it remembered of it. */
+async function kept({ store }: Pick<Awaited<ReturnType<typeof opened>>, 'store'>, spec: object, parent: string | null = null) {
+  const uid = 'uid-of-then'
+  const given = manifest('shop', spec)
+  await store.putApplication({ name: 'shop', uid, manifest: given, parent, generation: 7, createdAt: 5, by: ana })
+  const ledger = newLedger({ name: 'shop', uid }, 'node/lab', 'salt of then')
+  const remembered = { pin: { to: 'rel-1', by: ana, at: 5 }, marks: { 'rel-2': { kind: 'bad' } }, nextAttempt: 9 }
+  await store.putLedger({ ...ledger, ...remembered } as unknown as Ledger)
+  return given
+}
+
+t.test('what was accepted once is not lost for what is refused today, and keeps all when it is corrected', async t => {
+  const { store, open } = await opened(t)
+  await kept({ store }, { dependsOn: ['db'], destination: { name: 'lab', namespace: 'shop' } }, 'fleet')
+  const { applications } = await open()
+
+  const entry = applications.get('shop')
+  t.match(entry, { app: { uid: 'uid-of-then', parent: 'fleet', destination: { place: 'node/lab' } } })
+  t.match(entry?.ledger, { salt: 'salt of then', nextAttempt: 9, pin: { to: 'rel-1' } })
+  t.match(entry?.app.faults, [{ pointer: 'spec.dependsOn', message: /not supported yet/, holds: false }])
+  t.match(applications.view('shop')?.warnings, [/spec\.dependsOn: is not supported yet.*apply it corrected/])
+  t.match(applications.load(), [/^application shop: spec\.dependsOn: /])
+
+  const corrected = manifest('shop', { destination: { name: 'lab', namespace: 'shop' } })
+  t.equal((await applications.declare(corrected, ana, null, false)).result, 'changed')
+  const after = (await open()).applications.get('shop')
+  t.match(after?.stored, { uid: 'uid-of-then', createdAt: 5, generation: 8, parent: 'fleet' })
+  t.match(after?.ledger, { salt: 'salt of then', nextAttempt: 9, pin: { to: 'rel-1' }, marks: { 'rel-2': { kind: 'bad' } } })
+  t.same([after?.app.faults, applications.view('shop')?.warnings], [[], []])
+})
+
+t.test('declared again as it is, nothing is refused; with another fault it is, and stays', async t => {
+  const { store, open } = await opened(t)
+  const given = await kept({ store }, { dependsOn: ['db'] })
+  const { applications } = await open()
+
+  t.equal((await applications.declare(given, ana, null, false)).result, 'unchanged')
+  await t.rejects(applications.declare(manifest('shop', { dependsOn: ['db'], project: 'x' }), ana, null, false), {
+    name: 'InvalidApplicationError',
+  })
+  t.equal(applications.get('shop')?.app.uid, 'uid-of-then')
+})
+
+t.test('one that was declared without a node stays where it runs, though there is no default any more', async t => {
+  const { store } = await opened(t)
+  await kept({ store }, {})
+  const declared = { defaultNode: '', readYaml: () => ({}) }
+  const applications = new Applications({ store, now: () => 1000, randomHex: () => 'id', declared })
+  applications.load()
+
+  t.match(applications.get('shop'), { app: { destination: { place: 'node/lab', name: 'lab' } }, ledger: { nextAttempt: 9 } })
+  t.match(applications.get('shop')?.app.faults, [{ pointer: 'spec.destination.name', holds: false }])
 })
 
 t.test('a dry run writes nothing', async t => {

@@ -32,6 +32,7 @@ export function application(change: { readonly rollout?: object; readonly sync?:
     deletion: 'cascade',
     parent: null,
     manifest: { apiVersion: 'slipway.dev/v1alpha1', kind: 'Application', metadata: { name: 'shop' } },
+    faults: [],
   } as unknown as Application
 }
 

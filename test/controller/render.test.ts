@@ -56,6 +56,7 @@ function application(
     deletion: 'orphan',
     parent: null,
     manifest: { apiVersion: 'slipway.dev/v1alpha1', kind: 'Application', metadata: { name: 'shop' } },
+    faults: [],
   }
 }
 

@@ -29,6 +29,7 @@ function sources(change: Partial<SourcesOptions> = {}, rendered: Candidate = can
     ownerOf: () => null,
     live: () => [],
     declared: { uid: '', parent: null, defaultNode: 'lab', readYaml: () => ({}) },
+    isDeclared: () => false,
     ...change,
   })
   return { asked, of: (one: Application = app) => made.candidate(one, ledger, signal) }
@@ -42,6 +43,26 @@ t.test('the same tip and declaration are rendered once', async t => {
   t.same(asked, ['c1'])
   await of({ ...app })
   t.same(asked, ['c1', 'c1'], 'another declaration is rendered anew')
+})
+
+t.test('what an earlier version accepted holds what is new only where it says what is released, or where', async t => {
+  const { of, asked } = sources()
+  const fault = (pointer: string, holds: boolean) => ({ pointer, message: 'is not supported yet', holds })
+
+  t.match(await of({ ...app, faults: [fault('spec.dependsOn', false)] }), { kind: 'release' })
+  t.match(await of({ ...app, faults: [fault('spec.dependsOn', false), fault('spec.sources', true)] }), {
+    kind: 'rejection',
+    rejection: { reason: 'InvalidDeclaration', message: /any more: spec\.sources: is not supported yet; apply it corrected$/ },
+  })
+  t.same(asked, ['c1'])
+})
+
+t.test('a child that is declared as it is does not hold its parent for what is refused today', async t => {
+  const child = { apiVersion: 'slipway.dev/v1alpha1', kind: 'Application', metadata: { name: 'kid' }, spec: { dependsOn: [] } }
+  const rendered = candidate(release(child as Manifest))
+
+  t.match(await sources({}, rendered).of(), { kind: 'rejection', rejection: { message: /dependsOn|repoURL/ } })
+  t.match(await sources({ isDeclared: one => one === child }, rendered).of(), { kind: 'release' })
 })
 
 t.test('a render that failed for a passing reason is tried again', async t => {
@@ -80,6 +101,7 @@ t.test('what the charts that it depends on meant is kept with the candidate, and
     candidateOf: async () => candidate(release(configMap('web', 'a'))),
     ownerOf: () => null,
     live: () => [],
+    isDeclared: () => false,
     declared: { uid: '', parent: null, defaultNode: 'lab', readYaml: () => ({}) },
   })
 

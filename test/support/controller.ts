@@ -78,6 +78,7 @@ export function application(fields: Partial<Application> = {}): Application {
     deletion: 'cascade',
     parent: null,
     manifest: { apiVersion: 'slipway.dev/v1alpha1', kind: 'Application', metadata: { name } },
+    faults: [],
     ...fields,
   }
 }

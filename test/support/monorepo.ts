@@ -44,6 +44,7 @@ export class Monorepo {
       candidateOf: (request, signal) => this.#renders.candidateOf(request, signal),
       ownerOf: () => null,
       live: () => [],
+      isDeclared: () => false,
       declared,
     })
   }

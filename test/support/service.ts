@@ -109,6 +109,7 @@ export function view(name: string, over: Partial<ApplicationView> = {}): Applica
       bakeTimeSeconds: 30,
       writeBack: 'none',
     },
+    warnings: [],
     deleting: false,
     ...over,
   }

@@ -12,7 +12,7 @@ import { written } from '../../../runtime/failpoint.js'
 import type { Bus } from '../../../runtime/nats/bus/connect.js'
 import { bindBucket, ConflictError, eraseOldChunks, eraseValue, withBus, writeValue } from '../../../runtime/nats/bus/values.js'
 import type { Application } from '../../application.js'
-import type { Ledger } from '../../ledger.js'
+import { type Ledger, lastMove } from '../../ledger.js'
 import type { Release } from '../../release.js'
 import type { Applied, Cluster, Observed, Order, Silence } from '../cluster.js'
 import type { Content } from './document.js'
@@ -322,11 +322,6 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
 
 function placeKey({ node, application }: Place): string {
   return `${node}/${application}`
-}
-
-/** When its newest attempt last moved on, ms since 1970: of two places of one application the newer one is where it belongs. */
-function lastMove({ attempt }: Ledger): number {
-  return attempt === null ? 0 : Math.max(...Object.values(attempt.times))
 }
 
 function enqueue<T>(place: Place, act: () => Promise<T>): Promise<T> {
