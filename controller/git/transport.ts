@@ -50,36 +50,43 @@ export interface TransportLimits {
 
 export function httpTransport(remote: HttpRemote, connections: Connections, limits: TransportLimits): Transport {
   const authorization = remote.credentials === null ? null : authorizationOf(remote.credentials)
-  const client = (signal: AbortSignal, deadlineMs: number) =>
-    httpClient({
-      connections,
-      authorization,
-      maxBytes: limits.maxBytes,
-      signal: AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]),
-    })
-  const guarded = <T>(work: Promise<T>, signal: AbortSignal): Promise<T> =>
-    work.catch(error => {
+  /** With a deadline for the whole of it. */
+  const over = async <T>(work: (http: HttpClient) => Promise<T>, signal: AbortSignal, deadlineMs: number): Promise<T> => {
+    const limited = limitedTo(signal, deadlineMs)
+    try {
+      return await work(httpClient({ connections, authorization, maxBytes: limits.maxBytes, signal: limited.signal }))
+    } catch (error) {
       versions.delete(remote.url) // another server may stand there now
       return rethrow(error, remote.shown, signal)
-    })
+    } finally {
+      limited.end()
+    }
+  }
+  const { listDeadlineMs, transferDeadlineMs } = limits
   return {
-    refs: (prefix, signal) => guarded(refsOverHttp(remote, prefix, client(signal, limits.listDeadlineMs)), signal),
-    fetch: (gitdir, want, signal) =>
-      guarded(fetchOverHttp(gitdir, want, remote, client(signal, limits.transferDeadlineMs)), signal),
+    refs: (prefix, signal) => over(http => refsOverHttp(remote, prefix, http), signal, listDeadlineMs),
+    fetch: (gitdir, want, signal) => over(http => fetchOverHttp(gitdir, want, remote, http), signal, transferDeadlineMs),
     fetchHistory: async (gitdir, ref, signal) => {
-      await guarded(
-        fetchVersion1(
-          gitdir,
-          { what: ref, haveRef: null, depth: infiniteDepth },
-          remote,
-          client(signal, limits.transferDeadlineMs),
-        ),
-        signal,
-      )
+      const want = { what: ref, haveRef: null, depth: infiniteDepth }
+      await over(http => fetchVersion1(gitdir, want, remote, http), signal, transferDeadlineMs)
     },
     push: (gitdir, localRef, remoteRef, signal) =>
-      guarded(pushOverHttp(gitdir, localRef, remoteRef, remote, client(signal, limits.transferDeadlineMs)), signal),
+      over(http => pushOverHttp(gitdir, localRef, remoteRef, remote, http), signal, transferDeadlineMs),
   }
+}
+
+/** What AbortSignal.any and AbortSignal.timeout make lives until the time is over, at each poll of each repository. */
+function limitedTo(signal: AbortSignal, ms: number): { readonly signal: AbortSignal; readonly end: () => void } {
+  const limited = new AbortController()
+  const abort = (): void => limited.abort(signal.reason)
+  const clock = setTimeout(() => limited.abort(new DOMException('no whole answer in time', 'TimeoutError')), ms)
+  if (signal.aborted) abort()
+  signal.addEventListener('abort', abort, { once: true })
+  const end = (): void => {
+    clearTimeout(clock)
+    signal.removeEventListener('abort', abort)
+  }
+  return { signal: limited.signal, end }
 }
 
 function rethrow(error: unknown, shown: string, signal: AbortSignal): never {

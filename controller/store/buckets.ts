@@ -28,7 +28,8 @@ const streams = [
 
 /** Makes what is missing; what is there stays as it is. Returns the names of what was made. */
 export async function ensureBuckets(connection: NatsConnection): Promise<readonly string[]> {
-  const manager = await connection.jetstreamManager({ timeout: 5_000 })
+  // The list says as well whether JetStream is there.
+  const manager = await connection.jetstreamManager({ timeout: 5_000, checkAPI: false })
   const there = new Set<string>()
   for await (const name of manager.streams.names()) there.add(name)
   const made: string[] = []

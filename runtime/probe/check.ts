@@ -24,10 +24,9 @@ export function check(
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<ProbeAnswer | null> {
+  if (handler.kind === 'httpGet') return checkHttp(handler, target.ip, timeoutMs, signal)
   return withLimit(timeoutMs, signal, async limited => {
     switch (handler.kind) {
-      case 'httpGet':
-        return checkHttp(handler, target.ip, timeoutMs, limited)
       case 'tcpSocket':
         return checkTcp(handler.host ?? target.ip, handler.port, timeoutMs, limited)
       case 'grpc':

@@ -10,25 +10,26 @@ type HttpGet = Extract<HandlerSpec, { kind: 'httpGet' }>
 
 const redirectLimit = 10
 
+/** Redirects are within the same `timeoutMs`. */
 export async function checkHttp(handler: HttpGet, ip: string, timeoutMs: number, signal: AbortSignal): Promise<ProbeAnswer> {
-  const origin = `${handler.scheme.toLowerCase()}://${bracketed(handler.host || ip)}:${handler.port}`
-  let url = new URL(handler.path.startsWith('/') ? handler.path : `/${handler.path}`, origin)
-  const host = url.hostname
+  const until = performance.now() + timeoutMs
+  let asked = firstOf(handler, ip)
+  const host = asked.url.hostname
   try {
     for (let redirects = 0; redirects <= redirectLimit; redirects++) {
-      const { status, location, body } = await get(url, handler, signal)
+      const { status, location, body } = await get(asked, until - performance.now(), signal)
       const next =
-        status >= 300 && status < 400 && location !== undefined && URL.canParse(location, url.href)
-          ? new URL(location, url)
+        status >= 300 && status < 400 && location !== undefined && URL.canParse(location, asked.url.href)
+          ? new URL(location, asked.url)
           : null
       // A redirect to elsewhere says that this server answers: the kubelet warns, and counts it as success.
-      if (next === null || next.hostname !== host) return verdict(url, status, body)
-      url = next
+      if (next === null || next.hostname !== host) return verdict(asked.url, status, body)
+      asked = askedOf(next, handler.headers)
     }
-    return { ok: false, message: `GET ${url.href}: stopped after ${redirectLimit} redirects` }
+    return { ok: false, message: `GET ${asked.url.href}: stopped after ${redirectLimit} redirects` }
   } catch (error) {
-    const text = signal.aborted ? `no answer within ${timeoutMs} ms` : (error as Error).message
-    return { ok: false, message: `GET ${url.href}: ${text}` }
+    const text = error instanceof LateError || signal.aborted ? `no answer within ${timeoutMs} ms` : (error as Error).message
+    return { ok: false, message: `GET ${asked.url.href}: ${text}` }
   }
 }
 
@@ -37,36 +38,72 @@ function verdict(url: URL, status: number, body: string): ProbeAnswer {
   return { ok: false, message: `GET ${url.href}: HTTP ${status}${body === '' ? '' : `: ${body.trim().slice(0, 200)}`}` }
 }
 
-function get(url: URL, handler: HttpGet, signal: AbortSignal): Promise<Answer> {
+interface Asked {
+  readonly url: URL
+  /** The request as it is sent, or what no header may hold. */
+  readonly request: string | Error
+}
+
+const firsts = new WeakMap<HttpGet, Asked & { readonly ip: string }>()
+
+/** A container is asked the same as long as it lives. */
+function firstOf(handler: HttpGet, ip: string): Asked {
+  const known = firsts.get(handler)
+  if (known?.ip === ip) return known
+  const origin = `${handler.scheme.toLowerCase()}://${bracketed(handler.host || ip)}:${handler.port}`
+  const url = new URL(handler.path.startsWith('/') ? handler.path : `/${handler.path}`, origin)
+  const first = { ip, ...askedOf(url, handler.headers) }
+  firsts.set(handler, first)
+  return first
+}
+
+function askedOf(url: URL, headers: HttpGet['headers']): Asked {
+  try {
+    return { url, request: requestOf(url, headers) }
+  } catch (error) {
+    return { url, request: error as Error }
+  }
+}
+
+class LateError extends Error {}
+
+function get({ url, request }: Asked, withinMs: number, signal: AbortSignal): Promise<Answer> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted()
-    const asked = requestOf(url, handler.headers)
+    if (typeof request !== 'string') throw request
     let received: Buffer = Buffer.alloc(0)
     let isOver = false
+    const over = (): void => {
+      isOver = true
+      clearTimeout(clock)
+      signal.removeEventListener('abort', abort)
+      socket.destroy()
+    }
+    const fail = (error: Error): void => {
+      over()
+      reject(error)
+    }
     const take = (ended: boolean): void => {
       try {
         const answer = readAnswer(received, ended)
         if (answer === null) return
+        over()
         resolve(answer)
       } catch (error) {
-        reject(error)
+        fail(error as Error)
       }
-      isOver = true
-      socket.destroy()
     }
     const receive = (bytes: Uint8Array): void => {
       received = Buffer.concat([received, bytes])
       if (!isOver) take(false)
     }
-    const abort = (): void => void socket.destroy(signal.reason)
+    const abort = (): void => fail(signal.reason)
     const socket = connectTo(url, receive)
-    socket.once('error', reject)
-    socket.once('close', hadError => {
-      signal.removeEventListener('abort', abort)
-      if (!isOver && !hadError) take(true)
-    })
+    const clock = setTimeout(() => fail(new LateError()), withinMs)
     signal.addEventListener('abort', abort, { once: true })
-    socket.write(asked, 'latin1')
+    socket.on('error', fail)
+    socket.once('close', () => !isOver && take(true))
+    socket.write(request, 'latin1')
   })
 }
 

@@ -20,7 +20,8 @@ export async function runProbe(options: WorkerOptions, signal: AbortSignal): Pro
   let state = options.from ?? initialState(kind)
   let tries = 0
   let countedAt = Number.NEGATIVE_INFINITY
-  await pause(spec.initialDelaySeconds * 1000 - options.runningMs, signal)
+  const pause = pausesUntil(signal)
+  await pause(spec.initialDelaySeconds * 1000 - options.runningMs)
   while (!signal.aborted) {
     const began = performance.now()
     const answer = await check(spec.handler, options.target, spec.timeoutSeconds * 1000, signal)
@@ -37,20 +38,24 @@ export async function runProbe(options: WorkerOptions, signal: AbortSignal): Pro
     }
     const next = nextTry(spec, kind, state, tries++)
     const spent = performance.now() - began
-    await pause(next.eager ? next.afterMs : next.afterMs - spent, signal)
+    await pause(next.eager ? next.afterMs : next.afterMs - spent)
   }
 }
 
-/** By a timer of its own: those of timers/promises with a signal cost twice as much, and this is most of what a node does. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise(resolve => {
-    if (ms <= 0 || signal.aborted) return resolve()
-    const end = () => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', end)
-      resolve()
-    }
-    const timer = setTimeout(end, ms)
-    signal.addEventListener('abort', end)
-  })
+/**
+ * Waits, and not any more once the signal has aborted. It is heard once for all of them: to listen anew for each pause costs more than
+ * the pause, and of all that a node does at rest this is most.
+ */
+function pausesUntil(signal: AbortSignal): (ms: number) => Promise<void> {
+  let end = (): void => {}
+  signal.addEventListener('abort', () => end(), { once: true })
+  return ms =>
+    new Promise(resolve => {
+      if (ms <= 0 || signal.aborted) return resolve()
+      const timer = setTimeout(resolve, ms)
+      end = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
 }
