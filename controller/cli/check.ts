@@ -23,7 +23,9 @@ export const define: Define = (command, around) => {
   command.action(async (options: SharedOptions) => {
     const cli = new Cli(around, options)
     const { layout, isRoot } = placesOf(around.env)
-    const found = await findEngine(around.env, { mayStart: false }).catch((error: Error) => error)
+    const machine = readMachine(layout)
+    const before = machine === null ? {} : { before: { host: machine.engine, private: machine.engineIsPrivate } }
+    const found = await findEngine(around.env, { mayStart: false, ...before }).catch((error: Error) => error)
     const parts = [
       nodeVersion(),
       engine(found),
@@ -34,7 +36,6 @@ export const define: Define = (command, around) => {
       rights(isRoot),
       ...(await firewall(machineOf(layout, around.env).network, around.env, found)),
     ]
-    const machine = readMachine(layout)
     const running = machine === null ? [] : ['nats', 'runtime', 'controller'].map(name => process_(name, pidOf(layout, name)))
     const all = [...parts, ...running]
     await cli.show({ version: 'v1', parts: all }, () => all.map(found => lineOf(found, cli)).join('\n'))

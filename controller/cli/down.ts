@@ -1,6 +1,7 @@
 // slipway down: ends controller, runtime and NATS; what they run goes on. With --purge also everything that runs, and every trace.
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import { machineBoot, removeUnit, unitName } from './boot.js'
 import { Cli, type Define, type SharedOptions } from './cli.js'
 import { exitCodes } from './failure.js'
 import { endProcesses, type Machine, type Places, placesOf, purgeMachine } from './machine.js'
@@ -25,6 +26,8 @@ export const define: Define = (command, around) => {
         )
         lines.push(...purged)
         if (failed) around.exit(exitCodes.usage)
+        const unit = unitName(places.layout.state)
+        if (!failed && (await removeUnit(machineBoot(around.env), unit))) lines.push(`${unit} removed: nothing starts at boot`)
       } else if (ended.length > 0) lines.push('containers and connections are as they were; slipway up goes on with them')
       await cli.show({ version: 'v1', ended, lines }, () => lines.join('\n'))
     })

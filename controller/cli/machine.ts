@@ -58,9 +58,10 @@ export function placesOf(env: Environment): Places {
   return { layout: layoutOf(defaultStateDir(env, isRoot)), program, started, keeper, isRoot }
 }
 
-/** Everything that a machine needs, or an error that says what is missing and how to get it. */
-export async function findParts(env: Environment, say: (line: string) => void): Promise<Parts> {
-  const engine = await findEngine(env, { say })
+/** Everything that a machine needs, or an error that says what is missing and how to get it. `before`: what the last `up` wrote down. */
+export async function findParts(env: Environment, before: Machine | null, say: (line: string) => void): Promise<Parts> {
+  const known = before === null ? {} : { before: { host: before.engine, private: before.engineIsPrivate } }
+  const engine = await findEngine(env, { say, ...known })
   const nats = await findNats(env, { say, fromImage: target => natsFromImage(engine.host, target, say) })
   return { nats, engine, haproxy: (await findHaproxy(env)) ?? (await haproxyOfImage(engine.host, say)) }
 }
@@ -134,9 +135,8 @@ function networkOf(layout: Layout, env: Environment, taken: readonly string[]): 
   ]
   const given = Object.fromEntries(named.flatMap(name => (env[name] === undefined ? [] : [[name, env[name] ?? '']])))
   if (layout.state === defaultStateDir({}, true) || Object.keys(given).length === named.length) return given
-  const hash = createHash('sha256').update(layout.state).digest()
-  const tag = hash.toString('hex').slice(0, 6)
-  const block = freeBlock(hash[4] ?? 0, taken)
+  const tag = tagOf(layout.state)
+  const block = freeBlock(createHash('sha256').update(layout.state).digest()[4] ?? 0, taken)
   return {
     SLIPWAY_POD_NETWORK: `slipway-${tag}`,
     SLIPWAY_POD_BRIDGE: `slwp${tag}`,
@@ -145,6 +145,11 @@ function networkOf(layout: Layout, env: Environment, taken: readonly string[]): 
     SLIPWAY_SERVICE_RANGE: `10.${block + 1}.0.0/16`,
     ...given,
   }
+}
+
+/** Tells instances of a machine apart in names that must be short. */
+export function tagOf(state: string): string {
+  return createHash('sha256').update(state).digest('hex').slice(0, 6)
 }
 
 const blocks = 90

@@ -3,17 +3,21 @@ import { existsSync, readFileSync } from 'node:fs'
 import { alone } from '../../runtime/alone.js'
 import { engineDirectory } from '../../runtime/docker/engine.js'
 import { haproxyImage } from '../../runtime/docker/haproxy.js'
+import { type Boot, bootProblem, installUnit, machineBoot, unitName, unitOf, unitText } from './boot.js'
 import { Cli, type Define, type SharedOptions } from './cli.js'
 import { saveContext } from './contexts.js'
 import { Failure } from './failure.js'
 import {
   adminTokenFile,
+  type Environment,
   findParts,
   firewallOf,
   freePort,
   type Machine,
   machineOf,
+  type Places,
   placesOf,
+  readMachine,
   startProcesses,
   useEngine,
   writeMachine,
@@ -24,12 +28,16 @@ import { untilReady } from './ready.js'
 interface Options extends SharedOptions {
   readonly port?: string
   readonly node?: string
+  readonly boot?: boolean
+  readonly login: boolean
 }
 
 export const define: Define = (command, around) => {
   command
     .option('--port <port>', 'of the API and the page on this machine (7433; SLIPWAY_PORT)')
     .option('--node <name>', "this machine's name as a destination (its host name; SLIPWAY_NODE)")
+    .option('--boot', 'at every boot of this machine as well: writes and enables a systemd unit')
+    .option('--no-login', 'make no login link, and leave the command line signed in as it is')
     .action(async (options: Options) => {
       const env = {
         ...around.env,
@@ -40,7 +48,10 @@ export const define: Define = (command, around) => {
       const cli = new Cli(around, options)
       const done = (line: string) => say(`  ${cli.paint('green', '✔')} ${line}`)
       const places = placesOf(env)
-      const parts = await findParts(env, line => say(`    ${line}`)).catch((error: Error) => {
+      const boot = machineBoot(around.env)
+      const bootless = options.boot === true ? bootProblem(boot, places.isRoot) : null
+      if (bootless !== null) throw new Failure(2, bootless)
+      const parts = await findParts(env, readMachine(places.layout), line => say(`    ${line}`)).catch((error: Error) => {
         throw new Failure(2, error.message, 'slipway check says what is missing')
       })
       done(
@@ -73,6 +84,11 @@ export const define: Define = (command, around) => {
           ? 'controller, runtime and NATS run already'
           : `started ${started.join(', ')} on node ${machine.node}`,
       )
+      if (options.boot === true) done(await atBoot(boot, places, machine, env))
+      if (!options.login) {
+        await cli.show({ version: 'v1', server: url, node: machine.node, started }, () => `\nSlipway is up at ${url}`)
+        return
+      }
       const token = tokenOf(adminTokenFile(places.layout))
       saveContext(around.contextFile, { name: 'local', server: url, token })
       const link = await loginLink(url, token)
@@ -82,6 +98,12 @@ export const define: Define = (command, around) => {
           `\nSlipway is up at ${url}\nOpen the page (once, within 10 minutes):  ${link}\nThe command line is signed in (context local in ${around.contextFile}).\n\nNext:  slipway apply -f application.yaml   then   slipway apps\nEnd:   slipway down`,
       )
     })
+}
+
+async function atBoot(boot: Boot, { layout, program }: Places, machine: Machine, env: Environment): Promise<string> {
+  const name = unitName(layout.state)
+  await installUnit(boot, name, unitText(unitOf(layout.state, machine, env, program('controller/cli/main.js'))))
+  return `at boot  ${name} (systemctl stop is slipway down; slipway down --purge removes it)`
 }
 
 function tokenOf(file: string): string {

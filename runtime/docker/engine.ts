@@ -3,7 +3,7 @@
 import { execFile, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connectDocker, isPodman } from './client.js'
 import type { EngineInfo, EngineVersion } from './shapes.js'
@@ -29,6 +29,8 @@ export interface FindOptions {
   readonly mayStart?: boolean
   readonly isRoot?: boolean
   readonly signal?: AbortSignal
+  /** What an instance runs on already: no other is taken for it, as its containers would be started there a second time. */
+  readonly before?: Pick<Engine, 'host' | 'private'>
   /** One line for people when a private engine is started. */
   readonly say?: (line: string) => void
 }
@@ -39,7 +41,7 @@ const answerMs = 10_000
 const startMs = 60_000
 
 /**
- * DOCKER_HOST; else the first usual Docker or Podman socket that answers; else the private engine, started where dockerd is
+ * DOCKER_HOST; else the one of before; else the first usual Docker or Podman socket that answers; else the private engine, started where dockerd is
  * installed and we are root. Throws with what was looked at and what to install.
  */
 export async function findEngine(env: Environment, options: FindOptions = {}): Promise<Engine> {
@@ -50,6 +52,7 @@ export async function findEngine(env: Environment, options: FindOptions = {}): P
       throw new Error(`DOCKER_HOST names ${named}, where no container engine answers: start it, or unset DOCKER_HOST`)
     return engine
   }
+  if (options.before !== undefined) return sameAgain(env, options.before, options)
   const directory = engineDirectory(env, options)
   const own = `unix://${join(directory, 'docker.sock')}`
   for (const host of [...usualHosts(env), own]) {
@@ -116,6 +119,15 @@ export function engineNotes(version: EngineVersion, info: EngineInfo): readonly 
         ]
       : []),
   ]
+}
+
+async function sameAgain(env: Environment, before: Pick<Engine, 'host' | 'private'>, options: FindOptions): Promise<Engine> {
+  const engine = await ask(before.host, before.private)
+  if (engine !== null) return engine
+  if (before.private) return startWhereAllowed(env, dirname(before.host.slice('unix://'.length)), options)
+  throw new Error(
+    `the container engine at ${before.host}, on which this instance runs, does not answer: start it; or, to begin anew on another, end this instance with slipway down --purge or name that one in DOCKER_HOST`,
+  )
 }
 
 async function startWhereAllowed(env: Environment, directory: string, options: FindOptions): Promise<Engine> {

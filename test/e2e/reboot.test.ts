@@ -1,8 +1,10 @@
 // The machine loses its power. After the boot there are the engine and the runtime, as their units start them, and nothing else.
 import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { unitOf, unitText } from '../../controller/cli/boot.js'
 import { get } from '../../examples/demo/load.js'
 import { application } from '../support/applications.js'
 import { freeNodePort, processesOf, read, waitUntil } from '../support/machine.js'
@@ -13,6 +15,16 @@ import { lives, startSlipway } from '../support/slipway.js'
 import { deployment, documents, loadWebImage, service } from '../support/web.js'
 
 t.setTimeout(300_000)
+
+/** Runs a command of the unit with the unit's environment and nothing else, as systemd would. Gives its exit code. */
+function byUnit(text: string, name: 'ExecStart' | 'ExecStop', within: readonly string[]): Promise<number | null> {
+  const valuesOf = (name: string) => [...text.matchAll(new RegExp(`^${name}=(.*)$`, 'gm'))].map(([, value]) => value ?? '')
+  const [program = '', ...rest] = [...within, ...(valuesOf(name)[0] ?? '').split(' ')]
+  const env = Object.fromEntries(valuesOf('Environment').map(value => value.split(/=(.*)/s).slice(0, 2)))
+  return new Promise((resolve, reject) => {
+    spawn(program, rest, { env, stdio: 'ignore' }).once('error', reject).once('exit', resolve)
+  })
+}
 
 await ownMachine(t, import.meta.url, async () => {
   let machine = await boot()
@@ -107,6 +119,31 @@ await ownMachine(t, import.meta.url, async () => {
     const next = await shop.push({ 'web.yaml': documents([deployment({ image, message: 'two' }), service({ nodePort })]) })
     await shop.settled(next, 'Healthy')
     t.equal(await get(address), 'two')
+  })
+
+  await t.test('its unit starts all of it at boot and stops what slipway down stops', async t => {
+    const main = fileURLToPath(new URL('../../controller/cli/main.js', import.meta.url))
+    const found = JSON.parse(read(join(slipway.state, 'run', 'up.json')))
+    const text = unitText(unitOf(slipway.state, found, { PATH: process.env.PATH, HOME: slipway.work }, main))
+    const history = (await shop.history()).length
+    const pods = await shop.pods()
+    await machine.cut()
+    machine = await boot()
+    await engine.start()
+
+    t.equal(await byUnit(text, 'ExecStart', machine.within), 0)
+    await shop.until('healthy', seen => seen.state === 'Healthy')
+    t.equal(await get(address), 'two')
+    t.same([await shop.pods(), (await shop.history()).length], [pods, history])
+    t.notOk(existsSync(join(slipway.work, '.config')), 'nobody was signed in')
+
+    const running = await lives(slipway, 'shop')
+    t.equal(await byUnit(text, 'ExecStop', machine.within), 0)
+    t.same([await lives(slipway, 'shop'), await get(address)], [running, 'two'])
+    t.same(
+      ['nats', 'runtime', 'controller'].filter(name => existsSync(join(slipway.state, 'run', `${name}.pid`))),
+      [],
+    )
   })
 
   await t.test('slipway down --purge leaves nothing behind', async t => {

@@ -1,6 +1,6 @@
 import { execFile, execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -55,6 +55,25 @@ t.test(
     })
   },
 )
+
+t.test('an instance goes on with the engine that it runs on, and with no other', async t => {
+  const directory = await temporaryDirectory(t)
+  const at = (name: string, version: string) => engineAt(join(directory, name), version, t)
+  const [own, newer, named] = [await at('docker.sock', 'own'), await at('newer.sock', 'newer'), await at('named.sock', 'named')]
+  const run = join(directory, 'run')
+  mkdirSync(run)
+  await engineAt(join(run, 'docker.sock'), 'usual', t)
+  const env = { XDG_RUNTIME_DIR: run, SLIPWAY_ENGINE_DIR: '/nowhere' }
+  const before = (host: string, isPrivate: boolean) => ({ before: { host, private: isPrivate }, mayStart: false })
+
+  t.match(await findEngine(env, before(own, true)), { host: own, private: true })
+  t.match(await findEngine(env, before(newer, false)), { host: newer, private: false })
+  t.match(await findEngine({ ...env, DOCKER_HOST: named }, before(own, true)), { host: named }, 'but a person may say so')
+  await t.rejects(findEngine(env, before(`${newer}.gone`, false)), {
+    message: /on which this instance runs, does not answer: start it/,
+  })
+  await t.rejects(findEngine(env, before('unix:///nowhere/docker.sock', true)), { message: /no container engine answers/ })
+})
 
 t.test('Docker is asked before Podman, the machine before the user', t => {
   t.same(usualHosts({ HOME: '/home/ann', XDG_RUNTIME_DIR: '/run/user/1000' }), [
