@@ -8,9 +8,10 @@ import { type Application, type Declared, parseApplication, readKept } from './a
 import { eventsBetween, illnessEvent } from './events.js'
 import { type Fault, faultsText } from './fields.js'
 import { awaitedOf, type Ill, illAfter } from './illness.js'
-import { type Actor, type Attempt, type Ledger, lastMove, namedReleases, newLedger } from './ledger.js'
+import { type Actor, type Attempt, type Ledger, lastMove, movedTo, namedReleases, newLedger } from './ledger.js'
 import type { Pass, Prepared } from './reconcile.js'
 import type { Release, ReleaseId } from './release.js'
+import { abandoned } from './rollout/attempt.js'
 import type { Store, StoredApplication } from './store/store.js'
 import type { ApplicationView, EventView } from './view.js'
 import { applicationView, type Facts, waitingClause } from './views.js'
@@ -65,6 +66,8 @@ export class Applications {
   readonly #options: ApplicationsOptions
   readonly #entries = new Map<string, Entry>()
   readonly #turns = new Map<string, Promise<unknown>>()
+  /** Parent -> the child whose turn its own waits for. */
+  readonly #awaits = new Map<string, string>()
   /** Per place: which application runs an object; and what each application was last written in there with. */
   readonly #owners = new Map<string, Map<string, string>>()
   readonly #owned = new Map<string, { readonly place: string; readonly refs: readonly ObjectRef[] }>()
@@ -117,7 +120,8 @@ export class Applications {
     dryRun: boolean,
   ): Promise<{ readonly app: Application; readonly result: 'created' | 'changed' | 'unchanged' }> {
     const name = nameIn(manifest)
-    return this.#inTurn(name, async () => {
+    if (parent !== null) this.#refuseCycle(name, parent)
+    return this.#awaited(parent, name, async () => {
       const { store, now, randomHex } = this.#options
       const before = this.#entries.get(name)
       const uid = before?.stored.uid ?? randomHex(8)
@@ -139,12 +143,11 @@ export class Applications {
         createdAt: before?.stored.createdAt ?? now(),
         by,
       }
+      const isMoved = before !== undefined && before.app.destination.place !== parsed.application.destination.place
+      const there = this.#ledgerOf(parsed.application)
+      const ledger = isMoved ? await this.#move(before.ledger, there) : there
       await store.putApplication(stored)
-      const moved = before !== undefined && before.app.destination.place !== parsed.application.destination.place
-      const kept =
-        before === undefined || moved
-          ? { ledger: this.#ledgerOf(parsed.application), pass: null, failure: null, ill: null }
-          : before
+      const kept = before === undefined || isMoved ? { ledger, pass: null, failure: null, ill: null } : before
       this.#set(name, { ...kept, stored, app: parsed.application })
       this.#tell({ type: 'application', name })
       return { app: parsed.application, result }
@@ -276,11 +279,18 @@ export class Applications {
     this.#tell({ type: 'removed', name })
   }
 
-  /** Releases that nothing names any more. */
+  /** Releases that nothing names any more, at no place where it ever was. */
   async #dropReleases(name: string, ledger: Ledger): Promise<void> {
-    const named = namedReleases(ledger)
-    for (const id of this.#options.store.releases(name))
-      if (!named.has(id) && ledger.releases[id] === undefined) await this.#options.store.removeRelease(name, id)
+    const { store } = this.#options
+    const unnamedIn = (one: Ledger, ids: readonly ReleaseId[]) => {
+      const named = namedReleases(one)
+      return ids.filter(id => !named.has(id) && one.releases[id] === undefined)
+    }
+    const left = unnamedIn(ledger, store.releases(name))
+    if (left.length === 0) return
+    const elsewhere = store.ledgers(name).filter(({ place }) => place !== ledger.place)
+    for (const id of elsewhere.reduce<readonly ReleaseId[]>((ids, one) => unnamedIn(one, ids), left))
+      await store.removeRelease(name, id)
   }
 
   #set(name: string, entry: Entry): void {
@@ -303,6 +313,49 @@ export class Applications {
     const stored = this.#options.store.ledger(app.name, app.destination.place)
     if (stored !== null && stored.application.uid === app.uid) return stored
     return newLedger({ name: app.name, uid: app.uid }, app.destination.place, this.#options.randomHex(16))
+  }
+
+  /**
+   * What is under way at the place that is left is overtaken; the ledger of the one that it moves to is written before the declaration
+   * is: an application that is there already would count from one again.
+   */
+  async #move(from: Ledger, there: Ledger): Promise<Ledger> {
+    const { store, now } = this.#options
+    const { ledger: left, ended } = abandoned({ ledger: from, ended: [] }, `moved to ${there.place}`, now())
+    await Promise.all([
+      ...ended.map(attempt => store.putAttempt(from.application.name, attempt)),
+      ...eventsBetween(from, left, ended).map(event => this.tellEvent(event)),
+    ])
+    if (left !== from) await store.putLedger({ ...left, version: left.version + 1 })
+    const ledger = movedTo(there, from, store.ledgers(from.application.name))
+    await store.putLedger(ledger)
+    return ledger
+  }
+
+  /**
+   * A parent declares within its own turn, and waits for its child's: those that declare each other would wait for ever. Throws TakenError.
+   */
+  #refuseCycle(child: string, parent: string): void {
+    const above = new Set<string>()
+    for (let at: string | null | undefined = parent; at != null && !above.has(at); at = this.#entries.get(at)?.app.parent)
+      above.add(at)
+    if (above.has(child))
+      throw new TakenError(
+        `application ${child} declares ${parent}, directly or through others: ${parent} may not declare it.`,
+        false,
+      )
+    for (let at = this.#awaits.get(child); at !== undefined; at = this.#awaits.get(at))
+      if (at === parent) throw new TakenError(`applications ${child} and ${parent} declare each other.`, true)
+  }
+
+  /** In the turn of `name`, for which the turn of `by` waits. */
+  async #awaited<T>(by: string | null, name: string, act: () => Promise<T>): Promise<T> {
+    if (by !== null) this.#awaits.set(by, name)
+    try {
+      return await this.#inTurn(name, act)
+    } finally {
+      if (by !== null) this.#awaits.delete(by)
+    }
   }
 
   #read({ name, uid, manifest, parent }: StoredApplication): Application {

@@ -315,6 +315,24 @@ export function newerLedger(own: Ledger | null, found: Ledger | null): Ledger | 
   return found.application.uid === own.application.uid && found.place === own.place && found.version > own.version ? found : own
 }
 
+/**
+ * The ledger of the place that an application moves to. What is the application's own goes with it: its one history counts on, what it
+ * keeps of its renders stays, and a pause lasts. What was asked of the place when it was there before is of then.
+ */
+export function movedTo(there: Ledger, from: Ledger, everywhere: readonly Ledger[]): Ledger {
+  const all = [there, from, ...everywhere]
+  const kept = Object.fromEntries(Object.entries(from.sticky).filter(([, { name }]) => name !== 'lookup'))
+  return {
+    ...there,
+    version: there.version + 1,
+    nextAttempt: Math.max(...all.map(one => one.nextAttempt)),
+    nextReleaseNumber: Math.max(...all.map(one => one.nextReleaseNumber)),
+    sticky: { ...kept, ...there.sticky },
+    pause: from.pause,
+    requests: [],
+  }
+}
+
 export function withRequest(ledger: Ledger, request: Request): Ledger {
   return { ...ledger, version: ledger.version + 1, requests: [...ledger.requests, request] }
 }

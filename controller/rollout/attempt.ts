@@ -96,6 +96,15 @@ export function droppedTrying(state: State, message: string, now: number): State
   return { ledger: { ...state.ledger, trying: null }, ended: [...state.ended, overtaken(trying, message, now)] }
 }
 
+/** What is tried and what is under way is overtaken; what is over stays what it is. */
+export function abandoned(state: State, message: string, now: number): State {
+  const cleared = droppedTrying(state, message, now)
+  const { attempt } = cleared.ledger
+  const last = attempt === null ? null : overtaken(attempt, message, now)
+  if (attempt === null || last === null || last === attempt) return cleared
+  return { ledger: { ...cleared.ledger, attempt: last }, ended: [...cleared.ended, last] }
+}
+
 /** The first apply of an attempt: current is its release from now on, and what was under way is superseded. */
 export function begun(state: State, attempt: Attempt, release: Release, now: number, fresh: boolean): State {
   const ledger = state.ledger

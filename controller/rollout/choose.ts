@@ -2,7 +2,7 @@
 import { type Attempt, isRollingBack, isUnderWay, type Ledger, type Request } from '../ledger.js'
 import type { Release, ReleaseId } from '../release.js'
 import { askAgainMs } from '../sync.js'
-import { begun, droppedTrying, tried, turnedBack } from './attempt.js'
+import { abandoned, begun, droppedTrying, tried, turnedBack } from './attempt.js'
 import { barrier } from './barrier.js'
 import { goodToRun } from './judge.js'
 import { known } from './observe.js'
@@ -10,7 +10,6 @@ import {
   type ChooseRow,
   type DecideInput,
   moved,
-  overtaken,
   type State,
   settled,
   verdictText,
@@ -53,9 +52,7 @@ function stay(state: State, row: ChooseRow, why: Why, more: Partial<Chosen> = {}
 // -- T1, T2 --
 
 function deletion({ now }: DecideInput, state: State): Chosen {
-  const cleared = droppedTrying(state, 'the application is deleted', now)
-  const { attempt } = cleared.ledger
-  const next = attempt === null ? cleared : withAttempt(cleared, overtaken(attempt, 'the application is deleted', now))
+  const next = abandoned(state, 'the application is deleted', now)
   return { ...stay(next, 'T1', { kind: 'deleting' }), run: 'delete' }
 }
 

@@ -1,7 +1,8 @@
 // Declared applications over a real store: who may declare what, what is written, and who owns an object.
 import t from 'tap'
-import { Applications, type Change } from '../../controller/applications.js'
-import { type Ledger, newLedger, withDeletion, withPause } from '../../controller/ledger.js'
+import { Applications, type Change, type TakenError } from '../../controller/applications.js'
+import { type Ledger, newLedger, resumed, withDeletion, withPause } from '../../controller/ledger.js'
+import type { Pass } from '../../controller/reconcile.js'
 import { openStore } from '../../controller/store/store.js'
 import { startField } from '../support/controller.js'
 import { ana } from './builders.js'
@@ -50,6 +51,14 @@ t.test('the same declaration again changes nothing, and is not told', async t =>
   t.equal(told.length, before)
   t.equal((await applications.declare(manifest('shop', { project: 'x' }), ana, null, false)).result, 'changed')
 })
+
+/** A pass that found nothing to say. */
+const quiet = {
+  observed: { silent: null, objects: [], pods: [] },
+  health: { status: 'Healthy', message: '', objects: [], pods: { ready: 0, wanted: 0 } },
+  decision: { why: { kind: 'current' }, row: { judged: null, chosen: 'T8' } },
+  candidate: null,
+}
 
 /** As an earlier Slipway took it, with all that it remembered of it. */
 async function kept({ store }: Pick<Awaited<ReturnType<typeof opened>>, 'store'>, spec: object, parent: string | null = null) {
@@ -132,6 +141,56 @@ t.test('one that is being deleted cannot be changed, so that nothing is lost wit
     passes: true,
     message: /is being deleted/,
   })
+})
+
+t.test('applications that declare each other do not wait for each other for ever: one is refused', async t => {
+  const { applications } = await opened(t)
+  for (const name of ['a', 'b', 'c']) await applications.declare(manifest(name), ana, null, false)
+  const declaring = (parent: string, child: string) =>
+    applications.inTurn(parent, () =>
+      applications.declare(manifest(child, { project: parent }), ana, parent, false).then(
+        ({ result }) => result,
+        (error: TakenError) => `${error.name} ${error.passes}`,
+      ),
+    )
+
+  t.same(await Promise.all([declaring('a', 'b'), declaring('b', 'c'), declaring('c', 'a')]), [
+    'changed',
+    'changed',
+    'TakenError true',
+  ])
+  t.equal(await declaring('c', 'a'), 'TakenError false', 'and for good once the others stand')
+  t.equal(await declaring('a', 'b'), 'unchanged')
+})
+
+t.test('a moved application counts on in its one history, stays paused, and keeps what it may go back to', async t => {
+  const { applications, store, open } = await opened(t)
+  const at = (name: string) => manifest('shop', { destination: { name, namespace: 'shop' } })
+  const { app } = await applications.declare(at('n1'), ana, null, false)
+  await store.putRelease('shop', { id: 'rel-1', objects: [] } as never)
+  const sticky = { minted: { name: 'randAlphaNum', value: '"x"' }, seen: { name: 'lookup', value: 'null' } }
+  const good = [{ release: 'rel-1', healthyAt: 1, baked: true, templates: {} }]
+  const trying = { number: 4, outcome: null, step: { name: 'Preflight' }, moves: [], times: { judged: 0 }, verdict: null }
+  const grown = { trying, nextAttempt: 5, nextReleaseNumber: 3, sticky, good, requests: [{ id: 'q1', kind: 'sync' }] }
+  await applications.act(
+    'shop',
+    ledger => ({ ...withPause(ledger, { by: ana, at: 5, reason: '' }), ...grown }) as unknown as Ledger,
+  )
+
+  await applications.declare(at('n2'), ana, null, false)
+  const moved = applications.get('shop')!
+  await applications.record({ app: moved.app, ledger: moved.ledger, step: { kind: 'none' }, ...quiet } as unknown as Pass)
+  t.match(moved.ledger, { place: 'node/n2', nextAttempt: 5, nextReleaseNumber: 3, pause: { by: ana }, good: [], requests: [] })
+  t.same(Object.keys(moved.ledger.sticky), ['minted'])
+  t.match(applications.history('shop'), [{ number: 4, outcome: 'Superseded', message: 'moved to node/n2' }])
+  t.match(store.ledger('shop', 'node/n1'), { trying: null })
+  t.match((await open()).applications.get('shop')?.ledger, { place: 'node/n2', nextAttempt: 5, pause: { by: ana } })
+
+  await applications.act('shop', ledger => ({ ...resumed(ledger), nextAttempt: 8 }))
+  await applications.declare(at('n1'), ana, null, false)
+  const back = applications.get('shop')!.ledger
+  t.match(back, { place: 'node/n1', nextAttempt: 8, pause: null, good, requests: [] })
+  t.ok(applications.release(app, 'rel-1' as never), 'what it may go back to there')
 })
 
 t.test("another parent's child is not taken while that parent is there", async t => {
