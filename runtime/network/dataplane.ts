@@ -9,7 +9,7 @@ import { type Conflict, findConflicts } from './conflicts.js'
 import { drain } from './draining.js'
 import { createHaproxy } from './haproxy/process.js'
 import { haproxyProgram } from './haproxy/program.js'
-import { ensureServiceBridge, isServed, listeningSockets, removeServiceBridge, socketsOf } from './host.js'
+import { ensureServiceBridge, isServed, isUp, listeningSockets, removeServiceBridge, socketsOf } from './host.js'
 import { balanced, type Given, type Listener, listenersOf, serviceKey, targetsOf } from './listeners.js'
 import { createNames, type Names } from './names/process.js'
 import { DOMAIN, zoneOf } from './names/services.js'
@@ -25,6 +25,8 @@ import {
 } from './types.js'
 
 const WATCH_EVERY_MS = 1_000
+/** Of so many looks one asks for the address too: with the bridge, whose flags are looked at each time, it is nearly always gone as well. */
+const ADDRESS_EVERY = 5
 
 export function createDataPlane(options: DataPlaneOptions): DataPlane {
   const { stateDir, docker, now, log } = options
@@ -97,12 +99,13 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
   }
 
   function watch(signal: AbortSignal): void {
+    const isThere = async (look: number, address: string) =>
+      isUp(serviceBridge) && (look % ADDRESS_EVERY !== 0 || (await isServed(serviceBridge, address)))
     const look = async () => {
-      for (;;) {
+      for (let looks = 1; ; looks++) {
         await sleep(WATCH_EVERY_MS, undefined, { signal, ref: false })
         if (parts === null) return
-        if (haproxy.pid() !== null && parts.names.pid() !== null && (await isServed(serviceBridge, parts.book.namesAddress)))
-          continue
+        if (haproxy.pid() !== null && parts.names.pid() !== null && (await isThere(looks, parts.book.namesAddress))) continue
         await inTurn(() => makeSo(wanted ?? { services: [], endpoints: [] }, signal)).catch(error => {
           if (!signal.aborted && parts !== null) log('data plane not restored yet', { error: String(error) })
         })

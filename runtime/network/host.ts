@@ -46,7 +46,7 @@ export async function isServed(bridge: string, ip: string): Promise<boolean> {
 }
 
 /** IFF_UP of the interface's flags (netdevice(7)). */
-function isUp(name: string): boolean {
+export function isUp(name: string): boolean {
   try {
     return (Number(readFileSync(`/sys/class/net/${name}/flags`, 'utf8')) & 1) === 1
   } catch {

@@ -85,7 +85,7 @@ t.test('while names cannot be had again, traffic goes on being steered, and it i
   await until('names is back', () => findProcesses(['names/main.js', address]).length === 1)
 })
 
-t.test('a Service bridge that somebody deletes or sets down is back at once, with all addresses', async t => {
+t.test('a Service bridge that somebody deletes, sets down or takes the addresses from is back at once, with all of them', async t => {
   const pod = await httpPod()
   t.teardown(pod.end)
   await plane.apply(state([service('web')], [endpoint('web', pod)]), signal)
@@ -94,6 +94,7 @@ t.test('a Service bridge that somebody deletes or sets down is back at once, wit
   for (const args of [
     ['link', 'del', serviceBridge],
     ['link', 'set', serviceBridge, 'down'],
+    ['route', 'flush', 'dev', serviceBridge, 'table', 'local'],
   ]) {
     ip(...args)
     t.equal(

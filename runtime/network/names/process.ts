@@ -28,10 +28,14 @@ export function createNames({ directory, program, address }: NamesPlaces) {
   const pidFile = join(directory, 'names.pid')
   const main = fileURLToPath(new URL('./main.js', import.meta.url))
 
+  let known = 0
+
   /** null when none of ours runs. */
   function pid(): number | null {
+    if (commandLine(known)?.includes(file)) return known
     const written = existsSync(pidFile) ? Number(readFileSync(pidFile, 'utf8')) : 0
-    return written > 0 && commandLine(written)?.includes(file) ? written : null
+    known = written > 0 && commandLine(written)?.includes(file) ? written : 0
+    return known === 0 ? null : known
   }
 
   async function start(signal: AbortSignal): Promise<void> {
@@ -41,6 +45,7 @@ export function createNames({ directory, program, address }: NamesPlaces) {
     const flags = ['--jitless', ...withoutWasm, '--max-old-space-size=16', '--max-semi-space-size=1', '--v8-pool-size=0']
     const started = await startDetached({ path: program, args: [...flags, main, file, address, '53'], logPath: log })
     writeFileSync(pidFile, `${started}`)
+    known = 0
     const limit = performance.now() + READY_LIMIT_MS
     // Its own socket: somebody else may have the port.
     const listens = () => {
