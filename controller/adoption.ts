@@ -41,6 +41,7 @@ export function parentsOf(entries: readonly Pick<Entry, 'stored' | 'ledger'>[]):
     stored.parent === null && stored.by.name === recovery.name && ledger.deletion === null
   const orphans = new Map(entries.filter(isOrphan).map(({ stored }) => [refKey(refOf(stored.manifest)), stored.name]))
   const parents = new Map<string, string>()
+  if (orphans.size === 0) return parents
   for (const { stored, ledger } of entries)
     for (const ref of declaredIn(ledger)) {
       const child = orphans.get(refKey(ref))

@@ -42,8 +42,8 @@ import { createWriteBack } from './write-back.js'
 
 const version = (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version
 
-/** After a failure to take back what the store lost. */
-const adoptAgainMs = 30_000
+/** What the store lost is taken back so long after a node said something, and after a failure to. */
+const [adoptAfterMs, adoptAgainMs] = [1_000, 10_000]
 /** EX_CONFIG: starting again cannot help; the keeper stops. */
 const exitConfig = 78
 
@@ -339,14 +339,18 @@ export async function startController(
     },
     signal,
   )
-  let adoptAgain: NodeJS.Timeout | null = null
-  const adoptSoon = () =>
-    void adoptKept().catch(error => {
-      log.warn({ error: (error as Error).message }, 'taking back')
-      if (adoptAgain !== null) clearTimeout(adoptAgain)
-      adoptAgain = setTimeout(adoptSoon, adoptAgainMs).unref()
-    })
-  cluster.onChange(adoptSoon)
+  let adoptTimer: NodeJS.Timeout | null = null
+  /** Not at every word of a node: each look is over all applications. */
+  const adoptSoon = (inMs: number) => {
+    adoptTimer ??= setTimeout(() => {
+      adoptTimer = null
+      adoptKept().catch(error => {
+        log.warn({ error: (error as Error).message }, 'taking back')
+        adoptSoon(adoptAgainMs)
+      })
+    }, inMs).unref()
+  }
+  cluster.onChange(() => adoptSoon(adoptAfterMs))
   const leading = (async () => {
     await untilDone(
       async () => void (await store.load()),

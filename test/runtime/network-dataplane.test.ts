@@ -85,22 +85,25 @@ t.test('while names cannot be had again, traffic goes on being steered, and it i
   await until('names is back', () => findProcesses(['names/main.js', address]).length === 1)
 })
 
-t.test('a Service bridge that somebody deletes, sets down or takes the addresses from is back at once, with all of them', async t => {
-  const pod = await httpPod()
-  t.teardown(pod.end)
-  await plane.apply(state([service('web')], [endpoint('web', pod)]), signal)
-  const ip = (...args: string[]) => execFileSync('ip', args, { env: { PATH: `${process.env.PATH}:/usr/sbin:/sbin` } })
+t.test(
+  'a Service bridge that somebody deletes, sets down or takes the addresses from is back at once, with all of them',
+  async t => {
+    const pod = await httpPod()
+    t.teardown(pod.end)
+    await plane.apply(state([service('web')], [endpoint('web', pod)]), signal)
+    const ip = (...args: string[]) => execFileSync('ip', args, { env: { PATH: `${process.env.PATH}:/usr/sbin:/sbin` } })
 
-  for (const args of [
-    ['link', 'del', serviceBridge],
-    ['link', 'set', serviceBridge, 'down'],
-    ['route', 'flush', 'dev', serviceBridge, 'table', 'local'],
-  ]) {
-    ip(...args)
-    t.equal(
-      await until('it answers again', () => fetchText(plane.clusterIP('shop', 'web'), 80).then(({ body }) => body)),
-      pod.ip,
-      args.join(' '),
-    )
-  }
-})
+    for (const args of [
+      ['link', 'del', serviceBridge],
+      ['link', 'set', serviceBridge, 'down'],
+      ['route', 'flush', 'dev', serviceBridge, 'table', 'local'],
+    ]) {
+      ip(...args)
+      t.equal(
+        await until('it answers again', () => fetchText(plane.clusterIP('shop', 'web'), 80).then(({ body }) => body)),
+        pod.ip,
+        args.join(' '),
+      )
+    }
+  },
+)
