@@ -342,7 +342,8 @@ export async function startController(
   let adoptTimer: NodeJS.Timeout | null = null
   /** Not at every word of a node: each look is over all applications. */
   const adoptSoon = (inMs: number) => {
-    adoptTimer ??= setTimeout(() => {
+    if (adoptTimer !== null) return
+    adoptTimer = setTimeout(() => {
       adoptTimer = null
       adoptKept().catch(error => {
         log.warn({ error: (error as Error).message }, 'taking back')
