@@ -2,6 +2,7 @@
 import { type Dict, int, isDict, isList, type List, nilDict, nilList, type Value } from '../value/value.js'
 import { type MappingNode, type Node, parseFirst, type ScalarNode } from './nodes.js'
 import { formatG32 } from './number.js'
+import { readQuickly } from './quick.js'
 import { isSurelyText, type Resolved, resolve } from './resolve.js'
 import { YamlError } from './tokens.js'
 
@@ -30,6 +31,12 @@ export class YamlLimit extends YamlError {}
 
 /** `yaml.Unmarshal(text, &any)`. Throws `DecodeError`: `error converting YAML to JSON: yaml: line 3: ...`. */
 export function unmarshal(text: string, options: DecodeOptions = {}): Value {
+  const quick = readQuickly(text, options.integers ?? 'float')
+  return quick === undefined ? unmarshalWhole(text, options) : quick
+}
+
+/** The same by the reader that knows all of YAML. */
+export function unmarshalWhole(text: string, options: DecodeOptions = {}): Value {
   try {
     const node = parseFirst(text)
     return node === null ? null : new Decoder(options).whole(node)

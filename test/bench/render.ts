@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { execFile } from 'node:child_process'
 import { RenderPool, type RenderJob } from '../../controller/render/pool.js'
-import type { RenderOptions } from '../../renderer/index.js'
+import type { Kept, RenderOptions } from '../../renderer/index.js'
 import {
   atLeast,
   atMost,
@@ -35,7 +35,7 @@ export const render: Bench = {
 /** Rounds that are not counted: the renderer's and Helm's process alike have read everything once. */
 const before = 3
 /** Charts that make keys take seconds where none are kept: measured so often. */
-const mintRuns = 5
+const mintRuns = 3
 
 const measures = [
   'coldMs',
@@ -88,12 +88,13 @@ async function besideEachOther(stage: Stage): Promise<void> {
   const { charts, options, signal } = stage
   const alone = new RenderProcess()
   const pool = new RenderPool()
+  const kept = new Map<string, Kept>()
   try {
     for (let number = 1 - before; number <= options.runs; number++) {
       await unseen(stage, number)
       for (const chart of charts) {
         signal.throwIfAborted()
-        if (!chart.mints || number <= mintRuns) await once(stage, { chart, number, alone, pool })
+        if (!chart.mints || number <= mintRuns) await once(stage, { chart, number, alone, pool, kept })
       }
       if (number > 0) options.say(`  ${number}: ${charts.map(({ name }) => `${name} ${lastOf(stage, name)}`).join(', ')}`)
     }
@@ -109,9 +110,11 @@ interface Turn {
   readonly number: number
   readonly alone: RenderProcess
   readonly pool: RenderPool
+  /** By chart: what the renders through the pool minted. */
+  readonly kept: Map<string, Kept>
 }
 
-async function once(stage: Stage, { chart, number, alone, pool }: Turn): Promise<void> {
+async function once(stage: Stage, { chart, number, alone, pool, kept }: Turn): Promise<void> {
   const { helm, valueFile, signal } = stage
   const values = chart.values(number + before)
   writeFileSync(valueFile, values)
@@ -124,7 +127,9 @@ async function once(stage: Stage, { chart, number, alone, pool }: Turn): Promise
   keep('helmInProcessMs', await helm.inProcess(chart, values))
   keep('warmMs', await alone.render(chart.name, aloneJob(chart, number)))
   if (!chart.mints) keep('renamedMs', await alone.render(chart.name, aloneJob(chart, number, `rel-${number + before}`)))
-  keep('pooledMs', await pooled(pool, chart, number, signal))
+  const waited = await pooled(pool, chart, number, kept.get(chart.name) ?? nothingKept, signal)
+  kept.set(chart.name, waited.kept)
+  keep('pooledMs', waited.ms)
 }
 
 /** `slipway render`, from its start to its end. */
@@ -135,11 +140,11 @@ async function program({ archive }: KnownChart, valueFile: string): Promise<void
 }
 
 /** In a render child that has started and read one plain file: as after a webhook, which starts the child beside the fetch. */
-async function cold(chart: KnownChart, number: number, signal: AbortSignal): Promise<number | null> {
+async function cold(chart: KnownChart, number: number, signal: AbortSignal): Promise<number> {
   const pool = new RenderPool()
   try {
     await pool.run({ files: [], options: jobOf(chart, number).options, kept: nothingKept }, signal)
-    return await pooled(pool, chart, number, signal)
+    return (await pooled(pool, chart, number, nothingKept, signal)).ms
   } finally {
     pool.close()
   }
@@ -153,21 +158,30 @@ async function unseen({ charts, found, signal }: Stage, number: number): Promise
   const order = [...charts.slice(at), ...charts.slice(0, at)]
   try {
     for (const [place, chart] of order.entries()) {
-      const ms = await pooled(pool, chart, number, signal)
-      if (place >= 3 && ms !== null) found.unseenMs.get(chart.name)?.push(ms)
+      const { ms } = await pooled(pool, chart, number, nothingKept, signal)
+      if (place >= 3) found.unseenMs.get(chart.name)?.push(ms)
     }
   } finally {
     pool.close()
   }
 }
 
-async function pooled(pool: RenderPool, chart: KnownChart, number: number, signal: AbortSignal): Promise<number | null> {
+/** Through the pool: ms, and what of it is kept for the next render. */
+async function pooled(
+  pool: RenderPool,
+  chart: KnownChart,
+  number: number,
+  kept: Kept,
+  signal: AbortSignal,
+): Promise<{ readonly ms: number; readonly kept: Kept }> {
+  const job = { ...jobOf(chart, number), kept }
   const began = performance.now()
-  const result = await pool.run(jobOf(chart, number), signal)
+  const result = await pool.run(job, signal)
   const ms = performance.now() - began
   if ('killed' in result) throw new Error(`${chart.name}: rendering ${result.killed}`)
-  if (result.error === undefined) return ms
-  throw new Error(`${chart.name}: ${result.error.message}`)
+  if (result.error !== undefined) throw new Error(`${chart.name}: ${result.error.message}`)
+  const minted = Object.entries(result.touched.minted).map(([key, { value }]) => [key, value] as const)
+  return { ms, kept: { ...kept, values: { ...kept.values, ...Object.fromEntries(minted) } } }
 }
 
 function jobOf(chart: KnownChart, number: number): RenderJob {
@@ -195,7 +209,7 @@ function optionsOf(chart: KnownChart, number: number, name: string): RenderOptio
   }
 }
 
-const nothingKept = { salt: 'bench', values: {}, answers: {} }
+const nothingKept: Kept = { salt: 'bench', values: {}, answers: {} }
 
 async function took(act: () => Promise<unknown>): Promise<number> {
   const began = performance.now()
