@@ -58,7 +58,7 @@ function readPlainly(source: Source): RenderedObject[] | null {
     const at = line + (first === null ? 0 : part.slice(0, first.index).split('\n').length - 1)
     line += part.split('\n').length - 1
     if (first === null) continue
-    const value = readQuickly(part, 'plain', limits.nodes / 2)
+    const value = readQuickly(part, 'exact', limits.nodes / 2)
     if (value === undefined) return null
     const place: Place = { file, line: at, column: 0 }
     const locate = (path: Path): Place => {
@@ -66,7 +66,7 @@ function readPlainly(source: Source): RenderedObject[] | null {
       return place
     }
     try {
-      objects.push(...objectsOf(source, { value: value as Value, place, locate }))
+      objects.push(...objectsOf(source, { value, start: 0, place, locate }))
     } catch (cause) {
       if (cause !== unlocated && !(cause instanceof RenderFault)) throw cause
       return null
@@ -139,10 +139,12 @@ class Reader {
     if (value instanceof Int && isSchemaBound(path)) return Number(value.value)
     if (value instanceof Int)
       throw this.#fault(`${pathText(path)} is a number beyond 2^53, which cannot be carried exactly; put it in quotes`, path)
-    if (isList(value)) return value.map((item, at) => this.#plain(item, [...path, at]))
+    if (isList(value)) return value.map((item, at) => (isSimple(item) ? item : this.#plain(item, [...path, at])))
     if (!isDict(value)) return value
     if (value.has('__proto__')) throw this.#fault('a key cannot be named __proto__', [...path, '__proto__'])
-    return Object.fromEntries([...value].map(([key, item]) => [key, this.#plain(item, [...path, key])] as const))
+    const plain: Record<string, unknown> = {}
+    for (const [key, item] of value) plain[key] = isSimple(item) ? item : this.#plain(item, [...path, key])
+    return plain
   }
 
   #fault(what: string, path: Path): RenderFault {
@@ -150,6 +152,10 @@ class Reader {
     const shown = this.#source.template?.source ?? this.#source.text
     return faultAt('InvalidManifest', place, what, shown, holdsSecrets(shown) ? 'texts' : 'nothing')
   }
+}
+
+function isSimple(value: Value): boolean {
+  return value === null || typeof value !== 'object'
 }
 
 /** Bounds in the schema of a CustomResourceDefinition are float64 in Kubernetes (`JSONSchemaProps`): 2^63 - 1 is 2^63 there too. */

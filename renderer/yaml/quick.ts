@@ -4,8 +4,8 @@
 import { int, type Value } from '../value/value.js'
 import { isSurelyText, resolve } from './resolve.js'
 
-/** What integers become: see `DecodeOptions` in decode.ts; `plain`: a `bigint` where a number cannot hold it. */
-export type Integers = 'float' | 'exact' | 'kept' | 'plain'
+/** What integers become: see `DecodeOptions` in decode.ts. */
+export type Integers = 'float' | 'exact' | 'kept'
 
 /** The one document of the text; undefined where the whole reader has to look at it. */
 export function readQuickly(text: string, integers: Integers, mostNodes = Number.POSITIVE_INFINITY): Value | undefined {
@@ -282,7 +282,6 @@ class QuickReader {
       const value = Number(found.value)
       if (this.#integers === 'kept' || (this.#integers === 'exact' && !Number.isSafeInteger(value)))
         return int(found.value, 'int64')
-      if (this.#integers === 'plain' && !Number.isSafeInteger(value)) giveUp()
       return value
     }
     if (found.tag === 'float' && !Number.isFinite(found.value)) giveUp()
