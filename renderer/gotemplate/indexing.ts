@@ -43,9 +43,9 @@ function measured(value: Value): number | undefined {
 export function indexOf(item: Value, key: Value): Value {
   if (item === null) throw new CallError('index of nil pointer')
   if (isDict(item)) return entryOf(item, key)
-  if (isList(item)) return item[position(key, item.length - 1, item.length)] ?? null
-  if (typeof item === 'string') return int(byteAt(item, bytePosition(key, byteLength(item))), 'uint8')
-  if (item instanceof Bytes) return int(item.bytes[bytePosition(key, item.bytes.length)] as number, 'uint8')
+  if (isList(item)) return item[position(key, item.length, 'slice')] ?? null
+  if (typeof item === 'string') return int(byteAt(item, position(key, byteLength(item), 'string')), 'uint8')
+  if (item instanceof Bytes) return int(item.bytes[position(key, item.bytes.length, 'slice')] as number, 'uint8')
   const found = item instanceof Struct ? item.at(key) : undefined
   if (found === undefined) throw new CallError(`can't index item of type ${pointedTo(item)}`)
   return found
@@ -57,15 +57,11 @@ function entryOf(dict: Dict, key: Value): Value {
   return dict.get(key) ?? zeroOf(dict[goType])
 }
 
-function bytePosition(key: Value, length: number): number {
-  return position(key, length - 1, length)
-}
-
-/** `last`: the greatest that is inside; Go checks against the length first, and reflection complains in its own words. */
-function position(key: Value, last: number, length: number): number {
+/** Go lets the length itself pass its own check, as it does for `slice`; then reflection complains in its own words. */
+function position(key: Value, length: number, kind: 'slice' | 'string'): number {
   const at = numberOf(key)
   if (at < 0n || at > BigInt(length)) throw new CallError(`index out of range: ${BigInt.asIntN(64, at)}`)
-  if (at > BigInt(last)) throw new CallError('reflect: slice index out of range')
+  if (at === BigInt(length)) throw new CallError(`reflect: ${kind} index out of range`)
   return Number(at)
 }
 
