@@ -36,7 +36,8 @@ export function chosen(
   name: string,
 ): readonly StickyView[] {
   if (views.length === 0) throw new RefusedError(404, 'noSuchValue', `${name}: its chart makes no values that are kept.`)
-  if (all) return views
+  // Which version of a chart a range means is no secret: made anew where it is named.
+  if (all) return views.filter(view => view.function !== 'chart')
   if (keys.length === 0)
     throw new RefusedError(
       400,

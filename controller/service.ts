@@ -15,7 +15,6 @@ import type { Candidate, CommitSha, Release, ReleaseId } from './release.js'
 import { declarationOf, shownChild, withoutOurs } from './shown.js'
 import { chosen, keptBy, refuseRotation } from './rotation.js'
 import { rotated } from './sticky.js'
-import { idOf } from './sticky/view.js'
 import { parseArchive, type Store } from './store/store.js'
 import { objectTree } from './tree.js'
 import type { DiffView, EventView, NodeView } from './view.js'
@@ -223,7 +222,7 @@ export function createService(options: ServiceOptions): Service {
       const entry = entryOf(name)
       refuseRotation(entry)
       const meant = chosen(keptBy(entry, applications), asked, name)
-      const message = `rotation asked for: ${meant.map(({ key, places, label }) => `${idOf(key)} (${places[0] ?? label})`).join(', ')}`
+      const message = `rotation asked for: ${meant.map(({ id: one, places, label }) => `${one} (${places[0] ?? label})`).join(', ')}`
       const request = { id, kind: 'sync' as const, by, at: now(), commit: null, release: null, prune: null }
       const rotatedKeys = meant.map(({ key }) => key)
       await act(name, by, 'rotated', message, ledger => withRequest(rotated(ledger, rotatedKeys), request))

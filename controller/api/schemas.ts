@@ -211,7 +211,8 @@ const named: Record<SchemaName, TSchema> = {
   }),
   KeptValue: closed({
     key: text(),
-    function: text('that made it; lookup: taken over from an object that was there'),
+    id: text('enough to name it by'),
+    function: text('that made it; lookup: taken over from an object that was there; chart: the version that a range meant'),
     file: text('the template that asked first'),
     label: text('the YAML key or variable on whose line it stands'),
     at: text('RFC 3339'),

@@ -41,8 +41,8 @@ async function rotate(cli: Cli, app: string, keys: readonly string[], options: O
 
 function keptTable(views: readonly StickyView[], cli: Cli): string {
   const now = cli.api.now()
-  const rows = views.map(({ key, function: name, places, file, label, at, expires, used }) => [
-    key.slice(key.lastIndexOf('-') + 1, key.lastIndexOf('-') + 9),
+  const rows = views.map(({ id, function: name, places, file, label, at, expires, used }) => [
+    id,
     name,
     age(at, now),
     expires.slice(0, 10),

@@ -1,5 +1,6 @@
 // What an application keeps, as people see and name it: where it came from and where it stands, nothing of the values. Pure.
 import { X509Certificate } from 'node:crypto'
+import { contentHash } from '../../runtime/contract/hash.js'
 import type { Manifest } from '../../runtime/contract/manifest.js'
 import type { Ledger } from '../ledger.js'
 import { leavesOf, partsOf } from '../sticky.js'
@@ -8,7 +9,9 @@ import { parseQuestion } from './lookup.js'
 /** What can be rotated, as people see it: nothing of the value. */
 export interface StickyView {
   readonly key: string
-  /** `randAlphaNum`; `lookup` for what was taken over from an object that was there. */
+  /** `3f9a1c2b`: enough to name it by. */
+  readonly id: string
+  /** `randAlphaNum`; `lookup` for what was taken over from an object that was there, `chart` for the version that a range meant. */
   readonly function: string
   readonly file: string
   readonly label: string
@@ -29,6 +32,7 @@ export function stickyViews({ sticky }: Ledger, objects: readonly Manifest[]): r
     .filter(([, { name, value }]) => name !== 'lookup' || (value !== 'null' && value !== '[]'))
     .map(([key, entry]) => ({
       key,
+      id: idOf(key),
       function: entry.name,
       file: entry.file,
       label: entry.name === 'lookup' ? askedFor(entry.label) : entry.label,
@@ -65,20 +69,20 @@ function askedFor(question: string): string {
  * `Secret/db:password`), a template, or a label that only one has. Throws what to say where a name fits none, or more than one.
  */
 export function meantBy(name: string, views: readonly StickyView[]): readonly StickyView[] {
-  const exact = views.filter(({ key, file }) => key === name || file === name || (name.length >= 4 && idOf(key).startsWith(name)))
+  const exact = views.filter(({ key, id, file }) => key === name || file === name || (name.length >= 4 && id.startsWith(name)))
   if (exact.length > 0) return exact
   const standing = views.filter(({ places }) => places.some(place => isAt(name, place)))
   if (standing.length > 0) return standing
   const labelled = views.filter(({ label }) => label === name)
   if (labelled.length === 1) return labelled
-  const known = (labelled.length > 1 ? labelled : views).map(({ key }) => idOf(key)).join(', ')
+  const known = (labelled.length > 1 ? labelled : views).map(({ id }) => id).join(', ')
   if (labelled.length > 1) throw new Error(`${name} may be any of ${known}`)
   throw new Error(`${name} names nothing that is kept${known === '' ? '' : `; there are ${known}`}`)
 }
 
-/** `3f9a1c2b`: enough to name it by. */
-export function idOf(key: string): string {
-  return key.slice(key.lastIndexOf('-') + 1, key.lastIndexOf('-') + 9)
+/** The hash that a key ends with, or one of the key. */
+function idOf(key: string): string {
+  return (/-([0-9a-f]{24})$/.exec(key)?.[1] ?? contentHash(key, 24)).slice(0, 8)
 }
 
 /** `Secret/db:password` and `Secret shop/db data.password`. */

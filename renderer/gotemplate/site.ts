@@ -36,11 +36,27 @@ export interface Site {
 export function siteOf(rendering: Rendering): Site {
   const calls: CallPlace[] = []
   const keys: LoopKey[] = []
+  const outermost = outermostOf(rendering.frame)
   for (let frame = rendering.frame; frame !== undefined; frame = frame.caller) {
     calls.unshift(placeIn(frame))
     for (let loop = frame.loop; loop !== undefined; loop = loop.outer) keys.unshift(loopKeyOf(loop))
+    if (isWholeFile(frame, outermost)) break
   }
   return { calls, keys }
+}
+
+function outermostOf(frame: Frame | undefined): Frame | undefined {
+  let outer = frame
+  while (outer?.caller !== undefined) outer = outer.caller
+  return outer
+}
+
+/**
+ * A file that another includes as it would run by itself (`include (print .Template.BasePath "/secret.yaml") . | sha256sum`): the same
+ * values come of it, so that the checksum is one of what is really there.
+ */
+function isWholeFile({ template, slots }: Frame, outermost: Frame | undefined): boolean {
+  return template.name === template.source.name && template.name !== 'gotpl' && slots[0] === outermost?.slots[0]
 }
 
 /** What a person would call an item of a list: the first of these that it has. */

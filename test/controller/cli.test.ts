@@ -306,8 +306,22 @@ t.test('rotate without a key lists what is kept, and asks for nothing', async te
     used: true,
   }
   api.told.sticky = [
-    { ...kept, key: 'randAlphaNum-3f9a1c2b0d41aa00', function: 'randAlphaNum', places: ['Secret shop/db data.password'] },
-    { ...kept, key: 'genCA-77aa012e44000000', function: 'genCA', label: '$ca', expires: '2027-03-01T00:00:00.000Z', used: false },
+    {
+      ...kept,
+      key: 'randAlphaNum-3f9a1c2b0d41aa00',
+      id: '3f9a1c2b',
+      function: 'randAlphaNum',
+      places: ['Secret shop/db data.password'],
+    },
+    {
+      ...kept,
+      key: 'genCA-77aa012e44000000',
+      id: '77aa012e',
+      function: 'genCA',
+      label: '$ca',
+      expires: '2027-03-01T00:00:00.000Z',
+      used: false,
+    },
   ]
 
   const { out, code } = await run('rotate shop')

@@ -335,14 +335,17 @@ t.test('rotation forgets what is named, says who asked and what for, and release
   await service.declare(manifest('shop'), ana, { dryRun: false })
   const found = { ...release(secret('swordfish')) }
   const sticky = {
-    'randAlphaNum-aaaa1111': stickyEntry('swordfish'),
-    'uuidv4-bbbb2222': stickyEntry('0000-1111', { name: 'uuidv4', label: 'id', loose: 'm' }),
+    'randAlphaNum-aaaa11110000000000000000': stickyEntry('swordfish'),
+    'uuidv4-bbbb22220000000000000000': stickyEntry('0000-1111', { name: 'uuidv4', label: 'id', loose: 'm' }),
   }
   await seen('shop', candidate(found, 'c1'), ledger => ({ ...ledger, sticky }))
   woken.length = 0
   const keys = () => Object.keys((applications.get('shop') as Entry).ledger.sticky)
 
-  t.match(service.sticky('shop'), [{ label: 'id' }, { key: 'randAlphaNum-aaaa1111', places: [/^Secret .*password$/] }])
+  t.match(service.sticky('shop'), [
+    { label: 'id' },
+    { key: 'randAlphaNum-aaaa11110000000000000000', places: [/^Secret .*password$/] },
+  ])
   t.match(await refused(() => service.rotate('shop', ana, { keys: [], all: false })), '400 noSuchValue')
   t.match(await refused(() => service.rotate('shop', ana, { keys: ['nothing'], all: false })), '404 noSuchValue')
   t.same(keys().length, 2)
@@ -351,8 +354,8 @@ t.test('rotation forgets what is named, says who asked and what for, and release
   const { ledger } = applications.get('shop') as Entry
   const [event] = await service.events('shop', 1)
 
-  t.same(answer.rotated, ['randAlphaNum-aaaa1111'])
-  t.same(keys(), ['uuidv4-bbbb2222'])
+  t.same(answer.rotated, ['randAlphaNum-aaaa11110000000000000000'])
+  t.same(keys(), ['uuidv4-bbbb22220000000000000000'])
   t.match(ledger.requests, [{ kind: 'sync', by: ana, release: null, commit: null }])
   t.same(store.ledger('shop', 'node/n1'), ledger, 'kept before it is acknowledged')
   t.match(event, { what: 'rotated', message: /^rotation asked for: aaaa1111 \(Secret .*password\)$/ })
@@ -365,7 +368,7 @@ t.test('nothing is rotated that would release what is not to run', async t => {
   const { service, applications, seen } = await opened(t)
   await service.declare(manifest('shop'), ana, { dryRun: false })
   const newest = release(secret('swordfish'))
-  const sticky = { 'randAlphaNum-aaaa1111': stickyEntry('swordfish') }
+  const sticky = { 'randAlphaNum-aaaa11110000000000000000': stickyEntry('swordfish') }
   await seen(
     'shop',
     candidate(newest, 'c1'),

@@ -405,6 +405,7 @@ t.test('people see where a value stands and how long a certificate holds, never 
 
 t.test('what is to be rotated is named by key, object, field, template, or a label that only one has', async t => {
   const one = (key: string, more: Partial<StickyView>): StickyView => ({
+    id: key.slice(key.indexOf('-') + 1).slice(0, 8),
     ...{ key, function: 'f', file: 'templates/db.yaml', label: '', at: '', from: 'minted', expires: '', places: [], used: true },
     ...more,
   })

@@ -1,5 +1,5 @@
 // What an application keeps from one render to the next, whatever changes around it.
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import t from 'tap'
 import { type Kept, type Rendered, render, StickyBook, type Touched } from '../../renderer/index.js'
 import { filesOf, options, type Tree } from '../support/render.js'
@@ -102,6 +102,26 @@ t.test('what was kept for a call is found again when something changes around it
     )
     t.equal(new Set(Object.values(second.data)).size, Object.keys(second.data).length, `${what}: each has its own`)
   }
+})
+
+t.test('a file that is included whole gives what it gives by itself, so that a checksum of it is one', async t => {
+  const map = (name: string, data: string) => `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ${name}}\ndata:\n${data}`
+  const files = {
+    'templates/a.yaml': map(
+      'a',
+      '{{ range list 1 2 }}  s{{ . }}: {{ include (print $.Template.BasePath "/secret.yaml") $ | sha256sum }}\n{{ end }}',
+    ),
+    'templates/secret.yaml': map('secret', '  p: {{ include "pw" . }}\n'),
+    'templates/t.yaml': map('t', '  t1: {{ tpl "{{ randAlphaNum 12 }}" . }}\n  t2: {{ tpl "{{ randAlphaNum 12 }}" . }}\n'),
+    'templates/_pw.tpl': '{{ define "pw" }}{{ randAlphaNum 12 }}{{ end }}',
+  }
+  const { data, touched } = made(files)
+  const file = map('secret', `  p: ${data.p}\n`)
+
+  t.equal(data.s1, createHash('sha256').update(file).digest('hex'))
+  t.equal(data.s2, data.s1)
+  t.not(data.t1, data.t2)
+  t.equal(touched.used.length, 3)
 })
 
 t.test('another call, and other arguments, get their own', async t => {
