@@ -3,7 +3,7 @@
 
 import { contentHash } from '../runtime/contract/hash.js'
 import type { Manifest, ObjectRef } from '../runtime/contract/manifest.js'
-import { refKey } from '../runtime/contract/manifest.js'
+import { refKey, refOf } from '../runtime/contract/manifest.js'
 import { type Application, type Declared, parseApplication, readKept } from './application.js'
 import { eventsBetween, illnessEvent } from './events.js'
 import { type Fault, faultsText } from './fields.js'
@@ -203,12 +203,13 @@ export class Applications {
     const { app, ledger, step } = pass
     const entry = this.#entries.get(app.name)
     if (entry === undefined) return
-    if (step.kind === 'forget') return this.#forget(app.name)
+    if (step.kind === 'forget') return this.#forget(entry, ledger)
     const ill = illAfter(entry.ill, pass, this.#options.now())
     this.#set(app.name, { ...entry, ledger, pass, failure: null, ill })
     if (store.ledger(app.name, app.destination.place)?.version !== ledger.version && ledger.version > 1)
       await store.putLedger(ledger)
     await this.#dropReleases(app.name, ledger)
+    await this.#takeOver(app.destination.place, ledger)
     this.#tellIfChanged(app.name)
     if ((ill === null) !== (entry.ill === null)) await this.tellEvent(illnessEvent(pass, ill, entry.ill?.since ?? 0))
   }
@@ -269,14 +270,37 @@ export class Applications {
     }
   }
 
-  async #forget(name: string): Promise<void> {
-    await this.#options.store.removeApplication(name)
-    const place = this.#entries.get(name)?.app.destination.place ?? ''
+  async #forget({ app }: Entry, ledger: Ledger): Promise<void> {
+    const { name } = app
+    const { place } = app.destination
+    const { store } = this.#options
+    if (ledger.deletion?.cascade === false) {
+      const owned = new Set(ledger.current?.owned.map(refKey))
+      const objects = ledger.current === null ? [] : (this.release(app, ledger.current.release)?.objects ?? [])
+      await store.putLeft({
+        application: ledger.application,
+        place,
+        objects: objects.filter(object => owned.has(refKey(refOf(object)))),
+      })
+    }
+    await store.removeApplication(name)
     this.#own(place, name, [])
     this.#owned.delete(name)
     this.#entries.delete(name)
     this.#shown.delete(name)
     this.#tell({ type: 'removed', name })
+  }
+
+  /** What is an application's own by now was left by nobody. */
+  async #takeOver(place: string, { current }: Ledger): Promise<void> {
+    const { store } = this.#options
+    const left = store.left(place)
+    if (left.length === 0 || current === null) return
+    const owned = new Set(current.owned.map(refKey))
+    for (const one of left) {
+      const objects = one.objects.filter(object => !owned.has(refKey(refOf(object))))
+      if (objects.length < one.objects.length) await store.putLeft({ ...one, objects })
+    }
   }
 
   /** Releases that nothing names any more, at no place where it ever was. */

@@ -19,7 +19,7 @@ import { Applications, InvalidApplicationError, TakenError } from './application
 import { unpackBackup } from './backup.js'
 import { withChildren } from './cluster/children.js'
 import { createNodeCluster } from './cluster/node/cluster.js'
-import { liveFor } from './cluster/node/held.js'
+import { leftAt, liveFor } from './cluster/node/held.js'
 import { accessesOf, aliasesOf, openCharts } from './charts/open.js'
 import { type Config, parseConfig } from './config.js'
 import { diffObjects, maskedValue } from './diff.js'
@@ -178,7 +178,7 @@ export async function startController(
     withCharts: (asked, abort) => charts.treeOf(asked, abort),
     candidateOf: (request, abort) => renders.candidateOf(request, abort),
     ownerOf: (place, key, except) => applications.ownerOf(place, key, except),
-    live: app => liveFor(app, cluster.held(app.destination.name)),
+    live: app => liveFor(app, [...leftAt(store.left(app.destination.place)), ...cluster.held(app.destination.name)]),
     declared: { uid: '', parent: null, defaultNode: config.node, readYaml: yamlOf },
     isDeclared: child => {
       const declared = applications.get(child.metadata.name)?.stored.manifest

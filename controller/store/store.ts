@@ -25,6 +25,13 @@ export interface StoredApplication {
   readonly by: Actor
 }
 
+/** What an application that was let go left running at its place: whoever names these objects takes them over, with what is in them. */
+export interface LeftBehind {
+  readonly application: { readonly name: string; readonly uid: string }
+  readonly place: string
+  readonly objects: readonly Manifest[]
+}
+
 export interface StoredToken {
   readonly id: string
   readonly name: string
@@ -85,6 +92,9 @@ export interface Store {
   /** False: it was told before. */
   event(event: EventView): Promise<boolean>
   onEvent(listener: (event: EventView) => void): () => void
+  left(place: string): readonly LeftBehind[]
+  /** Without objects there is nothing left: it is forgotten. */
+  putLeft(left: LeftBehind): Promise<void>
   tokens(): readonly StoredToken[]
   putToken(token: StoredToken): Promise<void>
   removeToken(id: string): Promise<void>
@@ -212,6 +222,12 @@ export function openStore(options: StoreOptions): Store {
       eventJournal.newest(limit, event => application === null || event.application === application),
     event: async event => !eventJournal.has(event.id) && publish(event),
     onEvent: eventJournal.onLine,
+    left: place => valuesOf(keyOf('left', place, '')),
+    putLeft: async left => {
+      const key = keyOf('left', left.place, left.application.uid)
+      if (left.objects.length > 0) await cabinet.put(key, left)
+      else if (cabinet.get(key) !== undefined) await cabinet.remove(key)
+    },
     tokens: () => valuesOf(keyOf('token', '')),
     putToken: token => cabinet.put(keyOf('token', token.id), token),
     removeToken: id => cabinet.remove(keyOf('token', id)),
@@ -253,7 +269,7 @@ function keyOf(...parts: readonly string[]): string {
   return parts.map((part, index) => (index === parts.length - 1 && part === '' ? '' : encodeToken(part))).join('.')
 }
 
-const keyForm = /^(application|ledger|release|attempt|token|node)(\.[\w-]+){1,2}$/
+const keyForm = /^(application|ledger|release|attempt|left|token|node)(\.[\w-]+){1,2}$/
 
 /** Throws when it is not an archive of ours. */
 export function parseArchive(value: unknown): Archive {

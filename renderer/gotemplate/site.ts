@@ -45,7 +45,7 @@ export function siteOf(rendering: Rendering): Site {
   return { calls, keys }
 }
 
-function outermostOf(frame: Frame | undefined): Frame | undefined {
+function outermostOf(frame: Caller | undefined): Caller | undefined {
   let outer = frame
   while (outer?.caller !== undefined) outer = outer.caller
   return outer
@@ -55,8 +55,10 @@ function outermostOf(frame: Frame | undefined): Frame | undefined {
  * A file that another includes as it would run by itself (`include (print .Template.BasePath "/secret.yaml") . | sha256sum`): the same
  * values come of it, so that the checksum is one of what is really there.
  */
-function isWholeFile({ template, slots }: Frame, outermost: Frame | undefined): boolean {
-  return template.name === template.source.name && template.name !== 'gotpl' && slots[0] === outermost?.slots[0]
+function isWholeFile(frame: Caller, outermost: Caller | undefined): boolean {
+  if (!(frame instanceof Frame && outermost instanceof Frame)) return false
+  const { template, slots } = frame
+  return template.name === template.source.name && template.name !== 'gotpl' && slots[0] === outermost.slots[0]
 }
 
 /** What a person would call an item of a list: the first of these that it has. */

@@ -5,7 +5,8 @@ import { type Ledger, newLedger, resumed, withDeletion, withPause } from '../../
 import type { Pass } from '../../controller/reconcile.js'
 import { openStore } from '../../controller/store/store.js'
 import { startField } from '../support/controller.js'
-import { ana } from './builders.js'
+import { refOf } from '../../runtime/contract/manifest.js'
+import { ana, configMap, release } from './builders.js'
 
 const manifest = (name: string, change: object = {}) => ({
   apiVersion: 'slipway.dev/v1alpha1',
@@ -255,4 +256,35 @@ t.test('an act that could not be stored is not remembered either', async t => {
   await t.rejects(applications.act('shop', ledger => withPause(ledger, { by: ana, at: 5, reason: '' })))
 
   t.equal(applications.get('shop')?.ledger.pause, null)
+})
+
+t.test('what an application that was let go leaves is known, also after a start, until another one has it', async t => {
+  const { applications, store, open } = await opened(t)
+  const ran = release(configMap('web', 'a'), configMap('db', 'b'), configMap('gone', 'c'))
+  const owned = ran.objects.slice(0, 2).map(refOf)
+  const pass = async (name: string, kind: string, change: object) => {
+    const { app, ledger } = (await applications.declare(manifest(name), ana, null, false)) && applications.get(name)!
+    await store.putRelease(name, ran)
+    const next = { ...ledger, version: ledger.version + 1, ...change } as Ledger
+    const health = { status: 'Healthy', message: '', fresh: true, pods: { ready: 0, wanted: 0 }, objects: [], signs: [] }
+    const decision = { why: { kind: 'none' }, row: { judged: null, chosen: 'T10' } }
+    const observed = { silent: null, objects: [], pods: [], at: 1 }
+    const seen = { app, now: 1, before: ledger, candidate: null, ledger: next, applied: [], step: { kind } }
+    await applications.record({ ...seen, health, decision, observed } as never)
+  }
+  const current = (refs: unknown) => ({ current: { release: ran.id, owned: refs, refused: [] } })
+  const names = (from = store) => from.left('node/n1').map(({ objects }) => objects.map(({ metadata }) => metadata.name))
+  const asked = (cascade: boolean) => ({ ...current(owned), deletion: { by: ana, at: 5, cascade } })
+
+  await pass('ended', 'forget', asked(true))
+  t.same(names(), [], 'what ends leaves nothing')
+  await pass('shop', 'forget', asked(false))
+  t.same(names(), [['web', 'db']])
+  t.same(names((await open()).store), [['web', 'db']])
+  await store.importAll(JSON.parse(JSON.stringify(store.exportAll())))
+  t.same(store.left('node/other'), [])
+  await pass('next', 'none', current(owned.slice(0, 1)))
+  t.same(names(), [['db']])
+  await pass('next', 'none', current(owned))
+  t.same(names(), [])
 })

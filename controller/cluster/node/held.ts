@@ -24,6 +24,13 @@ export function heldAt({ head, returned, report }: Pick<Place, 'head' | 'returne
   })
 }
 
+/** What applications left that were let go, and that nobody took over yet. */
+export function leftAt(
+  left: readonly Pick<Held & { readonly objects: readonly Manifest[] }, 'application' | 'objects'>[],
+): readonly Held[] {
+  return left.flatMap(({ application, objects }) => objects.map(object => ({ application, letGo: true, object })))
+}
+
 /**
  * As one application may see it: others' Secrets only in its own namespace, where its pods could mount them too. What was let go, or a
  * former application of its name left, is free to be taken over.
@@ -33,9 +40,14 @@ export function liveFor(
   held: readonly Held[],
 ): readonly LiveObject[] {
   const namespace = destination.namespace === '' ? 'default' : destination.namespace
-  return held.flatMap(({ application, letGo, object }) => {
+  return newestOf(held).flatMap(({ application, letGo, object }) => {
     const isOwn = application.uid === uid
     const isHidden = object.kind === 'Secret' && !isOwn && object.metadata.namespace !== namespace
     return isHidden ? [] : [{ object, isFree: letGo || (application.name === name && !isOwn) }]
   })
+}
+
+/** Each object once: what is left counts as long as nobody ordered it anew. */
+function newestOf(held: readonly Held[]): readonly Held[] {
+  return [...new Map(held.map(one => [refKey(refOf(one.object)), one] as const)).values()]
 }
