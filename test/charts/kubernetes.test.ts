@@ -15,7 +15,7 @@ const programs = kubernetesPrograms()
 
 function pathOf({ apiVersion, kind, metadata }: Manifest, namespace: string): string {
   const group = apiVersion.includes('/') ? `apis/${apiVersion}` : `api/${apiVersion}`
-  const plural = `${kind.toLowerCase()}s`.replace(/ys$/, 'ies').replace(/ss$/, 'sses')
+  const plural = kind.toLowerCase().replace(/(s|y)?$/, (_, last = '') => (last === 's' ? 'ses' : last === 'y' ? 'ies' : 's'))
   return `/${group}/namespaces/${namespace}/${plural}/${metadata.name}?dryRun=All&fieldManager=tests&fieldValidation=Strict`
 }
 
@@ -49,7 +49,7 @@ t.test('a real API server accepts every golden', { skip }, async t => {
     ({ kind }) => kind === 'Deployment',
   )
   const wrong = await apply({ ...deployment, spec: { replica: 1 } } as unknown as Manifest, 'plain')
-  t.match([wrong.status, wrong.body.message], [400, /unknown field "spec\.replica"|field not declared in schema/])
+  t.match(wrong.body.message, /spec\.replica: field not declared in schema/)
   const loose = deployment === undefined ? null : await apply(deployment, 'strict')
   t.match(loose?.warnings[0], /would violate PodSecurity "restricted:latest"/)
 })
