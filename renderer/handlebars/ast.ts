@@ -44,6 +44,8 @@ export interface Partial {
   readonly context: Expression | null
   readonly named: Named
   readonly indent: string
+  /** It has a line to itself, so what it writes ends one. */
+  readonly ownLine: boolean
   /** Of `{{#> name}}...{{/name}}`. */
   readonly block: Program | null
   readonly words: Words

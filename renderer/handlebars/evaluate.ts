@@ -222,7 +222,8 @@ class Run {
     const template = this.#world.partial(name)
     if (template !== undefined) return this.#inside(template, context, this.#root, scope.data, block)
     const foreign = this.#world.foreign(name, context)
-    if (foreign !== undefined) return foreign
+    // A `define` seldom ends its last line: the line of the call does.
+    if (foreign !== undefined) return partial.ownLine && foreign !== '' && !foreign.endsWith('\n') ? `${foreign}\n` : foreign
     // What stands in the block is what is written where there is no such partial.
     if (block !== null) return this.output(block.program, context === scope.context ? scope : inner(scope, context, null)).text()
     throw this.#unknownPartial(name, partial.spot)

@@ -147,10 +147,14 @@ class Reader {
 
   program(node: Node): Program {
     const params = Array.isArray(node.blockParams) ? node.blockParams.map(text) : []
-    return { body: nodes(node.body).flatMap(statement => this.#statement(statement)), blockParams: params }
+    const body = nodes(node.body)
+    return {
+      body: body.flatMap((statement, at) => this.#statement(statement, isOwnLine(statement, body[at + 1]))),
+      blockParams: params,
+    }
   }
 
-  #statement(node: Node): Statement[] {
+  #statement(node: Node, ownLine: boolean): Statement[] {
     const spot = spotOf(node)
     switch (node.type) {
       case 'ContentStatement':
@@ -163,7 +167,7 @@ class Reader {
         return [this.#block(node, spot)]
       case 'PartialStatement':
       case 'PartialBlockStatement':
-        return [this.#partial(node, spot)]
+        return [this.#partial(node, spot, ownLine)]
       case 'Decorator':
       case 'DecoratorBlock':
         throw this.#fault('decorators ({{* ...}}) are not supported; write a partial file _name.hbs', spot)
@@ -195,7 +199,7 @@ class Reader {
     }
   }
 
-  #partial(node: Node, spot: Spot): Partial {
+  #partial(node: Node, spot: Spot, ownLine: boolean): Partial {
     const params = nodes(node.params)
     if (params.length > 1) throw this.#fault('a partial takes one context, then name=value pairs', spot)
     const name = object(node.name)
@@ -205,6 +209,7 @@ class Reader {
       context: params[0] === undefined ? null : this.#expression(params[0]),
       named: this.#named(node),
       indent: text(node.indent),
+      ownLine,
       block: node.type === 'PartialBlockStatement' ? this.program(object(node.program)) : null,
       words: this.#words(node, `> ${[name, ...params].map(each => this.#written(each)).join(' ')}`),
       spot,
@@ -290,7 +295,8 @@ class Reader {
     if (count >= least && count <= most) return call
     const wanted =
       least === most ? String(least) : most === Number.POSITIVE_INFINITY ? `at least ${least}` : `${least} to ${most}`
-    throw this.#fault(`${call.name} wants ${wanted} argument${wanted === '1' ? '' : 's'}, got ${count}`, call.spot)
+    const meant = count === 0 && !call.name.includes('.') ? `; a value of that name is written this.${call.name}` : ''
+    throw this.#fault(`${call.name} wants ${wanted} argument${wanted === '1' ? '' : 's'}, got ${count}${meant}`, call.spot)
   }
 
   #path(node: Node): Path {
@@ -324,6 +330,12 @@ function contentSpot(node: Node): Spot {
   const cut = original.indexOf(value)
   const skipped = cut > 0 ? original.slice(0, cut).split('\n').length - 1 : 0
   return { line: spot.line + skipped, column: skipped === 0 ? spot.column : 1 }
+}
+
+/** Has it a line to itself, whose end the parser has taken away? */
+function isOwnLine(node: Node, next: Node | undefined): boolean {
+  const stripped = next?.rightStripped === true && /^[ \t]*\r?\n/.test(text(next.original))
+  return stripped && object(node.strip).close !== true && object(node.closeStrip).close !== true
 }
 
 function startsOf(source: string): number[] {
