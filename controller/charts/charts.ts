@@ -89,7 +89,8 @@ async function fetched(need: Need, pin: Found | null, options: ChartsOptions, si
   if (facts.name !== need.name)
     throw new ChartSourceError('ChartRefused', `${what}: what is published there is chart ${JSON.stringify(facts.name)}`, true)
   const sha256 = await options.store.keep(bytes)
-  if (isWhole(wanted.version)) await options.store.remember(questionOf(wanted), { version, sha256 })
+  for (const meant of new Set([wanted.version, version].filter(isWhole)))
+    await options.store.remember(questionOf({ ...need, version: meant }), { version, sha256 })
   return { version, sha256, bytes }
 }
 

@@ -118,7 +118,7 @@ function archive(need: Need, version: string, sha256: string): AddedChart {
 export async function contentOf({ name, sha256 }: AddedChart, store: Pick<ChartStore, 'content'>): Promise<Buffer> {
   const bytes = await store.content(sha256)
   if (bytes !== null) return bytes
-  throw new ChartSourceError('ChartPending', `${name}: is no longer kept, and is fetched again; what runs is untouched`, true)
+  throw new ChartSourceError('ChartPending', `${name}: is no longer kept, and is fetched again`, true)
 }
 
 async function fromFolder(

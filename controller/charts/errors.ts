@@ -28,7 +28,7 @@ export class ChartSourceError extends Error {
 }
 
 export function unreachable(what: string, fact: string, waitMs = 0): ChartSourceError {
-  return new ChartSourceError('ChartUnreachable', `${what}: ${fact}; tried again by itself, what runs is untouched`, true, waitMs)
+  return new ChartSourceError('ChartUnreachable', `${what}: ${fact}`, true, waitMs)
 }
 
 /** What an answer other than 200 says. `waitMs`: of its Retry-After. */

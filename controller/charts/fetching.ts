@@ -69,18 +69,22 @@ export function createFetching(options: FetchingOptions): Fetching {
   function begin(entry: Entry, need: Need, pin: Found | null): Promise<PackedChart> {
     if (entry.timer !== null) clearTimeout(entry.timer)
     entry.timer = null
-    const running = inTurn(() => options.get(need, pin, ending.signal))
-    entry.running = running
-    running.then(
-      got => {
-        Object.assign(entry, { running: null, error: null, failures: 0 })
-        entry.found = { version: got.version, sha256: got.sha256, at: now() }
-        wakeOwners(entry)
-        entry.owners.clear()
+    const running = inTurn(() => options.get(need, pin, ending.signal)).then(
+      got => succeeded(entry, got),
+      (cause: unknown) => {
+        throw failed(entry, need, cause)
       },
-      (cause: unknown) => failed(entry, need, cause),
     )
+    entry.running = running
     return running
+  }
+
+  function succeeded(entry: Entry, got: PackedChart): PackedChart {
+    Object.assign(entry, { running: null, error: null, failures: 0 })
+    entry.found = { version: got.version, sha256: got.sha256, at: now() }
+    wakeOwners(entry)
+    entry.owners.clear()
+    return got
   }
 
   function entryOf(key: string): Entry {
@@ -92,30 +96,36 @@ export function createFetching(options: FetchingOptions): Fetching {
     return entry
   }
 
-  function failed(entry: Entry, need: Need, cause: unknown): void {
+  function failed(entry: Entry, need: Need, cause: unknown): unknown {
     entry.running = null
-    if (ending.signal.aborted) return
-    entry.error =
+    if (ending.signal.aborted) return cause
+    const error = promising(
       cause instanceof ChartSourceError
         ? cause
-        : new ChartSourceError('ChartUnreachable', `${chartText(need)}: ${(cause as Error).message}`, true)
+        : new ChartSourceError('ChartUnreachable', `${chartText(need)}: ${(cause as Error).message}`, true),
+    )
+    entry.error = error
     const plain = Math.min(firstWaitMs * 2 ** entry.failures++, longestWaitMs)
-    const waitMs = Math.max(entry.error.waitMs, plain * (0.9 + 0.2 * random()))
+    const waitMs = Math.max(error.waitMs, plain * (0.9 + 0.2 * random()))
     entry.retryAt = now() + waitMs
     entry.timer = setTimeout(() => wakeOwners(entry), waitMs).unref()
     wakeOwners(entry)
+    return error
   }
 
   return {
     async get(need, pin, owner) {
       const entry = entryOf(`${needKey(need)} ${pin?.sha256 ?? ''}`)
-      entry.owners.add(owner)
-      if (entry.error !== null && entry.running === null && now() < entry.retryAt) throw entry.error
-      const known = entry.found !== null && now() < entry.found.at + freshMs ? entry.found : null
-      const got = await soon(entry.running ?? begin(entry, need, pin ?? known), patienceMs)
-      if (got === null) throw entry.error ?? pending(need)
-      entry.owners.delete(owner)
-      return got
+      try {
+        if (entry.error !== null && entry.running === null && now() < entry.retryAt) throw entry.error
+        const known = entry.found !== null && now() < entry.found.at + freshMs ? entry.found : null
+        const got = await soon(entry.running ?? begin(entry, need, pin ?? known), patienceMs)
+        if (got === null) throw entry.error ?? pending(need)
+        return got
+      } catch (cause) {
+        entry.owners.add(owner)
+        throw cause
+      }
     },
     stop() {
       ending.abort(new Error('the controller ends'))
@@ -125,8 +135,12 @@ export function createFetching(options: FetchingOptions): Fetching {
   }
 }
 
+function promising({ reason, message, transient, waitMs }: ChartSourceError): ChartSourceError {
+  return new ChartSourceError(reason, transient ? `${message}; tried again by itself` : message, transient, waitMs)
+}
+
 function pending(need: Need): ChartSourceError {
-  return new ChartSourceError('ChartPending', `${chartText(need)}: is being fetched; what runs is untouched`, true)
+  return new ChartSourceError('ChartPending', `${chartText(need)}: is being fetched`, true)
 }
 
 /** null: not yet. */
