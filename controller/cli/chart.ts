@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { HelmFailure, helmTemplate, isChart, pure, RenderFault, render, type Sets, walked } from '../../renderer/index.js'
 import { type Surroundings, yamlOf } from './cli.js'
+import { withDependencies } from './dependencies.js'
 
 export interface ChartOptions {
   readonly values: readonly string[]
@@ -22,6 +23,7 @@ export interface ChartOptions {
   readonly isUpgrade: boolean
   readonly skipSchemaValidation: boolean
   readonly helmProfile: string
+  readonly dependencyUpdate: boolean
 }
 
 interface HereFile {
@@ -41,7 +43,7 @@ export function isHere(argument: string): boolean {
 
 export async function renderHere(around: Surroundings, path: string, name: string, options: ChartOptions): Promise<void> {
   try {
-    around.write(await textOf(path, name, options))
+    around.write(await textOf(around, path, name, options))
   } catch (cause) {
     if (cause instanceof HelmFailure) {
       around.complain(`Error: ${cause.message}\n`)
@@ -53,10 +55,11 @@ export async function renderHere(around: Surroundings, path: string, name: strin
   }
 }
 
-async function textOf(path: string, name: string, options: ChartOptions): Promise<string> {
+async function textOf(around: Surroundings, path: string, name: string, options: ChartOptions): Promise<string> {
   if (!existsSync(path)) throw new HelmFailure(`path ${JSON.stringify(path)} not found`)
   if (statSync(path).isFile()) return templated({ archive: readFileSync(path) }, name, options)
-  const files = filesOf(path)
+  const here = filesOf(path)
+  const files = options.dependencyUpdate ? await withDependencies(around, path, here, filesOf) : here
   return isChart(files.map(file => file.name)) ? templated({ files }, name, options) : objectsText(files, name, options)
 }
 

@@ -32,6 +32,7 @@ export const define: Define = (command, around) => {
     .option('-s, --show-only <template>', 'templates/web.yaml; as often as wanted', more, [])
     .option('--is-upgrade', 'Release.IsUpgrade instead of IsInstall', false)
     .option('--skip-schema-validation', 'take no notice of values.schema.json', false)
+    .option('--dependency-update', 'get the charts that are missing in charts/; nothing is written there', false)
     .addOption(new Option('--helm-profile <version>', 'whose output').choices(['3', '4']).default('3'))
     .action(async (first: string, second: string | undefined, options: Options) => {
       if (second !== undefined) return await renderHere(around, second, first, options)

@@ -1,9 +1,11 @@
 // slipway render of what is here: exactly helm template's text, its exit codes, and Handlebars charts and folders of manifests.
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import t from 'tap'
+import { filesAnswer, startWebServer, versionMap } from '../support/charts.js'
+import { runProgram } from '../support/machine.js'
 
 function slipway(...args: readonly string[]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, ['build/controller/cli/main.js', 'render', ...args], {
@@ -63,4 +65,47 @@ t.test('a Handlebars chart and a folder of manifests print their objects', async
 
   t.equal(slipway(folder).out, '---\n# Source: a.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n')
   t.match(slipway('web', 'charts/web', '--set', 'replicas=2').out, 'kind: Deployment\n')
+})
+
+t.test('dependencies that are missing in charts/ are an error as in Helm, and got where that is asked', async t => {
+  const folder = mkdtempSync(join(tmpdir(), 'dependencies-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  const index = readFileSync('test/support/chart-repository/index.yaml')
+  const archive = readFileSync('test/support/chart-repository/greeter-1.10.0.tgz')
+  const server = await startWebServer(filesAnswer({ '/index.yaml': index, '/greeter-1.10.0.tgz': archive }))
+  t.teardown(() => server.stop())
+  const repositories = `repositories: [{ name: team, url: "${server.url}" }]\n`
+  const files = {
+    'shop/Chart.yaml': `apiVersion: v2\nname: shop\nversion: 1.0.0\ndependencies:\n- { name: greeter, version: ^1, repository: "@team" }\n- { name: common, version: "*", repository: "file://../common" }\n`,
+    'common/Chart.yaml': 'apiVersion: v2\nname: common\nversion: 1.0.0\n',
+    'common/templates/map.yaml': versionMap,
+    'repositories.yaml': repositories,
+  }
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true })
+    writeFileSync(join(folder, name), text)
+  }
+  const run = async (...args: readonly string[]) => {
+    const env = { PATH: process.env.PATH ?? '', HOME: folder, HELM_REPOSITORY_CONFIG: join(folder, 'repositories.yaml') }
+    return runProgram(process.execPath, ['build/controller/cli/main.js', 'render', 'rel', join(folder, 'shop'), ...args], env)
+  }
+
+  const missing = await run()
+  t.equal(missing.code, 1)
+  t.match(
+    missing.err,
+    /^Error: An error occurred while checking for chart dependencies\. .*missing in charts\/ directory: greeter, common\n/,
+  )
+
+  const { code, out, err } = await run('--dependency-update')
+  t.equal(code, 0)
+  t.equal(err, 'WARNING: no lock pins greeter ^1 is 1.10.0\n')
+  t.match(out, /# Source: shop\/charts\/common\/templates\/map\.yaml\n/)
+  t.match(out, /name: "rel-greeter" }\ndata: { version: "1\.10\.0"/)
+  t.same(readdirSync(join(folder, 'shop')), ['Chart.yaml'], 'nothing is written beside the chart')
+
+  server.answer = (_, response) => response.writeHead(404).end()
+  const gone = await run('--dependency-update')
+  t.equal(gone.code, 1)
+  t.match(gone.err, /^Error: chart greeter \^1 of http:.*: is not there \(404\)/)
 })

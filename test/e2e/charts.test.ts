@@ -12,7 +12,7 @@ import { registryPassword, startRegistry } from '../support/registry.js'
 import { lives, startSlipway } from '../support/slipway.js'
 import { loadWebImage, removeImages, web } from '../support/web.js'
 
-t.setTimeout(300_000)
+t.setTimeout(600_000)
 const outside = mkdtempSync(join(tmpdir(), 'slipway-charts-e2e-'))
 t.teardown(() => rmSync(outside, { recursive: true, force: true }))
 let registry = await startRegistry(outside, { programs: [] })
@@ -98,7 +98,7 @@ function lockOf(chart: string, versions: Readonly<Record<string, string>>): stri
   return JSON.stringify({ dependencies: locked, digest, generated: '2026-01-01T00:00:00Z' })
 }
 
-const shop = await application(slipway, 'shop', { source: { path: 'apps/shop' }, patienceMs: 90_000 })
+const shop = await application(slipway, 'shop', { source: { path: 'apps/shop' }, patienceMs: 120_000 })
 const chart = (wanted?: Wanted) => ({ 'apps/shop/Chart.yaml': chartYaml(wanted) })
 const message = (text: string) => ({ 'apps/shop/values.yaml': `web: { message: ${text} }\n` })
 const rendered = async () => (await slipway.cli('render', 'shop')).out
@@ -183,7 +183,7 @@ t.test('what was never fetched waits for the registry, is shown so, and goes on 
   const held = await shop.settled(waiting, 'Held')
   t.match(
     held.message,
-    /chart web 1\.4\.0 of oci:\/\/127\.0\.0\.1:\d+\/team\/charts: nothing answers there; tried again by itself/,
+    /[Cc]hart web 1\.4\.0 of oci:\/\/127\.0\.0\.1:\d+\/team\/charts: nothing answers there; tried again by itself/,
   )
   t.same(await lives(slipway, 'shop'), newer)
 
@@ -202,7 +202,7 @@ t.test('a version whose content changed is held, with both digests', async t => 
 
   const held = await shop.settled(await shop.push(message('fifth')), 'Held')
 
-  t.match(held.message, /chart web 1\.4\.0 of oci.*: version 1\.4\.0 is not what it was when this application first used it/)
+  t.match(held.message, /[Cc]hart web 1\.4\.0 of oci.*: version 1\.4\.0 is not what it was when this application first used it/)
   t.ok(held.message.includes(first))
   t.notMatch(held.message, registryPassword)
 })
