@@ -28,6 +28,7 @@ import { writeRevert } from './git/revert.js'
 import { GitStore } from './git/store.js'
 import { credentialsIn } from './git/url.js'
 import { keyFiles, pendingRestore } from './key-files.js'
+import { createLeading, untilDone } from './leading.js'
 import { namedReleases } from './ledger.js'
 import { lookAgainMs, type Pass, reconcile, rendered, type World } from './reconcile.js'
 import type { ReleaseId } from './release.js'
@@ -236,7 +237,7 @@ export async function startController(
   const loop = createLoop<string>({
     now,
     async pass(name, abort) {
-      if (epoch() === null || !cluster.ready()) return { wakeAt: now() + 500 }
+      if (!leading.isLeading() || !cluster.ready()) return { wakeAt: now() + 500 }
       const pass = await applications.inTurn(name, entry => reconcile(entry.app, world, abort))
       if (pass === null) return { wakeAt: null }
       logPass(log, pass)
@@ -280,17 +281,25 @@ export async function startController(
   })
 
   // -- The store: read back when the lease is gained; put again when NATS lost it --
-  let isRead = false
-  async function readBack(gained: number): Promise<void> {
+  async function readBack(): Promise<void> {
     const problems = await store.load()
     await restorePending()
     for (const problem of [...problems, ...applications.load()]) log.warn({ problem }, 'store')
     await store.sweep()
     await adoptKept()
-    isRead = true
-    log.info({ epoch: gained, applications: applications.names().length }, 'leading')
-    wakeAll()
   }
+  const leading = createLeading(
+    {
+      epoch,
+      read: readBack,
+      began: gained => {
+        log.info({ epoch: gained, applications: applications.names().length }, 'leading')
+        wakeAll()
+      },
+      failed: error => log.warn({ error: error.message }, 'reading back'),
+    },
+    signal,
+  )
   /** A backup with other keys was taken back: now that they are in use, so is what it stores. */
   async function restorePending(): Promise<void> {
     const waiting = pendingRestore(keyDir)
@@ -351,8 +360,8 @@ export async function startController(
       })
     }, inMs).unref()
   }
-  cluster.onChange(() => adoptSoon(adoptAfterMs))
-  const leading = (async () => {
+  cluster.onChange(() => leading.isLeading() && adoptSoon(adoptAfterMs))
+  const leased = (async () => {
     await untilDone(
       async () => void (await store.load()),
       signal,
@@ -369,12 +378,7 @@ export async function startController(
         bus,
         seenEpoch: () => Math.max(cluster.seenEpoch(), store.seenEpoch()),
         now,
-        gained: gained =>
-          void untilDone(
-            () => readBack(gained),
-            signal,
-            error => log.warn({ error: error.message }, 'reading back'),
-          ),
+        gained: leading.gained,
         lost: reason => log.warn({ reason }, 'the lease is lost: nothing new begins'),
       },
       signal,
@@ -420,7 +424,7 @@ export async function startController(
     diff: (older, newer) => diffObjects(older, newer, diffKey),
     hash: value => maskedValue('', Buffer.from(value), diffKey),
     keyFiles: keyFiles(keyDir, now),
-    isRead: () => isRead,
+    isRead: leading.hasRead,
     now,
     randomHex,
   })
@@ -449,7 +453,7 @@ export async function startController(
       charts.stop()
       await api.close()
       pool.close()
-      await Promise.allSettled([buckets, leading, cluster.running, lease?.running, git.close()])
+      await Promise.allSettled([buckets, leased, cluster.running, lease?.running, git.close()])
       await bus.close()
     },
   }
@@ -462,18 +466,6 @@ function yamlOf(text: string): unknown {
 
 function notDeclared(name: string): never {
   throw new Error(`application ${name} is not declared`)
-}
-
-/** Tries until it is done: NATS may go away in between. */
-async function untilDone(act: () => Promise<void>, signal: AbortSignal, failed: (error: Error) => void): Promise<void> {
-  for (let wait = 50; !signal.aborted; wait = Math.min(wait * 1.5, 5000)) {
-    try {
-      return await act()
-    } catch (error) {
-      failed(error as Error)
-      await new Promise(resolve => setTimeout(resolve, wait))
-    }
-  }
 }
 
 /** The nodes that `slipway up` joined on this machine: their public keys, one file each. */
