@@ -2,9 +2,10 @@
 import type { Manifest } from '../runtime/contract/manifest.js'
 import { type ObjectRef, refKey, refOf } from '../runtime/contract/manifest.js'
 import type { Entry } from './applications.js'
-import type { Actor, Ledger } from './ledger.js'
+import type { Application } from './application.js'
+import { type Actor, type Ledger, lastMove } from './ledger.js'
 import type { Release } from './release.js'
-import type { Store } from './store/store.js'
+import type { Store, StoredApplication } from './store/store.js'
 
 /** What lies with a node of one application: newest orders first. */
 export interface KeptApplication {
@@ -17,19 +18,37 @@ export interface KeptApplication {
 
 export const recovery: Actor = { kind: 'slipway', name: 'recovery' }
 
-/** Those the store lost: it knows nothing of them, and they were ordered before it was made. The newest word on each. */
-export function lostOnes<K extends Pick<KeptApplication, 'ledger' | 'epoch'>>(
+/** What is known of an application of that name. `until`: as StoredApplication has it; null where a person, or Git, said where it is. */
+export interface KnownApplication {
+  readonly uid: string
+  readonly place: string
+  readonly until: number | null
+}
+
+/**
+ * What nodes keep of orders from before the store was made, newest first. Taken: what the store lost, the newest word on each, and what
+ * moved later than the node knew of that was heard first. Left: other places of what is known: those have it no more.
+ */
+export function foundIn<K extends Pick<KeptApplication, 'ledger' | 'epoch'>>(
   kept: readonly K[],
-  isKnown: (name: string) => boolean,
+  known: (name: string) => KnownApplication | null,
   madeAt: number,
-): readonly K[] {
-  const named = new Set<string>()
-  return kept.filter(({ ledger, epoch }) => {
-    const { name } = ledger.application
-    if (epoch >= madeAt || isKnown(name) || named.has(name)) return false
-    named.add(name)
-    return true
-  })
+): { readonly taken: readonly K[]; readonly left: readonly K[] } {
+  const there = new Map<string, KnownApplication | null>()
+  const [taken, left]: [K[], K[]] = [[], []]
+  for (const one of kept.filter(({ epoch }) => epoch < madeAt)) {
+    const { application, place } = one.ledger
+    const { name, uid } = application
+    const now = there.has(name) ? there.get(name)! : known(name)
+    const isNewer = now === null || (now.until !== null && lastMove(one.ledger) > now.until)
+    if (now !== null && (now.uid !== uid || now.place === place)) continue
+    if (!isNewer) left.push(one)
+    else {
+      taken.push(one)
+      there.set(name, { uid, place, until: lastMove(one.ledger) })
+    }
+  }
+  return { taken, left }
 }
 
 /**
@@ -56,31 +75,40 @@ function declaredIn({ current }: Ledger): readonly ObjectRef[] {
 }
 
 export interface Adoption {
-  readonly store: Pick<Store, 'application' | 'putRelease' | 'putLedger' | 'putApplication' | 'madeAt'>
-  readonly kept: () => readonly KeptApplication[]
+  readonly store: Pick<Store, 'application' | 'madeAt'>
+  readonly kept: () => readonly (KeptApplication & { readonly node: string })[]
   readonly entries: () => readonly Entry[]
-  /** Reads what was put into the store. */
-  readonly load: () => void
+  readonly take: (stored: StoredApplication, kept: Pick<KeptApplication, 'ledger' | 'releases'>) => Promise<void>
   readonly declare: (manifest: Manifest, by: Actor, parent: string) => Promise<unknown>
+  /** The application is elsewhere: this node answers to nobody for it. */
+  readonly leave: (app: Application, node: string) => Promise<void>
   readonly now: () => number
 }
 
 /** Ended half-way, or with a node still silent, it goes on where it was. Gives the names of those taken back. */
 export async function takeBack(world: Adoption): Promise<readonly string[]> {
   const { store, now } = world
-  const isKnown = (name: string) => store.application(name) !== null || world.entries().some(({ stored }) => stored.name === name)
-  const lost = lostOnes(world.kept(), isKnown, store.madeAt())
-  for (const { ledger, declaration, releases } of lost) {
+  const entryOf = (name: string) => world.entries().find(({ stored }) => stored.name === name)
+  const { taken, left } = foundIn(world.kept(), name => knownOf(entryOf(name), store.application(name)), store.madeAt())
+  for (const { ledger, declaration, releases } of taken) {
     const { name, uid } = ledger.application
-    for (const release of releases) await store.putRelease(name, release)
-    await store.putLedger(ledger)
-    const put = { name, uid, manifest: declaration, parent: null, generation: 1, createdAt: now(), by: recovery }
-    await store.putApplication(put)
+    const { parent = null, generation = 0, createdAt = now() } = entryOf(name)?.stored ?? {}
+    const put = { name, uid, manifest: declaration, parent, generation: generation + 1, createdAt, by: recovery }
+    await world.take({ ...put, knownUntil: lastMove(ledger) }, { ledger, releases })
   }
-  if (lost.length > 0) world.load()
   for (const [child, parent] of parentsOf(world.entries())) {
-    const manifest = world.entries().find(({ stored }) => stored.name === child)?.stored.manifest
+    const manifest = entryOf(child)?.stored.manifest
     if (manifest !== undefined) await world.declare(manifest, { kind: 'git', name: parent }, parent)
   }
-  return lost.map(({ ledger }) => ledger.application.name)
+  for (const { ledger, node } of left) {
+    const entry = entryOf(ledger.application.name)
+    if (entry !== undefined) await world.leave(entry.app, node)
+  }
+  return taken.map(({ ledger }) => ledger.application.name)
+}
+
+/** What lies in the store and could not be read is known all the same. */
+function knownOf(entry: Entry | undefined, stored: StoredApplication | null): KnownApplication | null {
+  if (entry === undefined) return stored && { uid: stored.uid, place: '', until: null }
+  return { uid: entry.stored.uid, place: entry.app.destination.place, until: entry.stored.knownUntil ?? null }
 }

@@ -89,6 +89,25 @@ export class Applications {
     })
   }
 
+  /** What a node kept of one that the store lost, or of its last move; the rest that is known stays as it is. */
+  async take(
+    stored: StoredApplication,
+    { ledger, releases }: { readonly ledger: Ledger; readonly releases: readonly Release[] },
+  ) {
+    await this.#inTurn(stored.name, async () => {
+      const { store } = this.#options
+      const before = this.#entries.get(stored.name)
+      for (const release of releases) await store.putRelease(stored.name, release)
+      const { pause, requests } = ledger
+      if (before === undefined) await store.putLedger(ledger)
+      else await store.putLedger({ ...(await this.#move(before.ledger, ledger)), pause, requests })
+      await store.putApplication(stored)
+      const app = this.#read(stored)
+      this.#set(stored.name, { stored, app, ledger: this.#ledgerOf(app), pass: null, failure: null, ill: null })
+      this.#tell({ type: 'application', name: stored.name })
+    })
+  }
+
   names(): readonly string[] {
     return [...this.#entries.keys()]
   }

@@ -328,7 +328,8 @@ export async function startController(
       store,
       kept: () => cluster.kept(store.madeAt()),
       entries: () => applications.all(),
-      load: () => void applications.load(),
+      take: (stored, kept) => applications.take(stored, kept),
+      leave: (app, node) => cluster.answer(app, [node]),
       declare: (manifest, by, parent) => applications.declare(manifest, by, parent, false),
       now,
     })

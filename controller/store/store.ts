@@ -23,6 +23,8 @@ export interface StoredApplication {
   /** ms since 1970. */
   readonly createdAt: number
   readonly by: Actor
+  /** Of one that a node gave back: when it had last moved there, ms since 1970. A node that knows of a later move knows better. */
+  readonly knownUntil?: number
 }
 
 /** What an application that was let go left running at its place: whoever names these objects takes them over, with what is in them. */

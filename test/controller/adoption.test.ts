@@ -1,39 +1,48 @@
 // What is taken back from nodes when the store was lost: which applications, and whose children they are.
 import t from 'tap'
-import { lostOnes, parentsOf, recovery } from '../../controller/adoption.js'
+import { foundIn, parentsOf, recovery } from '../../controller/adoption.js'
 import type { Entry } from '../../controller/applications.js'
-import { newLedger } from '../../controller/ledger.js'
+import { type Ledger, newLedger } from '../../controller/ledger.js'
 import { refOf } from '../../runtime/contract/manifest.js'
 import { ana } from './builders.js'
 
-const kept = (name: string, epoch: number) => ({ ledger: newLedger({ name, uid: `${name}-1` }, 'node/n1', 'salt'), epoch })
+/** At a place, ordered in an epoch, having last moved at a time. */
+const kept = (name: string, epoch: number, node = 'lab', movedAt = 0) => {
+  const ledger = newLedger({ name, uid: `${name}-1` }, `node/${node}`, 'salt')
+  return { ledger: { ...ledger, attempt: { times: { seen: movedAt } } } as unknown as Ledger, epoch }
+}
+const known = (node: string, until: number | null, uid = 'a-1') => ({ uid, place: `node/${node}`, until })
 
-t.test('taken back is what the store cannot know of, and the newest word on it', async t => {
-  const table: readonly [
-    string,
-    readonly ReturnType<typeof kept>[],
-    readonly string[],
-    readonly (readonly [string, number])[],
-  ][] = [
-    ['older than the store', [kept('a', 10)], [], [['a', 10]]],
-    ['ordered by who has this store', [kept('a', 100)], [], []],
-    ['known already', [kept('a', 10)], ['a'], []],
+t.test('taken back is what the store cannot know of, and the newest word on it; other places are left', async t => {
+  type Kept = readonly ReturnType<typeof kept>[]
+  const table: readonly [string, Kept, ReturnType<typeof known> | null, readonly string[], readonly string[]][] = [
+    ['older than the store', [kept('a', 10)], null, ['a lab 10'], []],
+    ['ordered by who has this store', [kept('a', 100)], null, [], []],
+    ['known already', [kept('a', 10)], known('lab', null), [], []],
     [
       'of two places the newest',
-      [kept('a', 30), kept('a', 20), kept('b', 10)],
-      [],
-      [
-        ['a', 30],
-        ['b', 10],
-      ],
+      [kept('a', 30), kept('a', 20, 'old'), kept('b', 10)],
+      null,
+      ['a lab 30', 'b lab 10'],
+      ['a old 20'],
     ],
+    [
+      'of two places of one epoch the one that moved last',
+      [kept('a', 10, 'new', 9), kept('a', 10, 'old', 5)],
+      null,
+      ['a new 10'],
+      ['a old 10'],
+    ],
+    ['its former place is heard later', [kept('a', 10, 'old', 5)], known('new', 9), [], ['a old 10']],
+    ['its former place was heard first', [kept('a', 10, 'new', 9)], known('old', 5), ['a new 10'], []],
+    ['the same, but a person said since where it is', [kept('a', 10, 'new', 9)], known('old', null), [], ['a new 10']],
+    ['one of that name, but another', [kept('a', 10, 'new', 9)], known('old', 5, 'a-2'), [], []],
   ]
-  for (const [what, all, known, taken] of table)
-    t.same(
-      lostOnes(all, name => known.includes(name), 100).map(({ ledger, epoch }) => [ledger.application.name, epoch]),
-      taken,
-      what,
-    )
+  const texts = (all: Kept) => all.map(({ ledger, epoch }) => `${ledger.application.name} ${ledger.place.slice(5)} ${epoch}`)
+  for (const [what, all, is, taken, left] of table) {
+    const found = foundIn(all, name => (name === 'a' ? is : null), 100)
+    t.same([texts(found.taken), texts(found.left)], [taken, left], what)
+  }
 })
 
 const manifest = (name: string) => ({ apiVersion: 'slipway.dev/v1alpha1', kind: 'Application', metadata: { name } })

@@ -20,7 +20,7 @@ export const secret: Manifest = {
 }
 
 /** A node that obeys at once and reports what it was given; its `disk` outlives the link, as a node's does. */
-export function startNode(field: Field, disk = new Map<string, DesiredDocument>()) {
+export function startNode(field: Field, disk = new Map<string, DesiredDocument>(), node: 'n1' | 'n2' = 'n1') {
   const stop = new AbortController()
   const state = {
     say: (conditions: readonly NodeCondition[]) => {
@@ -36,12 +36,12 @@ export function startNode(field: Field, disk = new Map<string, DesiredDocument>(
     mute: false,
     conditions: [] as readonly NodeCondition[],
   }
-  const bus = field.nodeBus('n1')
+  const bus = field.nodeBus(node)
   const link: Link = startLink(
     {
       bus,
-      node: 'n1',
-      keys: field.n1,
+      node,
+      keys: field[node],
       controller: field.controller.identity,
       obeyed: () => disk,
       relistMs: 1_000,
