@@ -221,15 +221,8 @@ export async function startController(
     write: (order, abort) => writeRevert(git, order, abort),
     author: config.commitAuthor,
     now,
-    sharesPath: app =>
-      applications
-        .all()
-        .some(
-          other =>
-            other.app.name !== app.name &&
-            other.app.source.repoURL === app.source.repoURL &&
-            other.app.source.path === app.source.path,
-        ),
+    sharesPath: ({ name, source: { repoURL, path } }) =>
+      applications.all().some(({ app }) => app.name !== name && app.source.repoURL === repoURL && app.source.path === path),
     tell: event => applications.tellEvent(event),
     written: (url, ref) => void poller.wake(url, ref),
     releases: (app, id) => applications.release(app, id as ReleaseId),
@@ -355,13 +348,14 @@ export async function startController(
     if (adoptTimer !== null) return
     adoptTimer = setTimeout(() => {
       adoptTimer = null
+      if (!leading.isLeading()) return
       adoptKept().catch(error => {
         log.warn({ error: (error as Error).message }, 'taking back')
         adoptSoon(adoptAgainMs)
       })
     }, inMs).unref()
   }
-  cluster.onChange(() => leading.isLeading() && adoptSoon(adoptAfterMs))
+  cluster.onChange(() => adoptSoon(adoptAfterMs))
   const leased = (async () => {
     await untilDone(
       async () => void (await store.load()),

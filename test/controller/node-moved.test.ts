@@ -58,7 +58,7 @@ async function lostAfterMove(field: Field): Promise<Readonly<Record<'n1' | 'n2',
 /** A controller that knows nothing, taking back whatever it hears of. */
 async function startAgain(field: Field) {
   const store = openStore({ bus: field.bus, key: field.controller.storage, epoch: () => 200, now: () => 5000 })
-  await until('the store is read', async () => (await store.load(), true))
+  await until('the store is read', async () => (await store.load()) !== null)
   const cluster = startCluster(field, { epoch: () => 200 })
   const declared = { defaultNode: 'n1', readYaml: () => ({}) }
   const applications = new Applications({ store, now: () => 5000, randomHex: () => 'id', declared })
@@ -74,7 +74,7 @@ async function startAgain(field: Field) {
     })
   const shop = () => applications.get('shop')
   const comesTo = (node: string) =>
-    until(`it is on ${node}`, async () => (await look(), shop()?.app.destination.place === `node/${node}`))
+    until(`it is on ${node}`, async () => (await look()) !== null && shop()?.app.destination.place === `node/${node}`)
   return { applications, cluster, store, look, shop, comesTo }
 }
 
@@ -86,7 +86,7 @@ test('where it moved to is heard first: what comes back of its former node answe
   await comesTo('n2')
 
   const back = startNode(field, disks.n1)
-  await until('the former node knows', async () => (await look(), back.disk.get('shop')?.letGo === true))
+  await until('the former node knows', async () => (await look()) !== null && back.disk.get('shop')?.letGo === true)
 
   t.same(names(back.disk.get('shop')?.objects ?? []), ['a'], 'what runs there goes on')
   t.match(shop(), { app: { destination: { place: 'node/n2' } }, ledger: { nextAttempt: 6 } })
@@ -103,7 +103,7 @@ test('its former node is heard first: it is there only until where it moved to i
 
   const newer = startNode(field, disks.n2, 'n2')
   await comesTo('n2')
-  await until('the former node knows', async () => (await look(), back.disk.get('shop')?.letGo === true))
+  await until('the former node knows', async () => (await look()) !== null && back.disk.get('shop')?.letGo === true)
 
   t.match(shop(), { ledger: { place: 'node/n2', nextAttempt: 9, salt: 'salt' }, stored: { uid: 'uid-1', generation: 2 } })
   t.equal(newer.disk.get('shop')?.letGo, false)
@@ -120,7 +120,7 @@ test('where a person said since that it is counts more than what any node knows'
   await applications.declare(manifest, { kind: 'user', name: 'ana' }, null, false)
 
   const newer = startNode(field, disks.n2, 'n2')
-  await until('the other node knows', async () => (await look(), newer.disk.get('shop')?.letGo === true))
+  await until('the other node knows', async () => (await look()) !== null && newer.disk.get('shop')?.letGo === true)
 
   t.equal(shop()?.app.destination.place, 'node/n1')
 })
