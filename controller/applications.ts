@@ -10,7 +10,7 @@ import { type Fault, faultsText } from './fields.js'
 import { awaitedOf, type Ill, illAfter } from './illness.js'
 import { type Actor, type Attempt, type Ledger, lastMove, movedTo, namedReleases, newLedger } from './ledger.js'
 import type { Pass, Prepared } from './reconcile.js'
-import type { Release, ReleaseId } from './release.js'
+import type { Candidate, Release, ReleaseId } from './release.js'
 import { abandoned } from './rollout/attempt.js'
 import type { Store, StoredApplication } from './store/store.js'
 import type { ApplicationView, EventView } from './view.js'
@@ -231,6 +231,14 @@ export class Applications {
     await this.#takeOver(app.destination.place, ledger)
     this.#tellIfChanged(app.name)
     if ((ill === null) !== (entry.ill === null)) await this.tellEvent(illnessEvent(pass, ill, entry.ill?.since ?? 0))
+  }
+
+  /** A newer commit that changes nothing for it (unmoved.ts): shown, without a pass. */
+  noted(name: string, candidate: Candidate): void {
+    const entry = this.#entries.get(name)
+    if (entry === undefined || entry.pass === null) return
+    this.#set(name, { ...entry, pass: { ...entry.pass, candidate } })
+    this.#tellIfChanged(name)
   }
 
   failed(name: string, message: string): void {

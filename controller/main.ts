@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import { readYaml } from '../renderer/index.js'
@@ -15,7 +16,7 @@ import { collectAtRest } from '../runtime/rest.js'
 import { takeBack } from './adoption.js'
 import { createApi } from './api/server.js'
 import { openTokens, tokenLifetimeMs } from './api/tokens.js'
-import { Applications, InvalidApplicationError, TakenError } from './applications.js'
+import { Applications, type Entry, InvalidApplicationError, TakenError } from './applications.js'
 import { unpackBackup } from './backup.js'
 import { withChildren } from './cluster/children.js'
 import { createNodeCluster } from './cluster/node/cluster.js'
@@ -39,6 +40,7 @@ import { createSources } from './sources.js'
 import { keepBuckets } from './store/buckets.js'
 import { keepLease, type Lease } from './store/lease.js'
 import { openStore } from './store/store.js'
+import { isUnmoved } from './unmoved.js'
 import { createWriteBack } from './write-back.js'
 
 const version = (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version
@@ -152,7 +154,7 @@ export async function startController(
     now,
     random: Math.random,
     intervalMs: config.pollIntervalMs,
-    onTip: state => wakeFollowers(state.url, state.ref),
+    onTip: state => void lookAtFollowers(state.url, state.ref),
     onStale: state => wakeFollowers(state.url, state.ref),
   })
   const pool = new RenderPool()
@@ -178,6 +180,7 @@ export async function startController(
     treeAt: (url, commit, path) => git.treeAt(url, commit, path),
     withCharts: (asked, abort) => charts.treeOf(asked, abort),
     candidateOf: (request, abort) => renders.candidateOf(request, abort),
+    keptOf: request => renders.keptOf(request),
     ownerOf: (place, key, except) => applications.ownerOf(place, key, except),
     live: app => liveFor(app, [...leftAt(store.left(app.destination.place)), ...cluster.held(app.destination.name)]),
     declared: { uid: '', parent: null, defaultNode: config.node, readYaml: yamlOf },
@@ -202,9 +205,27 @@ export async function startController(
     if (entry === null) loop.forget(name)
     else loop.wake(name)
   }
+  function followersOf(url: string, ref: string): readonly string[] {
+    const all = applications.all().filter(({ app }) => app.source.repoURL === url && app.source.targetRevision === ref)
+    return all.map(({ app }) => app.name)
+  }
   function wakeFollowers(url: string, ref: string): void {
-    for (const { app } of applications.all())
-      if (app.source.repoURL === url && app.source.targetRevision === ref) loop.wake(app.name)
+    for (const name of followersOf(url, ref)) loop.wake(name)
+  }
+  /** Those that a new commit concerns get a pass; of the others it is shown only. */
+  async function lookAtFollowers(url: string, ref: string): Promise<void> {
+    for (const [at, name] of followersOf(url, ref).entries()) {
+      // A thousand of them take a few tenths of a second: others get their turn meanwhile.
+      if (at % 20 === 19) await nextTurn()
+      const looked = applications.inTurn(name, isSameAt).catch(() => false)
+      void looked.then(isSame => (isSame === true ? undefined : loop.wake(name)))
+    }
+  }
+  async function isSameAt(entry: Entry): Promise<boolean> {
+    const candidate = await sources.kept(entry.app, entry.ledger, signal)
+    if (candidate === null || !isUnmoved(entry, candidate)) return false
+    applications.noted(entry.app.name, candidate)
+    return true
   }
 
   const world: World = {

@@ -41,6 +41,8 @@ export interface SourcesOptions {
     },
     signal: AbortSignal,
   ) => Promise<Candidate>
+  /** The same where nothing has to be rendered for it; else null. */
+  readonly keptOf: (request: Parameters<SourcesOptions['candidateOf']>[0]) => Promise<Candidate | null>
   /** The application that runs this object at the place, if it is another. */
   readonly ownerOf: (place: string, key: string, except: string) => string | null
   readonly declared: Declared
@@ -71,6 +73,8 @@ interface Known {
 
 export interface Sources {
   candidate(app: Application, ledger: Ledger, signal: AbortSignal): Promise<Candidate | null>
+  /** The same where it is known without a render; null where it is not. */
+  kept(app: Application, ledger: Ledger, signal: AbortSignal): Promise<Candidate | null>
   forget(name: string): void
   /** Applications whose newest render asked what is at its place. */
   lookingUp(): readonly string[]
@@ -84,8 +88,9 @@ export function createSources(options: SourcesOptions): Sources {
     app: Application,
     tip: Tip & { readonly tip: CommitSha },
     ledger: Ledger,
+    make: Make,
     signal: AbortSignal,
-  ): Promise<Candidate> {
+  ): Promise<Candidate | null> {
     const before = known.get(app.name)
     const { salt } = ledger
     const live = () => options.live(app)
@@ -98,7 +103,8 @@ export function createSources(options: SourcesOptions): Sources {
       (before.candidate.uses === undefined || findsSame(before.candidate.uses, ledger.sticky, live))
     )
       return before.candidate
-    const candidate = await read(app, tip, ledger, live, signal)
+    const candidate = await read(app, tip, ledger, live, make, signal)
+    if (candidate === null) return null
     known.set(app.name, { app, tip: tip.tip, salt, candidate })
     return candidate
   }
@@ -108,13 +114,15 @@ export function createSources(options: SourcesOptions): Sources {
     tip: Tip & { readonly tip: CommitSha },
     ledger: Ledger,
     live: () => readonly LiveObject[],
+    make: Make,
     signal: AbortSignal,
-  ): Promise<Candidate> {
+  ): Promise<Candidate | null> {
     const { repoURL } = app.source
     const revision = { ...(await options.revisionOf(repoURL, tip.tip)), seenAt: tip.seenAt, pushedAt: tip.pushedAt }
     try {
       const { tree, kept } = await withCharts(app, tip.tip, ledger, signal)
-      const made = await options.candidateOf({ application: app, revision, tree, ledger, live }, signal)
+      const made = await make({ application: app, revision, tree, ledger, live }, signal)
+      if (made === null) return null
       const candidate = Object.keys(kept).length === 0 ? made : alsoUsing(made, kept)
       const fault =
         candidate.kind === 'release' ? (childFault(app, candidate.release, options) ?? unrunHook(candidate.release)) : null
@@ -137,22 +145,28 @@ export function createSources(options: SourcesOptions): Sources {
     forget: name => void known.delete(name),
     lookingUp: () =>
       [...known].flatMap(([name, { candidate }]) => (Object.keys(candidate.uses?.lookups ?? {}).length === 0 ? [] : [name])),
-    async candidate(app, ledger, signal) {
-      const unknown = undeclared(app)
-      if (unknown !== null) return { kind: 'rejection', revision: null, rejection: unknown, stale: null }
-      const tip = options.tip(app.source.repoURL, app.source.targetRevision)
-      if (tip === null) return null
-      const stale: Stale | null =
-        tip.staleSince === 0 || tip.error === null ? null : { since: tip.staleSince, message: tip.error.message }
-      if (tip.tip === null)
-        return tip.error === null ? null : { kind: 'rejection', revision: null, rejection: neverRead(tip.error), stale }
-      const candidate = await rendered(app, { ...tip, tip: tip.tip }, ledger, signal)
-      const shared = candidate.kind === 'release' ? sharedObject(app, candidate.release, options.ownerOf) : null
-      if (shared !== null) return { ...held(candidate, shared), stale }
-      return stale === null ? candidate : { ...candidate, stale }
-    },
+    candidate: (app, ledger, signal) => candidateBy(options.candidateOf, app, ledger, signal),
+    kept: (app, ledger, signal) => candidateBy(options.keptOf, app, ledger, signal),
+  }
+
+  async function candidateBy(make: Make, app: Application, ledger: Ledger, signal: AbortSignal): Promise<Candidate | null> {
+    const unknown = undeclared(app)
+    if (unknown !== null) return { kind: 'rejection', revision: null, rejection: unknown, stale: null }
+    const tip = options.tip(app.source.repoURL, app.source.targetRevision)
+    if (tip === null) return null
+    const stale: Stale | null =
+      tip.staleSince === 0 || tip.error === null ? null : { since: tip.staleSince, message: tip.error.message }
+    if (tip.tip === null)
+      return tip.error === null ? null : { kind: 'rejection', revision: null, rejection: neverRead(tip.error), stale }
+    const candidate = await rendered(app, { ...tip, tip: tip.tip }, ledger, make, signal)
+    if (candidate === null) return null
+    const shared = candidate.kind === 'release' ? sharedObject(app, candidate.release, options.ownerOf) : null
+    if (shared !== null) return { ...held(candidate, shared), stale }
+    return stale === null ? candidate : { ...candidate, stale }
   }
 }
+
+type Make = (request: Parameters<SourcesOptions['candidateOf']>[0], signal: AbortSignal) => Promise<Candidate | null>
 
 function alsoUsing(candidate: Candidate, kept: Sticky): Candidate {
   const { uses } = candidate

@@ -34,6 +34,8 @@ export interface CandidateRequest {
 export interface Candidates {
   /** Throws where Git could not be read, or on abort. Everything that is wrong with the files is a rejection. */
   candidateOf(request: CandidateRequest, signal: AbortSignal): Promise<Candidate>
+  /** The same where tree and declaration are as they were; null where more has to be looked at. */
+  keptOf(request: CandidateRequest): Promise<Candidate | null>
   /**
    * How candidates came about, so often each. `kept`: the tree and the declaration were the same. `same`: the tree was another, but nothing
    * that the last render of these templates and values had read. `rendered`: in a child.
@@ -69,6 +71,15 @@ export function makeCandidates(pool: RenderPool, now: () => number = Date.now): 
   return {
     counts,
     forget: name => outcomes.forget(name),
+    async keptOf(request) {
+      const { application, tree } = request
+      const valueFiles = await valueFilesOf(request).catch(faultOf)
+      if ('rejection' in valueFiles) return null
+      const kept = outcomes.ofTree(application.name, treeKey(shapeOf(request, valueFiles.found), tree))
+      if (kept === undefined || !findsSame(kept.uses, request.ledger.sticky, request.live)) return null
+      counts.kept++
+      return candidate(request, kept)
+    },
     async candidateOf(request, signal) {
       const { application, tree } = request
       const found = (cause: Cause, outcome: Outcome): Candidate => {
@@ -80,7 +91,7 @@ export function makeCandidates(pool: RenderPool, now: () => number = Date.now): 
       const { name } = application
       const isSame = ({ uses }: Outcome) => findsSame(uses, request.ledger.sticky, request.live)
       const shape = shapeOf(request, valueFiles.found)
-      const byTree = contentHash([shape, tree.contentId ?? tree.treeId], 64)
+      const byTree = treeKey(shape, tree)
       const kept = outcomes.ofTree(name, byTree)
       if (kept !== undefined && isSame(kept)) return found('kept', kept)
       const inputs = await reader.inputsOf(application, tree, signal).catch(faultOf)
@@ -97,6 +108,10 @@ export function makeCandidates(pool: RenderPool, now: () => number = Date.now): 
       return found('rendered', outcomes.put(name, byTree, withAnswers(content, made.asked, inputs), made.outcome))
     },
   }
+}
+
+function treeKey(shape: unknown, { contentId, treeId }: GitTree): string {
+  return contentHash([shape, contentId ?? treeId], 64)
 }
 
 function idOf({ path, oid }: TreeEntry): readonly [string, string] {

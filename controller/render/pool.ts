@@ -304,7 +304,7 @@ export function childFlags(options: PoolOptions, isConfined: boolean): string[] 
   const program = fileURLToPath(new URL('../../../', import.meta.url))
   return [
     `--max-old-space-size=${options.heapMB}`,
-    // New objects die soon: with room for them a first render spends a third less.
+    // New objects die soon: with room for them they are collected less often.
     '--max-semi-space-size=8',
     '--stack-size=900',
     '--disallow-code-generation-from-strings',

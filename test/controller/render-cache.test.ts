@@ -95,6 +95,25 @@ t.test('only what an application was made of renders it again', async t => {
   }
 })
 
+t.test('what is known without a render is told without one, and nothing else', async t => {
+  const made = await repository()
+  const first = releaseOf(await made.candidate('shop', signal))
+  const table: readonly (readonly [what: string, change: Tree, known: boolean])[] = [
+    ['a file at the root', { 'README.md': 'other words' }, true],
+    ['a file of the chart that nothing reads', { 'apps/shop/README.md': 'x' }, false],
+    ['its values', { 'apps/shop/values.yaml': 'text: one\nmore: 1\n' }, false],
+    ['its value file', { 'env/shop.yaml': 'text: two\n' }, false],
+    ['all as it was', base, true],
+  ]
+
+  for (const [what, change, known] of table) {
+    await made.commit(change, signal)
+    const found = await made.kept('shop', signal)
+    t.equal(found === null ? null : releaseOf(found).id, known ? first.id : null, what)
+  }
+  t.match(made.counts, { rendered: 1 })
+})
+
 t.test('another declaration renders again, the one before does not', async t => {
   const made = await repository()
   await causes(made)

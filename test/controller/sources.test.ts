@@ -26,6 +26,7 @@ function sources(change: Partial<SourcesOptions> = {}, rendered: Candidate = can
       asked.push(request.revision.commit)
       return rendered
     },
+    keptOf: async () => null,
     ownerOf: () => null,
     live: () => [],
     declared: { uid: '', parent: null, defaultNode: 'lab', readYaml: () => ({}) },
@@ -99,6 +100,7 @@ t.test('what the charts that it depends on meant is kept with the candidate, and
       return { tree, kept }
     },
     candidateOf: async () => candidate(release(configMap('web', 'a'))),
+    keptOf: async () => null,
     ownerOf: () => null,
     live: () => [],
     isDeclared: () => false,

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { type Application, parseApplication } from '../../controller/application.js'
+import { chartTrees } from '../../controller/charts/tree.js'
 import { GitStore } from '../../controller/git/store.js'
 import { type Ledger, newLedger } from '../../controller/ledger.js'
 import type { Candidate, CommitSha } from '../../controller/release.js'
@@ -30,6 +31,8 @@ export class Monorepo {
     path: process.env.PATH ?? '',
   })
   readonly #pool = new RenderPool()
+  /** None of the charts here needs another that is not beside it. */
+  readonly #charts = chartTrees({ bringing: noCharts, aliases: {} })
   readonly #renders: Candidates = makeCandidates(this.#pool)
   readonly #sources: Sources
   readonly #apps = new Map<string, { readonly app: Application; readonly ledger: Ledger }>()
@@ -40,8 +43,12 @@ export class Monorepo {
       tip: () => ({ tip: this.#tip, seenAt: 1, pushedAt: 0, staleSince: 0, error: null }),
       revisionOf: (url, commit) => this.#git.revisionOf(url, commit),
       treeAt: (url, commit, path) => this.#git.treeAt(url, commit, path),
-      withCharts: async ({ tree }) => ({ tree, kept: {} }),
+      withCharts: async ({ sticky, ...asked }, signal) => ({
+        ...(await this.#charts.treeOf({ ...asked, pins: {} }, signal)),
+        kept: {},
+      }),
       candidateOf: (request, signal) => this.#renders.candidateOf(request, signal),
+      keptOf: request => this.#renders.keptOf(request),
       ownerOf: () => null,
       live: () => [],
       isDeclared: () => false,
@@ -86,6 +93,13 @@ export class Monorepo {
     return (await this.#git.treeAt(this.#work, this.#tip, path)).treeId
   }
 
+  /** What is known of it without a render. */
+  kept(name: string, signal: AbortSignal): Promise<Candidate | null> {
+    const known = this.#apps.get(name)
+    if (known === undefined) throw new Error(`${name} is not declared`)
+    return this.#sources.kept(known.app, known.ledger, signal)
+  }
+
   /** What it was made with is kept for the next one. */
   async candidate(name: string, signal: AbortSignal): Promise<Candidate | null> {
     const known = this.#apps.get(name)
@@ -100,6 +114,10 @@ export class Monorepo {
     await this.#git.close()
     rmSync(this.#root, { recursive: true, force: true })
   }
+}
+
+function noCharts(): never {
+  throw new Error('no chart is to be fetched here')
 }
 
 const declared = { uid: 'u', parent: null, defaultNode: 'lab', readYaml: () => ({}) }
