@@ -86,6 +86,8 @@ interface Node {
   follow(reconciler: Reconciler, pods: Pods): void
   /** null until it follows. */
   reconciler(): Reconciler | null
+  /** Once it follows. */
+  readonly following: Promise<Reconciler>
   close(): Promise<void>
 }
 
@@ -108,6 +110,10 @@ function connectNode(
   const early: DesiredDocument[] = []
   const documents = new Map(kept.documents.map(document => [document.application.name, document]))
   let followed: { readonly reconciler: Reconciler; readonly pods: Pods } | null = null
+  let isFollowed: (reconciler: Reconciler) => void = () => {}
+  const following = new Promise<Reconciler>(resolve => {
+    isFollowed = resolve
+  })
   const startedAt = new Date().toISOString()
   const link = startLink(
     {
@@ -146,8 +152,10 @@ function connectNode(
   return {
     link,
     reconciler: () => followed?.reconciler ?? null,
+    following,
     follow(reconciler, pods) {
       followed = { reconciler, pods }
+      isFollowed(reconciler)
       for (const document of early.splice(0)) reconciler.offer(document)
       link.leaseNow()
     },
@@ -204,7 +212,8 @@ async function startParts(
     },
     bootId: bootId(),
     lookUp: (record, kind, name) => lookUp(node.reconciler(), record, kind, name),
-    drained: async (record, ending) => node.reconciler()?.drain(record, ending),
+    // Pods that a former runtime was ending are adopted before there is a loop to take them out of traffic: they wait for it.
+    drained: async (record, ending) => (await within(node.following, ending)).drain(record, ending),
     engineLost,
     now: Date.now,
     elapsed,
@@ -350,6 +359,11 @@ async function untilItStarts(what: string, start: () => Promise<void>, log: Logg
       await pause(retryMs, signal)
     }
   }
+}
+
+/** Rejects with the signal's reason where that is first. */
+function within<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return Promise.race([work, aborted(signal).then(() => Promise.reject(signal.reason))])
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

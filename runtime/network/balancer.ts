@@ -1,4 +1,5 @@
 // Leads the running load balancer from the listeners and slots that it has to the wanted ones: by steering, or by a reload.
+import { setTimeout as sleep } from 'node:timers/promises'
 import { contentHash } from '../contract/hash.js'
 import type { Haproxy } from './haproxy/process.js'
 import { backendsOf, configText, type Places, serverName, shapeText } from './haproxy/text.js'
@@ -6,6 +7,8 @@ import type { Bind, Listener, Target } from './listeners.js'
 import { layOut, planSteps, type Slot, type SlotStep, slotCount, stepped } from './slots.js'
 
 export type Balancer = ReturnType<typeof createBalancer>
+
+const ASK_AGAIN_MS = 250
 
 /** Longest line that HAProxy's socket takes is 16 KB. */
 const COMMANDS_AT_ONCE = 60
@@ -21,17 +24,32 @@ export function createBalancer(haproxy: Haproxy, quietAddress: () => string) {
   })
   /** What the current worker has, by its own word; null until it was asked. */
   let running: { readonly master: number; readonly shape: string; readonly layout: Layout } | null = null
+  /** It was told to change, and has not said since what it has: half of it may have reached it. What was known is better than nothing for a drain. */
+  let isDoubted = false
   let listening: readonly Listener[] = []
 
-  /** True when a load balancer of ours runs and answers; its layout is then read from itself. */
+  /**
+   * True when a load balancer of ours runs and answers; its layout is then read from itself. Throws when one that is known does not
+   * answer: it holds everybody's connections, and a moment of silence is no reason to end it.
+   */
   async function adopt(): Promise<boolean> {
     const master = haproxy.pid()
     if (master === null) running = null
-    if (master === null || running?.master === master) return master !== null
-    const info = await haproxy.info().catch(() => null)
+    if (master === null || (running?.master === master && !isDoubted)) return master !== null
+    const info = running === null ? await firstInfo() : await haproxy.info()
     if (info === null) return false
     running = { master, shape: info.shape, layout: await haproxy.slots() }
+    isDoubted = false
     return true
+  }
+
+  /** null: nobody answers, though asked again. */
+  async function firstInfo() {
+    for (let tries = 1; ; tries++) {
+      const info = await haproxy.info().catch(() => null)
+      if (info !== null || tries === 3 || haproxy.pid() === null) return info
+      await sleep(ASK_AGAIN_MS)
+    }
   }
 
   async function begin(signal: AbortSignal): Promise<void> {
@@ -79,6 +97,7 @@ export function createBalancer(haproxy: Haproxy, quietAddress: () => string) {
     )
     if (changes.length === 0) return
     changes.sort((a, b) => Number(b.step.to.open) - Number(a.step.to.open))
+    isDoubted = true
     for (let at = 0; at < changes.length; at += COMMANDS_AT_ONCE) {
       await haproxy.steer(changes.slice(at, at + COMMANDS_AT_ONCE).flatMap(({ backend, step }) => commands(backend, step)))
     }
@@ -93,6 +112,7 @@ export function createBalancer(haproxy: Haproxy, quietAddress: () => string) {
     const before = running.layout
     const layout = await haproxy.slots()
     running = { ...running, layout }
+    isDoubted = false
     for (const { backends, steps } of planned) {
       for (const backend of backends) {
         const expected = stepped(before.get(backend) ?? [], steps ?? [])
@@ -111,7 +131,7 @@ export function createBalancer(haproxy: Haproxy, quietAddress: () => string) {
     const slots = new Map(listeners.map(listener => [listener.name, layOut(wanted(listener), counts.get(listener.name) ?? 0)]))
     const shape = contentHash(shapeText(listeners, counts))
     await haproxy.reload(configText({ listeners, slots }, places(), shape), shape, signal)
-    running = null
+    isDoubted = true
     await adopt()
   }
 

@@ -120,6 +120,8 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     const unnamed = await ensureRunning(signal)
     if (applied !== null && JSON.stringify(state) === JSON.stringify(applied)) return
     const listeners = listenersOf(state.services, giving(book))
+    // From here on what runs may be half of one and half of the other.
+    applied = null
     const conflicts = balancer.listensAlready(listeners) ? [] : findConflicts(listeners, await foreignSockets())
     await balancer.lead(without(listeners, conflicts), targetsOf(state.endpoints), signal)
     names.publish(zoneOf(state, (namespace, name) => book.serviceAddress(`${namespace}/${name}`)))

@@ -1,14 +1,17 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
+import { renameSync } from 'node:fs'
 import { type Agent, get } from 'node:http'
-import { connect, createServer } from 'node:net'
+import { connect, createConnection, createServer } from 'node:net'
+import { join } from 'node:path'
 import t from 'tap'
+import { ask } from '../../runtime/network/haproxy/socket.js'
 import { findProcesses } from '../../runtime/network/detached.js'
 import { until } from '../support/controller.js'
 import { endpoint, httpPod, service, state, tcpPod, testPlane } from '../support/network.js'
 
 const signal = AbortSignal.timeout(100_000)
-const { plane, serviceBridge, end } = testPlane()
+const { plane, stateDir, serviceBridge, end } = testPlane()
 t.before(() => plane.start(signal))
 t.teardown(end)
 
@@ -107,3 +110,54 @@ t.test(
     }
   },
 )
+
+t.test('what was steered by half is steered again, though it is to be as it was before', async t => {
+  const pod = await httpPod()
+  t.teardown(pod.end)
+  const serving = state([service('web')], [endpoint('web', pod)])
+  await plane.apply(serving, signal)
+  const admin = join(stateDir, 'admin.sock')
+  renameSync(admin, `${admin}.real`)
+  let isMute = true
+  // Changes reach HAProxy; its word on what it has does not come back.
+  const between = createServer({ allowHalfOpen: true }, socket => {
+    socket.on('error', () => {})
+    socket.once('data', command => {
+      if (isMute && String(command).startsWith('show servers state')) return socket.destroy()
+      const real = createConnection(`${admin}.real`).on('error', () => socket.destroy())
+      real.end(command)
+      real.pipe(socket)
+    })
+  }).listen(admin)
+  await once(between, 'listening')
+
+  await t.rejects(
+    plane.apply(state([service('web')], [endpoint('web', pod, { state: 'draining' })]), signal),
+    /show servers state/,
+  )
+  isMute = false
+  await plane.apply(serving, signal)
+
+  t.equal((await fetchText(plane.clusterIP('shop', 'web'), 80)).body, pod.ip)
+  between.close()
+  renameSync(`${admin}.real`, admin)
+})
+
+t.test('an answer of HAProxy that was cut short is no answer', async t => {
+  const path = join(stateDir, 'answering.sock')
+  let answer = ''
+  const server = createServer({ allowHalfOpen: true }, socket => socket.end(answer)).listen(path)
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const table: readonly [string, boolean][] = [
+    ['', false],
+    ['#<PID> <type> <reloads>\n', false],
+    ['#<PID> <type> <reloads>\n1 master 0\n\n', true],
+    ['\n', true],
+  ]
+  for (const [text, isWhole] of table) {
+    answer = text
+    const asked = ask(path, 'show proc').catch(error => error.cause.message)
+    t.equal(await asked, isWhole ? text : 'its answer was cut short', JSON.stringify(text))
+  }
+})

@@ -240,3 +240,39 @@ t.test('one node, from its first document to its deletion', async t => {
     await field.told('it is made again', done(generation))
   })
 })
+
+t.test('a request that a pod is ended over is served to its end, though the runtime is killed meanwhile', async t => {
+  const field = await startRuntimeField()
+  t.teardown(() => {
+    if (process.env.SLIPWAY_TEST_LOG) console.error(field.log())
+    return field.close()
+  })
+  const slow = 'sleep 12; printf "Content-Type: text/plain\\r\\n\\r\\nlate"'
+  const web = (version: string): Manifest =>
+    deployment({ replicas: 1 }, { terminationGracePeriodSeconds: 1 }, 'web', {
+      image: field.image,
+      env: [{ name: 'SLOW', value: slow }],
+      command: [
+        'sh',
+        '-c',
+        `mkdir -p /www/cgi-bin; echo ${version} >/www/index.html; (echo '#!/bin/sh'; echo "$SLOW") >/www/cgi-bin/slow; chmod +x /www/cgi-bin/slow; exec httpd -f -p 8080 -h /www`,
+      ],
+    })
+  const service = object('v1', 'Service', 'web', {
+    spec: { selector: { app: 'web' }, ports: [{ name: 'http', port: 80, targetPort: 'http' }] },
+  })
+  field.start()
+  await field.write({ objects: [service, web('one')] })
+  const report = await field.told('it serves', told => told.pods.some(pod => pod.ready))
+  const address = String(report.objects[0]!.status.clusterIP)
+  t.equal(await fetch(`http://${address}/`).then(answer => answer.text()), 'one\n')
+
+  const answer = fetch(`http://${address}/cgi-bin/slow`).then(answer => answer.text(), String)
+  await field.write({ objects: [service, web('two')] })
+  await field.told('the old pod is being ended', told => told.pods.some(pod => pod.terminating))
+  await field.end('SIGKILL')
+  field.start()
+
+  t.equal(await answer, 'late')
+  await field.told('only the new one is left', told => told.pods.length === 1 && told.pods[0]!.ready)
+})

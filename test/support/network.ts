@@ -56,12 +56,17 @@ export function testPlane(more: Partial<DataPlaneOptions> = {}, container?: (sta
     ...(container && { haproxyContainer: container(stateDir) }),
   }
   const plane = createDataPlane(options)
+  const planes = [plane]
   return {
     plane,
     stateDir,
     serviceBridge: places.serviceBridge,
     haproxyPath: places.haproxyPath,
-    again: () => createDataPlane(options),
+    again() {
+      const next = createDataPlane(options)
+      planes.push(next)
+      return next
+    },
     async owned(wanted) {
       const main = fileURLToPath(new URL('./network-owner.js', import.meta.url))
       const child = spawn(process.execPath, [main, JSON.stringify(places), JSON.stringify(wanted)], {
@@ -72,7 +77,8 @@ export function testPlane(more: Partial<DataPlaneOptions> = {}, container?: (sta
       return child
     },
     async end() {
-      await plane.purge()
+      // All of them: one that still watches would make its bridge again.
+      for (const each of planes) await each.purge()
       await docker.close()
       rmSync(stateDir, { recursive: true, force: true })
     },
