@@ -77,11 +77,12 @@ export interface Sources {
   kept(app: Application, ledger: Ledger, signal: AbortSignal): Promise<Candidate | null>
   forget(name: string): void
   /** Applications whose newest render asked what is at its place. */
-  lookingUp(): readonly string[]
+  lookingUp(): Iterable<string>
 }
 
 export function createSources(options: SourcesOptions): Sources {
   const known = new Map<string, Known>()
+  const looking = new Set<string>()
 
   /** The same tip and declaration give the same candidate: nothing is read again. A render that may go otherwise next time is. */
   async function rendered(
@@ -106,6 +107,8 @@ export function createSources(options: SourcesOptions): Sources {
     const candidate = await read(app, tip, ledger, live, make, signal)
     if (candidate === null) return null
     known.set(app.name, { app, tip: tip.tip, salt, candidate })
+    if (Object.keys(candidate.uses?.lookups ?? {}).length > 0) looking.add(app.name)
+    else looking.delete(app.name)
     return candidate
   }
 
@@ -142,9 +145,11 @@ export function createSources(options: SourcesOptions): Sources {
   }
 
   return {
-    forget: name => void known.delete(name),
-    lookingUp: () =>
-      [...known].flatMap(([name, { candidate }]) => (Object.keys(candidate.uses?.lookups ?? {}).length === 0 ? [] : [name])),
+    forget(name) {
+      known.delete(name)
+      looking.delete(name)
+    },
+    lookingUp: () => looking,
     candidate: (app, ledger, signal) => candidateBy(options.candidateOf, app, ledger, signal),
     kept: (app, ledger, signal) => candidateBy(options.keptOf, app, ledger, signal),
   }

@@ -25,9 +25,19 @@ const nodePort = await freeNodePort()
 const rollout = { bakeTime: '200ms', healthTimeout: '30s', restartsAllowed: 1 }
 const written = (name: string) => lines(join(slipway.shared, name)).filter(line => line !== '')
 
-/** Workload with configuration and a hook before the sync; each says what ran, once a run. */
+/**
+ * A chart: workload with configuration and a hook before the sync; each says what ran, once a run. It makes a password once, and a hash
+ * anew for each message.
+ */
 function files(name: string, message: string, more: { behaviour?: string; replicas?: number; nodePort?: number } = {}) {
-  const start = `echo "${message} $HOSTNAME" >>/served/starts; exec /bin/sh /app/server.sh`
+  const start = `echo "${message} $HOSTNAME" >>/served/starts; echo "${name} $steady ${message} $fresh" >>/served/made; exec /bin/sh /app/server.sh`
+  const made = `apiVersion: v1
+kind: Secret
+metadata: { name: ${name}-made }
+data:
+  steady: {{ randAlphaNum 12 | b64enc }}
+  fresh: {{ bcrypt "${message}" | b64enc }}
+`
   const web = deployment({
     image,
     name,
@@ -35,13 +45,20 @@ function files(name: string, message: string, more: { behaviour?: string; replic
     behaviour: more.behaviour ?? 'serve',
     replicas: more.replicas ?? 2,
     served: slipway.shared,
-    container: { command: ['/bin/sh', '-c', start], envFrom: [{ configMapRef: { name } }, { secretRef: { name } }] },
+    container: {
+      command: ['/bin/sh', '-c', start],
+      envFrom: [{ configMapRef: { name } }, { secretRef: { name } }, { secretRef: { name: `${name}-made` } }],
+    },
   })
   const hook = job(`${name}-hook`, image, `echo ${name} ${message} >>/served/hooks`, { hook: 'PreSync', served: slipway.shared })
   const config = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { GREETING: message } }
   const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name }, stringData: { PASSWORD: message } }
   const port = more.nodePort === undefined ? {} : { nodePort: more.nodePort }
-  return { 'web.yaml': documents([web, service({ name, ...port }), config, secret, hook]) }
+  return {
+    'Chart.yaml': 'apiVersion: v2\nname: shop\nversion: 1.0.0\n',
+    'templates/web.yaml': documents([web, service({ name, ...port }), config, secret, hook]),
+    'templates/made.yaml': made,
+  }
 }
 
 /** What one try came to: everything of it that must not differ, whoever was killed. */
@@ -51,6 +68,9 @@ async function ending(app: TestApplication, commit: string, message: string) {
   const events = (await slipway.client.events(app.name)).filter(event => event.commit === commit)
   const containers = await slipway.containers(app.name)
   const starts = written('starts').filter(line => line.startsWith(`${message} `))
+  const made = written('made')
+    .map(line => line.split(' '))
+    .filter(([of]) => of === app.name)
   return {
     outcomes: tries.map(attempt => attempt.outcome),
     numbers: new Set(history.map(attempt => attempt.number)).size === history.length ? 'each once' : 'repeated',
@@ -60,6 +80,8 @@ async function ending(app: TestApplication, commit: string, message: string) {
     repeated: events.length - new Set(events.map(event => event.id)).size,
     hooks: written('hooks').filter(line => line.endsWith(` ${message}`)),
     pods: new Set(starts).size,
+    passwords: new Set(made.map(([, password]) => password)).size,
+    hashes: new Set(made.filter(([, , of]) => of === message).map(([, , , hash]) => hash)).size,
     containers: containers.filter(({ container }) => container === 'web').length,
     twice: containers.length - new Set(containers.map(({ pod, container }) => `${pod} ${container}`)).size,
   }
