@@ -2,7 +2,7 @@
 // or nothing; and the ledger that is written with it. Levels only: taken again after a crash, it comes to the same end.
 import { type Manifest, type ObjectRef, refKey, refOf } from '../runtime/contract/manifest.js'
 import type { Application } from './application.js'
-import { type Applied, hearsOrders, type Observed } from './cluster/cluster.js'
+import type { Applied, Observed } from './cluster/cluster.js'
 import { isFresh } from './health/assess.js'
 import {
   type Attempt,
@@ -87,6 +87,11 @@ export function nextStep(input: StepInput): SyncStep {
   const { objects, hooks } = decision.prune
   if (objects.length + hooks.length > 0) return { kind: 'prune', refs: [...objects, ...hooks], stopFirst: false }
   return preflightStep(input) ?? remember(decision)
+}
+
+/** Does the place hear what it is told? Rules that ask whether it *says* anything new ask for `silent` alone. */
+export function hearsOrders({ silent }: Pick<Observed, 'silent'>): boolean {
+  return silent === null || silent.hears
 }
 
 /** Told once, and again where the order was lost; forgotten when all has ended, when the place has let it go, or where nothing ever was. */

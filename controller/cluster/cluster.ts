@@ -32,11 +32,6 @@ export interface Silence {
   readonly hears: boolean
 }
 
-/** Does the place hear what it is told? Rules that ask whether it *says* anything new ask for `silent` alone. */
-export function hearsOrders({ silent }: Pick<Observed, 'silent'>): boolean {
-  return silent === null || silent.hears
-}
-
 /** What every write carries. The ledger goes with it, so that place and ledger are of one moment. */
 export interface Order {
   readonly attempt: number
