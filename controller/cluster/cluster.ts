@@ -19,7 +19,7 @@ export interface Observed {
   readonly preflight: PreflightAnswer | null
   readonly objects: readonly ObservedObject[]
   readonly pods: readonly ObservedPod[]
-  /** The place has ended everything, as a deletion asked. */
+  /** The place has ended everything, as a deletion asked, or has nothing of it. */
   readonly gone: boolean
   /** The ledger that lies with the place, where the store asked for it (a new epoch, a wiped store). */
   readonly ledger: Ledger | null

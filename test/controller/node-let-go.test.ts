@@ -29,6 +29,28 @@ test('what is let go is an order: the node knows before it is forgotten, and is 
   t.match(node.disk.get('shop'), { letGo: false })
 })
 
+test('let go, forgotten, and asked for again after a crash in between: what runs is not ended', async t => {
+  const field = await startField(t)
+  const node = startNode(field)
+  const cluster = startCluster(field)
+  await ready(cluster)
+  await soon(() => cluster.apply(application(), [configMap('a')], order(), never))
+  const letGo = () => cluster.letGo(application(), order({ ledger: ledger({ deletion: lettingGo }) }), never)
+  await letGo()
+  await until('it is obeyed', () => node.disk.get('shop')?.letGo === true)
+  await cluster.forget(application(), never)
+
+  await soon(letGo)
+  const { gone } = await cluster.observe(application(), never)
+
+  t.equal(gone, true, 'nothing of it is said there: it may be forgotten')
+  await cluster.forget(application(), never)
+  const kv = await bindBucket(field.bus.connection(), buckets.desired)
+  t.not((await kv.get(documentKey('n1', 'shop', 'head')))?.operation, 'PUT')
+  t.match(node.disk.get('shop'), { letGo: true, deleted: false })
+  t.same(names(node.disk.get('shop')?.objects ?? []), ['a'])
+})
+
 test('what is let go while its node is silent is found there when it listens again', async t => {
   const field = await startField(t)
   const node = startNode(field)

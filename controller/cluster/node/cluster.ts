@@ -183,6 +183,9 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
           options.overtaken(former.epoch)
           throw new OvertakenError(`${app.name}: node ${place.node} has an order of epoch ${former.epoch}, ours is ${epoch}`)
         }
+        // An order that names nothing would end what a node still runs: one that knows of nothing needs none.
+        place.empty = former === null && what === 'letGo'
+        if (place.empty) return
         const kept = { ledger: order.ledger, declaration: app.manifest, releases: options.releases(app, order.ledger) }
         const letGo = order.ledger.deletion?.cascade === false
         const content = { ...edit(former ?? emptyContent), letGo, ledger: packer.pack(place.node, kept) }
@@ -385,7 +388,7 @@ function observed(
     preflight: report?.preflight ?? null,
     objects: report?.objects ?? [],
     pods: report?.pods ?? [],
-    gone: covers && report.deleted && (place.head?.document.deleted ?? true),
+    gone: place.empty || (covers && report.deleted && (place.head?.document.deleted ?? true)),
     ledger: base !== null && base.application.uid === app.uid ? ledgerIn(base) : null,
   }
 }

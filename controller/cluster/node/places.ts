@@ -41,6 +41,8 @@ export interface Place {
   report: ReportDocument | null
   reportAt: number
   returned: DesiredDocument | null
+  /** The node has said all that it has to say, and nothing of the application is there. */
+  empty: boolean
   /** On its way: what a watch tells of it is not news. */
   writing: Sequence | null
   /** Which writing of each key was taken last: a listing tells all of them again, and to open them again is most of what it costs. */
@@ -127,6 +129,7 @@ export function watchPlaces(options: PlacesOptions, handlers: PlacesHandlers, si
       report: null,
       reportAt: 0,
       returned: null,
+      empty: false,
       writing: null,
       taken: new Map(),
       queue: Promise.resolve(),
@@ -139,6 +142,7 @@ export function watchPlaces(options: PlacesOptions, handlers: PlacesHandlers, si
     if (level.deleted) unreadable.delete(level.key)
     if (where === null || level.deleted) return
     const target = place(where.node, where.application)
+    target.empty = false
     try {
       if (where.kind === 'head') takeHead(target, await joinValue(kv, level.key, level.value), level, options)
       if (where.kind === 'report') takeReport(target, await joinValue(kv, level.key, level.value), level, options)
