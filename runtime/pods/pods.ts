@@ -17,7 +17,8 @@ export interface RuntimePods extends Pods {
   close(): Promise<void>
 }
 
-const relistMs = 5_000
+/** While the engine's events are heard, they tell of what changes; the list finds what they missed. */
+const relistMs = { heard: 10_000, unheard: 5_000 }
 /** A container without a pod may belong to one that is being made just now. */
 const strayAfterMs = 60_000
 
@@ -55,13 +56,18 @@ export function createPods(world: PodWorld): RuntimePods {
   }
   const relistForEver = async (): Promise<void> => {
     while (!closing.signal.aborted) {
-      await delay(relistMs, undefined, { signal: closing.signal }).catch(() => undefined)
+      await delay(isHeard ? relistMs.heard : relistMs.unheard, undefined, { signal: closing.signal }).catch(() => undefined)
       if (!closing.signal.aborted) await relist().catch(() => undefined)
     }
   }
+  let isHeard = false
   const listen = (): void => {
-    const onConnect = (): void => void relist().catch(() => undefined)
+    const onConnect = (): void => {
+      isHeard = true
+      void relist().catch(() => undefined)
+    }
     const onLost = (error: unknown, retryMs: number): void => {
+      isHeard = false
       world.log.warn({ error: String(error), retryMs }, 'engine events lost')
       world.engineLost()
     }

@@ -2,7 +2,7 @@
 import { createConnection } from 'node:net'
 import type { HandlerSpec } from '../pods/types.js'
 import { checkGrpc } from './grpc.js'
-import { checkHttp } from './http.js'
+import { checkHttp, type ProbedPod } from './http.js'
 import type { ProbeAnswer } from './threshold.js'
 
 /** Runs a command in the container that is asked; rejects when it could not be run, and with the signal's reason. */
@@ -11,9 +11,7 @@ export type RunInContainer = (
   signal: AbortSignal,
 ) => Promise<{ readonly exitCode: number; readonly output: string }>
 
-export interface CheckTarget {
-  /** The pod's address. */
-  readonly ip: string
+export interface CheckTarget extends ProbedPod {
   readonly run: RunInContainer
 }
 
@@ -24,7 +22,7 @@ export function check(
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<ProbeAnswer | null> {
-  if (handler.kind === 'httpGet') return checkHttp(handler, target.ip, timeoutMs, signal)
+  if (handler.kind === 'httpGet') return checkHttp(handler, target, timeoutMs, signal)
   return withLimit(timeoutMs, signal, async limited => {
     switch (handler.kind) {
       case 'tcpSocket':

@@ -10,10 +10,15 @@ type HttpGet = Extract<HandlerSpec, { kind: 'httpGet' }>
 
 const redirectLimit = 10
 
+export interface ProbedPod {
+  /** The pod's address. */
+  readonly ip: string
+}
+
 /** Redirects are within the same `timeoutMs`. */
-export async function checkHttp(handler: HttpGet, ip: string, timeoutMs: number, signal: AbortSignal): Promise<ProbeAnswer> {
+export async function checkHttp(handler: HttpGet, pod: ProbedPod, timeoutMs: number, signal: AbortSignal): Promise<ProbeAnswer> {
   const until = performance.now() + timeoutMs
-  let asked = firstOf(handler, ip)
+  let asked = firstOf(handler, pod)
   const host = asked.url.hostname
   try {
     for (let redirects = 0; redirects <= redirectLimit; redirects++) {
@@ -44,16 +49,17 @@ interface Asked {
   readonly request: string | Error
 }
 
-const firsts = new WeakMap<HttpGet, Asked & { readonly ip: string }>()
+/** Of each container's worker: pods of one template share their handler, and differ in their address. */
+const firsts = new WeakMap<ProbedPod, Asked & { readonly handler: HttpGet }>()
 
 /** A container is asked the same as long as it lives. */
-function firstOf(handler: HttpGet, ip: string): Asked {
-  const known = firsts.get(handler)
-  if (known?.ip === ip) return known
-  const origin = `${handler.scheme.toLowerCase()}://${bracketed(handler.host || ip)}:${handler.port}`
+function firstOf(handler: HttpGet, pod: ProbedPod): Asked {
+  const known = firsts.get(pod)
+  if (known?.handler === handler) return known
+  const origin = `${handler.scheme.toLowerCase()}://${bracketed(handler.host || pod.ip)}:${handler.port}`
   const url = new URL(handler.path.startsWith('/') ? handler.path : `/${handler.path}`, origin)
-  const first = { ip, ...askedOf(url, handler.headers) }
-  firsts.set(handler, first)
+  const first = { handler, ...askedOf(url, handler.headers) }
+  firsts.set(pod, first)
   return first
 }
 

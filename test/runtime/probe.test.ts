@@ -299,3 +299,24 @@ t.test('https is not verified', async t => {
   t.match(await get('/ok', 'localhost'), { ok: true })
   t.match(await get('/bad'), { ok: false, message: /HTTP 503: down/ })
 })
+
+t.test('pods of one template are asked at their own addresses, as often as it takes', async t => {
+  const hosts: string[] = []
+  const server = createHttpServer((request, response) => {
+    hosts.push(request.headers.host ?? '')
+    response.end()
+  }).listen(0, '0.0.0.0')
+  await new Promise(resolve => server.once('listening', resolve))
+  t.teardown(() => server.close())
+  const { port } = server.address() as AddressInfo
+  const handler: HandlerSpec = { kind: 'httpGet', path: '/', port, scheme: 'HTTP', headers: [] }
+  const [first, second] = ['127.0.0.1', '127.0.0.2'].map(ip => ({ ...noCommand, ip }))
+
+  for (const target of [first, second, first, second]) t.match(await check(handler, target!, 1000, never), { ok: true })
+  t.match(await check({ ...handler, path: 'x' }, first!, 1000, never), { ok: true }, 'another handler of the same container')
+
+  t.same(
+    hosts,
+    ['127.0.0.1', '127.0.0.2', '127.0.0.1', '127.0.0.2', '127.0.0.1'].map(ip => `${ip}:${port}`),
+  )
+})
