@@ -58,7 +58,7 @@ export function renderChart(
       surroundings,
       asked: files.asked,
     })
-    return objectsIn(output, chart, meter)
+    return objectsIn(output, meter)
   } catch (cause) {
     throw faultOf(cause)
   }
@@ -100,15 +100,14 @@ function relative(path: string): string {
   return path.slice(path.indexOf('/') + 1)
 }
 
-function objectsIn(output: HelmOutput, chart: LoadedChart, meter: Meter): RenderedObject[] {
-  const sources = new Map(sourcesOf(chart, ''))
+function objectsIn(output: HelmOutput, meter: Meter): RenderedObject[] {
   const lines = new Lines()
   const crds = output.crds.flatMap(crd => crdObjects(crd, meter))
   const documents = [...output.documents, ...output.hooks].flatMap(document => {
     const written = output.handlebars.get(document.path)
     if (written !== undefined) return handlebarsObjects(document, written)
     const file = relative(document.path)
-    const source = sources.get(file) ?? ''
+    const source = output.templates.get(document.path) ?? ''
     const line = lines.of(document, source)
     const place: Place = { file, line, column: 0 }
     const read: YamlDocument = { value: document.value, start: 0, place, locate: () => place }
@@ -120,12 +119,6 @@ function objectsIn(output: HelmOutput, chart: LoadedChart, meter: Meter): Render
 function handlebarsObjects(document: Document, written: HandlebarsFile): RenderedObject[] {
   const end = document.start + document.text.length
   return written.documents.filter(({ start }) => start >= document.start && start < end).flatMap(({ objects }) => objects)
-}
-
-/** Templates by path; those of a subchart that is rendered under an alias are not found. */
-function sourcesOf(chart: LoadedChart, above: string): (readonly [string, string])[] {
-  const own = chart.templates.map(({ name, text }) => [above + name, text] as const)
-  return [...own, ...chart.dependencies.flatMap(below => sourcesOf(below, `${above}charts/${below.metadata.name}/`))]
 }
 
 const crdsRead = new WeakMap<Uint8Array, ReadonlyMap<string, readonly RenderedObject[]>>()
@@ -143,14 +136,27 @@ function crdObjects({ path, bytes }: CrdFile, meter: Meter): readonly RenderedOb
 /** Where in its template a document was written, as far as its `kind` tells: the n-th of a kind is at the n-th such line. */
 class Lines {
   readonly #seen = new Map<string, number>()
+  /** By text of a template: by kind the lines that say so. */
+  readonly #places = new Map<string, ReadonlyMap<string, readonly number[]>>()
 
   of(document: Document, source: string): number {
     const key = `${document.path} ${document.kind}`
     const nth = this.#seen.get(key) ?? 0
     this.#seen.set(key, nth + 1)
-    const lines = source.split('\n')
-    const places = lines.flatMap((line, at) => (line.trim() === `kind: ${document.kind}` ? [at + 1] : []))
+    const places = this.#placesIn(source).get(document.kind) ?? []
     return places[Math.min(nth, places.length - 1)] ?? 1
+  }
+
+  #placesIn(source: string): ReadonlyMap<string, readonly number[]> {
+    const known = this.#places.get(source)
+    if (known !== undefined) return known
+    const places = new Map<string, number[]>()
+    for (const [at, line] of source.split('\n').entries()) {
+      const kind = /^\s*kind: (.*?)\s*$/.exec(line)?.[1]
+      if (kind !== undefined) places.set(kind, [...(places.get(kind) ?? []), at + 1])
+    }
+    this.#places.set(source, places)
+    return places
   }
 }
 

@@ -16,11 +16,12 @@ import {
 import type { Files } from '../files.js'
 import type { Meter } from '../limits.js'
 import { quoted } from '../value/quote.js'
+import { SharedMap } from '../value/shared.js'
 import { compareText } from '../value/text.js'
 import { type Dict, isDict, type Value } from '../value/value.js'
 import { helmFunctions, refusalIn } from './functions.js'
 import { HandlebarsSide, isHandlebars, type Written } from './handlebars.js'
-import { chartMap, chartStruct, filesDict, valuesDict, watchedFiles, withValueMethods } from './objects.js'
+import { chartMap, chartStruct, filesDict, valuesDict, watchedFiles } from './objects.js'
 import { type Profile, withoutNoValue } from './output.js'
 
 /** What templates may ask of the world around the render. */
@@ -131,7 +132,7 @@ function gather(input: EngineInput, chart: Chart, above: Dict | null, into: Map<
 function ownValues(above: Dict, name: string): Dict {
   const values = above.get('Values')
   const own = isDict(values) ? values.get(name) : undefined
-  return isDict(own) ? withValueMethods(own) : valuesDict(new Map())
+  return valuesDict(isDict(own) ? new SharedMap(own) : new Map())
 }
 
 /** Parsed files live as long as the chart they belong to: a template that is used again is not parsed again. */

@@ -18,6 +18,7 @@ import {
   typed,
   type Value,
 } from '../value/value.js'
+import { SharedMap } from '../value/shared.js'
 import { marshal, toYaml } from '../yaml/encode.js'
 import { globMatcher } from './glob.js'
 
@@ -266,16 +267,10 @@ export function valuesDict(dict: Dict): Dict {
   return typed(dict, 'chartutil.Values')
 }
 
-/** The same methods where the map is seen by a parent as plain data too. */
-export function withValueMethods(dict: Dict): Dict {
-  if (dict[goMethods] === undefined) dict[goMethods] = name => valueMethods(dict, name)
-  return dict
-}
-
 function valueMethods(dict: Dict, name: string): Method | undefined {
   switch (name) {
     case 'AsMap':
-      return { params: [], run: () => dict }
+      return { params: [], run: () => (dict instanceof SharedMap ? dict.of : new SharedMap(dict)) }
     case 'YAML':
       return { params: [], run: () => marshal(dict) }
     case 'Table':

@@ -52,6 +52,8 @@ export interface HelmOutput extends Sorted {
   readonly handlebars: ReadonlyMap<string, HandlebarsFile>
   /** The root chart's, as its templates saw (and may have changed) them. */
   readonly values: Dict
+  /** Text of a template by its path (`chart/charts/alias/templates/web.yaml`). */
+  readonly templates: ReadonlyMap<string, string>
 }
 
 export interface HandlebarsFile {
@@ -86,7 +88,14 @@ export function renderHelm(input: HelmInput): HelmOutput {
   for (const path of [...files.keys()]) if (path.endsWith('NOTES.txt')) files.delete(path)
   // Before Helm's own look at the files, which knows no places.
   const handlebars = new Map([...written].map(([path, one]) => [path, objectsIn(one, input.meter)] as const))
-  return { ...sortDocuments(files, input.profile), crds: crdsOf(chart), notes, handlebars, values }
+  return {
+    ...sortDocuments(files, input.profile),
+    crds: crdsOf(chart),
+    notes,
+    handlebars,
+    values,
+    templates: new Map(templatesOf(chart)),
+  }
 }
 
 /** Throws `RenderFault` at the template's line. */
@@ -142,6 +151,12 @@ function releaseDict({ name, namespace, isUpgrade, revision }: HelmInput['releas
     ['Revision', int(revision)],
     ['Service', service],
   ])
+}
+
+/** Charts under an alias have the templates of the chart that they stand for. */
+function templatesOf(chart: Chart): (readonly [path: string, text: string])[] {
+  const own = chart.templates.map(({ name, text }) => [`${fullPath(chart)}/${name}`, text] as const)
+  return [...own, ...chart.dependencies.flatMap(templatesOf)]
 }
 
 function crdsOf(chart: Chart): CrdFile[] {

@@ -38,6 +38,50 @@ t.test('a Helm chart becomes objects in Helm’s order, with the line of their k
   t.same(objects?.find(({ manifest }) => manifest.metadata.name === 'cache')?.manifest.spec, { port: 6379 })
 })
 
+t.test('a subchart under an alias is told by the line in the template that it stands for', async t => {
+  const { objects } = renderTree({
+    ...chart,
+    'Chart.yaml': `${chart['Chart.yaml']}dependencies: [{name: redis, version: 0.1.0, alias: session}]\n`,
+    'charts/redis/templates/service.yaml': '# one\n\napiVersion: v1\nkind: Service\nmetadata:\n  name: {{ .Chart.Name }}\n',
+  })
+
+  t.match(
+    objects?.find(({ manifest }) => manifest.metadata.name === 'session'),
+    { file: 'charts/session/templates/service.yaml', line: 4 },
+  )
+})
+
+t.test('a subchart’s values are chartutil.Values for itself, a plain map for its parent, and the same for both', async t => {
+  const probe = (name: string, data: string): string =>
+    `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ${name}}\ndata: ${data}\n`
+  const { objects, error } = renderTree({
+    ...chart,
+    'templates/probe.yaml': probe(
+      'above',
+      '{type: {{ typeOf .Values.redis | quote }}, own: {{ typeOf .Values }}, added: {{ .Values.redis.added | quote }}, keys: {{ keys .Values.redis | sortAlpha | join " " | quote }}}',
+    ),
+    'charts/redis/templates/service.yaml': `{{- $_ := set .Values "added" "below" }}${probe(
+      'below',
+      '{type: {{ typeOf .Values | quote }}, copy: {{ typeOf (deepCopy .Values) | quote }}, map: {{ typeOf .Values.AsMap | quote }}, json: {{ toJson .Values | quote }}}',
+    )}`,
+  })
+
+  t.equal(error, undefined)
+  const data = (name: string) => objects?.find(({ manifest }) => manifest.metadata.name === name)?.manifest.data
+  t.same(data('above'), {
+    type: 'map[string]interface {}',
+    own: 'chartutil.Values',
+    added: 'below',
+    keys: 'added global name port',
+  })
+  t.match(data('below'), {
+    type: 'chartutil.Values',
+    copy: 'chartutil.Values',
+    map: 'map[string]interface {}',
+    json: '{"added":"below","global":{},"name":"cache","port":6379}',
+  })
+})
+
 t.test('value files and parameters go the way of helm’s flags', async t => {
   const valueFiles = [{ name: 'prod.yaml', bytes: new TextEncoder().encode('image: {tag: v1}\nreplicas: 4\n') }]
   const parameters = [
