@@ -11,6 +11,7 @@ import { decodePublicKey, encodePublicKey, type NodeKeys } from './contract/keys
 import type { LogRequest } from './contract/logs.js'
 import { deriveKey } from './contract/seal.js'
 import { inboxPrefix } from './contract/subjects.js'
+import { volumeOfClaim } from './docker/claims.js'
 import { connectDocker, type Docker } from './docker/client.js'
 import { haproxyContainer } from './docker/haproxy.js'
 import { createImages, isProblem } from './docker/images.js'
@@ -243,7 +244,8 @@ function volumePlaces(config: RuntimeConfig, keys: NodeKeys, docker: Docker, log
     diskDir: join(config.stateDir, 'volumes'),
     memoryDir:
       memory === null ? join(config.stateDir, 'memory-volumes') : join(memory, `slipway-${contentHash(config.stateDir)}`),
-    claim: (name, labels, signal) => docker.volumes.create(name, { ...labels, 'slipway.node': instanceOf(config, keys) }, signal),
+    claim: (namespace, claim, labels, signal) =>
+      volumeOfClaim(docker, namespace, claim, { ...labels, 'slipway.node': instanceOf(config, keys) }, signal),
   }
 }
 

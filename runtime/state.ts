@@ -7,7 +7,7 @@ import { openWith, sealWith } from './contract/seal.js'
 import { encodeToken } from './contract/subjects.js'
 import { type Endings, noEndings } from './endings.js'
 import { written } from './failpoint.js'
-import { replaceFile } from './whole-file.js'
+import { dropUnfinished, replaceFile } from './whole-file.js'
 import type { NodeMemory } from './workloads/node.js'
 
 export interface NodeState {
@@ -34,6 +34,7 @@ export function openState(directory: string, key: Uint8Array): NodeState {
   return {
     async load() {
       await mkdir(documents, { recursive: true, mode: 0o700 })
+      for (const place of [directory, documents]) await dropUnfinished(place)
       const names = (await readdir(documents)).filter(name => name.endsWith('.doc'))
       const read = await Promise.all(names.map(name => readSealed<DesiredDocument>(join(documents, name), key)))
       const memory = await readSealed<NodeMemory>(memoryFile, key)

@@ -1,6 +1,7 @@
 // Replaces a file at once: whatever ends in between, there is the old content or the new one.
 import { closeSync, fsync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { readdir, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 
 const flushed = promisify(fsync)
@@ -12,7 +13,7 @@ const flushed = promisify(fsync)
  * Two writers of one path take turns.
  */
 export async function replaceFile(path: string, content: Uint8Array, durable: boolean): Promise<void> {
-  const beside = `${path}.new`
+  const beside = `${path}${suffix}`
   try {
     await throughFile(beside, 'w', async file => {
       writeFileSync(file, content)
@@ -25,6 +26,15 @@ export async function replaceFile(path: string, content: Uint8Array, durable: bo
     throw error
   }
 }
+
+/** What a process that was killed had written beside a file of this directory: nobody else would ever take it away. */
+export async function dropUnfinished(directory: string): Promise<void> {
+  const names = (await readdir(directory)).filter(name => name.endsWith(suffix))
+  // One that cannot be removed is in nobody's way until its file is written again, and that says why it cannot be.
+  await Promise.all(names.map(name => rm(join(directory, name), { force: true }).catch(() => {})))
+}
+
+const suffix = '.new'
 
 async function throughFile(path: string, flags: 'w' | 'r', act: (file: number) => Promise<void>): Promise<void> {
   const file = openSync(path, flags, 0o600)

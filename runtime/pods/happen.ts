@@ -136,6 +136,9 @@ export function join(life: PodLife, listed: readonly ContainerListed[], now: num
     const known = stateOf(next, spec.name)
     const found = newest.get(spec.name)
     if (known.id !== '') look.push(known.id)
+    // Nobody counts on it until it was looked at: by then a rollout would have ended who serves in its place.
+    if (known.phase === 'running' && listed.find(({ Id }) => Id === known.id)?.State !== 'running')
+      next = withContainer(next, spec.name, { ready: false })
     if (known.unhealthy !== null) next = withContainer(next, spec.name, { unhealthy: { ...known.unhealthy, begun: false } })
     if (found === undefined || found.run <= known.run) continue
     if (found.state === 'created') {

@@ -3,7 +3,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { written } from '../failpoint.js'
-import { replaceFile } from '../whole-file.js'
+import { dropUnfinished, replaceFile } from '../whole-file.js'
 import type { PodLife } from './life.js'
 
 export interface PodStore {
@@ -38,6 +38,7 @@ export function openPodStore(dir: string, key: Buffer): PodStore {
   return {
     load: async () => {
       await made
+      await dropUnfinished(dir)
       const names = (await readdir(dir)).filter(name => name.endsWith(suffix))
       const lives: PodLife[] = []
       const unreadable: { uid: string; problem: string }[] = []

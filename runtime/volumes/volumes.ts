@@ -14,12 +14,13 @@ export interface VolumePlaces {
   readonly diskDir: string
   /** On a tmpfs: Secrets and emptyDir of medium Memory. */
   readonly memoryDir: string
-  /** Makes the engine's volume of a claim, or finds it; gives its directory. */
+  /** Makes the engine's volume of a claim, or finds it; gives its name and its directory. */
   readonly claim: (
-    name: string,
+    namespace: string,
+    claim: string,
     labels: Readonly<Record<string, string>>,
     signal: AbortSignal,
-  ) => Promise<{ readonly Mountpoint: string }>
+  ) => Promise<{ readonly Name: string; readonly Mountpoint: string }>
 }
 
 /** What stands ready for a volume: a directory or file of this machine, or a volume of the engine. */
@@ -81,11 +82,6 @@ export function createVolumes(places: VolumePlaces): Volumes {
   }
 }
 
-/** The engine's volume of a claim: `slipway-shop-data`. */
-export function claimVolume(namespace: string, claim: string): string {
-  return `slipway-${namespace}-${claim}`
-}
-
 function podDir(dir: string, uid: string): string {
   checkPath(uid)
   return join(dir, uid)
@@ -103,15 +99,10 @@ async function prepareOne(
   const group = record.spec.securityContext.fsGroup
   if (source.kind === 'hostPath') return prepareHostPath(source.path, source.type)
   if (source.kind === 'persistentVolumeClaim') {
-    const name = claimVolume(record.namespace, source.claimName)
-    const labels = {
-      'slipway.namespace': record.namespace,
-      'slipway.claim': source.claimName,
-      'slipway.application': record.application.name,
-    }
-    const { Mountpoint } = await places.claim(name, labels, signal)
+    const labels = { 'slipway.application': record.application.name }
+    const { Name, Mountpoint } = await places.claim(record.namespace, source.claimName, labels, signal)
     if (group !== undefined) await openToGroup(Mountpoint, group)
-    return { path: Mountpoint, volume: name, readOnly: source.readOnly }
+    return { path: Mountpoint, volume: Name, readOnly: source.readOnly }
   }
   if (source.kind === 'emptyDir') {
     const path = join(podDir(source.medium === 'Memory' ? places.memoryDir : places.diskDir, record.uid), volume.name)

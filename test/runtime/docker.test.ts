@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
+import { volumeOfClaim } from '../../runtime/docker/claims.js'
 import { chooseApi, connectDocker } from '../../runtime/docker/client.js'
 import { isEngineError } from '../../runtime/docker/errors.js'
 import { followEvents } from '../../runtime/docker/events.js'
@@ -282,6 +283,28 @@ t.test('an image that is too much to pull is refused before it has come', async 
   })
   t.match(await ensure(small, { allowed: 2 ** 30, free: await freeBytes(docker, null) }), { digest: /^sha256:/ })
   await docker.images.remove(small)
+})
+
+t.test('each claim has a volume of its own, and keeps it, whatever names have in common', async t => {
+  const made: string[] = []
+  t.teardown(async () => {
+    for (const name of new Set(made)) await docker.volumes.remove(name).catch(() => undefined)
+  })
+  const volumeOf = async (namespace: string, claim: string) => {
+    const { Name } = await volumeOfClaim(docker, namespace, claim, { 'slipway.test': mark }, signal)
+    made.push(Name)
+    return Name
+  }
+  const first = await volumeOf(mark, 'web-data')
+  const second = await volumeOf(`${mark}-web`, 'data')
+
+  t.equal(first, `slipway-${mark}-web-data`)
+  t.not(second, first)
+  t.equal(await volumeOf(mark, 'web-data'), first)
+  await docker.volumes.remove(first)
+  t.equal(await volumeOf(`${mark}-web`, 'data'), second, 'though the other name is free by now')
+  await docker.volumes.create(`slipway-${mark}-by-hand`, {})
+  t.equal(await volumeOf(mark, 'by-hand'), `slipway-${mark}-by-hand`)
 })
 
 t.test('where images lie, as far as it can be known', async t => {

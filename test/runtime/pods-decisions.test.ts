@@ -241,6 +241,19 @@ t.test('what the engine has is joined with what was known', async t => {
     'made, not started: the same run is tried again',
   )
   t.match(join(known, [], start).look, ['id-app-0'], 'gone: looked for')
+  const serving = life({}, { app: { ...running, id: 'id-app-0', ready: true } })
+  for (const [state, ready] of [
+    [['running'], true],
+    [['exited'], false],
+    [[], false],
+  ] as const) {
+    const found = join(
+      serving,
+      state.map(each => listed(0, each)),
+      start,
+    )
+    t.equal(viewOf(found.life, '10.0.0.2', start).ready, ready, `ready, and the engine says: ${state}`)
+  }
   t.match(join(known, [listed(0, 'running', 'POD')], start).life.sandbox, { id: 'id-POD-0', run: 0 })
 })
 

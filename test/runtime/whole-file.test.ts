@@ -29,7 +29,7 @@ Object.assign(fs, {
   },
 })
 syncBuiltinESMExports()
-const { replaceFile } = await import('../../runtime/whole-file.js')
+const { dropUnfinished, replaceFile } = await import('../../runtime/whole-file.js')
 
 t.test('a file takes its name only once its content is on the disk; a durable one keeps it after that', async t => {
   const path = join(t.testdir({ kept: { pod: 'old' } }), 'kept', 'pod')
@@ -54,4 +54,12 @@ t.test('what cannot be written leaves what was there, and nothing beside it', as
   await t.rejects(replaceFile(join(directory, 'pod'), Buffer.from('new'), true))
 
   t.same(fs.readdirSync(directory), ['pod'])
+})
+
+t.test('what was being written when its process was killed is taken away, and nothing else', async t => {
+  const directory = t.testdir({ 'a.pod': 'a', 'a.pod.new': 'half', 'b.pod.new': 'half', 'c.new': { inside: '' } })
+
+  await dropUnfinished(directory)
+
+  t.same(fs.readdirSync(directory).sort(), ['a.pod', 'c.new'])
 })

@@ -3,6 +3,7 @@ import { randomBytes, randomInt, randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { volumeOfClaim } from '../../runtime/docker/claims.js'
 import { connectDocker, type Docker } from '../../runtime/docker/client.js'
 import { createImages } from '../../runtime/docker/images.js'
 import { createPods, type RuntimePods } from '../../runtime/pods/pods.js'
@@ -110,7 +111,11 @@ export function roomWorld(docker: Docker, parts: RoomParts): PodWorld {
   return {
     docker,
     images: createImages(docker),
-    volumes: createVolumes({ diskDir: join(parts.dir, 'volumes'), memoryDir: parts.memoryDir, claim: docker.volumes.create }),
+    volumes: createVolumes({
+      diskDir: join(parts.dir, 'volumes'),
+      memoryDir: parts.memoryDir,
+      claim: (...asked) => volumeOfClaim(docker, ...asked),
+    }),
     store: openPodStore(join(parts.dir, 'pods'), Buffer.from(parts.key, 'hex')),
     node: parts.mark,
     network: parts.mark,
