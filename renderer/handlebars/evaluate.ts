@@ -207,7 +207,14 @@ class Run {
     this.#spot = partial.spot
     if (this.#frame !== undefined) this.#frame.words = partial.words
     const text = this.#partialText(name, partial, context, scope)
-    this.#write(partial.indent === '' ? text : indentedLines(text, partial.indent), partial.spot, false)
+    this.#write(partial.indent === '' ? text : this.#indented(text, partial.indent), partial.spot, false)
+  }
+
+  /** Every line but an empty last one, as the package does it. */
+  #indented(text: string, indent: string): string {
+    const lines = text.split('\n')
+    this.#world.rendering.meter.text(text.length + lines.length * indent.length)
+    return lines.map((line, at) => (line === '' && at === lines.length - 1 ? line : indent + line)).join('\n')
   }
 
   #partialContext(partial: Partial, scope: Scope): Value {
@@ -414,9 +421,4 @@ function dataOf(data: Data | null, name: string, up: number): Value | undefined 
 /** What has a text of its own in Go: a version, a time. */
 function structText(value: Struct): string | null {
   return value.shown ?? (value.fields() === undefined && value.items() === undefined ? sprint(value) : null)
-}
-
-function indentedLines(text: string, indent: string): string {
-  const lines = text.split('\n')
-  return lines.map((line, at) => (line === '' && at === lines.length - 1 ? line : indent + line)).join('\n')
 }

@@ -4,18 +4,22 @@ interface Origin {
   /** Offset in the output where this part begins. */
   readonly offset: number
   readonly line: number
-  /** Of fixed text: its line breaks are the template's own. */
-  readonly fixed: boolean
+  /** Fixed text of several lines: its line breaks are the template's own. '' where all of the part came from one line. */
+  readonly text: string
 }
 
 export class Output {
   readonly #parts: string[] = []
+  /** One for several parts that came from the same line: a loop on one line costs no more than its text. */
   readonly #origins: Origin[] = []
   #length = 0
 
   write(text: string, line: number, fixed: boolean): void {
     if (text === '') return
-    this.#origins.push({ offset: this.#length, line, fixed })
+    const lines = fixed && text.includes('\n') ? text : ''
+    const last = this.#origins.at(-1)
+    if (last === undefined || lines !== '' || last.text !== '' || last.line !== line)
+      this.#origins.push({ offset: this.#length, line, text: lines })
     this.#parts.push(text)
     this.#length += text.length
   }
@@ -35,7 +39,6 @@ export class Output {
     }
     const origin = this.#origins[low]
     if (origin === undefined) return 1
-    if (!origin.fixed) return origin.line
-    return origin.line + (this.#parts[low] ?? '').slice(0, offset - origin.offset).split('\n').length - 1
+    return origin.line + origin.text.slice(0, offset - origin.offset).split('\n').length - 1
   }
 }

@@ -261,6 +261,37 @@ t.test('a template that costs too much ends at the same place every time', async
     t.match(printed(template, { self: '{{tpl Values.self this}}' }), expected, template.slice(0, 60))
 })
 
+t.test('partials cannot be made to cost more than a limit', async t => {
+  const more = {
+    'templates/_again.hbs': '{{#> again}}{{> @partial-block}}{{/again}}',
+    'templates/_lines.hbs': '\n'.repeat(100_000),
+    'templates/_double.hbs': '{{> @partial-block}}{{> @partial-block}}',
+    'templates/_letters.hbs': '{{#each (until 90000)}}{{#each (until 10)}}x{{/each}}{{/each}}',
+  }
+  const doubled = `${'{{#> double}}'.repeat(40)}${'x'.repeat(1_000)}${'{{/double}}'.repeat(40)}`
+  const table: readonly (readonly [string, string])[] = [
+    ['{{> again}}', 'more than 100 templates inside one another (the limit)'],
+    [`${' '.repeat(100_000)}{{> lines}}\n`, 'a text of more than 4000000 characters (the limit)'],
+    [doubled, '(the limit)'],
+    ['{{toJson (list (include "letters") (include "letters") (include "letters"))}}', 'more than 2000000 steps (the limit)'],
+  ]
+  for (const [template, expected] of table) t.match(printed(template, {}, more), expected, template.slice(0, 60))
+  const small = { limits: { secrets: 3 } }
+  for (const template of ['{{genPrivateKey "rsa"}}', '{{bcrypt "x"}}'.repeat(4)]) {
+    const tree = { 'Chart.yaml': 'name: t', 'templates/a.hbs': template }
+    t.match(renderTree(tree, small).error?.message, 'keys, certificates and slow hashes of a cost of more than 3 (the limit)')
+  }
+})
+
+t.test('what is rendered is read within limits too', async t => {
+  const rendered = (template: string, limits = {}): string =>
+    renderTree({ 'Chart.yaml': 'name: t', 'templates/a.hbs': template }, { limits }).error?.message ?? 'no fault'
+
+  t.match(rendered('{{repeat 200 "["}}'), /^templates\/a\.hbs:1: exceeded max depth of 100/)
+  t.match(rendered('a: &a [1]\nb: [{{repeat 1100 "*a, "}}]'), 'more than 1000 aliases')
+  t.match(rendered('a: 1\n{{repeat 100 "# x\n"}}', { yaml: 100 }), 'the limit is 100')
+})
+
 t.test('what a template rendered wrongly is told in the template', async t => {
   const result = renderTree({
     'Chart.yaml': 'name: t',
