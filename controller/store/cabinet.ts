@@ -40,6 +40,8 @@ export interface Cabinet {
   get(key: string): unknown
   /** Keys that begin with `prefix`. */
   keys(prefix: string): readonly string[]
+  /** Keys of what lies there and could not be read at the last `load`. */
+  unreadable(): readonly string[]
   /** Resolves once it lies in NATS; memory changes then, not before. Throws BusDownError, NotTheWriterError. */
   put(key: string, value: unknown): Promise<void>
   remove(key: string): Promise<void>
@@ -61,6 +63,7 @@ interface Envelope {
 
 export function openCabinet(options: CabinetOptions): Cabinet {
   const entries = new Map<string, Entry>()
+  const unreadable = new Set<string>()
   const queues = new Map<string, Promise<unknown>>()
   let seen = 0
   let writings = 0
@@ -118,12 +121,14 @@ export function openCabinet(options: CabinetOptions): Cabinet {
         return problems
       }
       entries.clear()
+      unreadable.clear()
       for (const head of heads) {
         try {
           const envelope = open(head.key, await joinValue(kv, head.key, head.value))
           entries.set(head.key, { value: envelope.value, revision: head.revision })
         } catch (error) {
           if (error instanceof BusDownError || error instanceof BucketMissingError) throw error
+          unreadable.add(head.key)
           problems.push((error as Error).message)
         }
       }
@@ -131,6 +136,7 @@ export function openCabinet(options: CabinetOptions): Cabinet {
     },
     get: key => entries.get(key)?.value,
     keys: prefix => [...entries.keys()].filter(key => key.startsWith(prefix)),
+    unreadable: () => [...unreadable],
     put: (key, value) => inTurn(key, () => write(key, value)),
     remove: key =>
       inTurn(key, async () => {

@@ -195,6 +195,8 @@ export function openStore(options: StoreOptions): Store {
     },
     sweep: async () => {
       const there = new Set(valuesOf<StoredApplication>(keyOf('application', '')).map(({ name }) => encodeToken(name)))
+      // One that cannot be read may be read another time: what belongs to it waits for that.
+      for (const key of cabinet.unreadable()) if (key.startsWith(keyOf('application', ''))) there.add(key.split('.')[1] ?? '')
       const keys = belonging.flatMap(kind => cabinet.keys(keyOf(kind, '')))
       for (const key of keys) if (!there.has(key.split('.')[1] ?? '')) await cabinet.remove(key)
     },

@@ -10,6 +10,7 @@ import type { StoredApplication } from '../../controller/store/store.js'
 import { openStore } from '../../controller/store/store.js'
 import type { EventView } from '../../controller/view.js'
 import { buckets } from '../../runtime/contract/subjects.js'
+import { bindBucket } from '../../runtime/nats/bus/values.js'
 import { ledger, startField, until } from '../support/controller.js'
 import { stickyEntry } from './builders.js'
 import { natsServers } from '../support/nats.js'
@@ -141,6 +142,24 @@ test('an application that is removed takes its ledgers, releases and history alo
   )
   t.same([again.ledgers('shop'), again.releases('shop'), again.history('shop')], [[], [], []])
   t.equal(again.history('shop.eu').length, 1)
+})
+
+test('of an application that cannot be read nothing is swept away', async t => {
+  const field = await startField(t)
+  const store = open(field)
+  await store.load()
+  await fill(store)
+  const before = [store.ledgers('shop'), store.releases('shop'), store.history('shop')]
+  const kv = await bindBucket(field.bus.connection(), buckets.store)
+  await kv.put('application.shop', 'garbage')
+
+  const again = open(field)
+  const problems = await again.load()
+  await again.sweep()
+
+  t.equal(problems.length, 1)
+  t.same([again.ledgers('shop'), again.releases('shop'), again.history('shop')], before)
+  t.ok(before.every(all => all.length > 0))
 })
 
 test('history is bounded, and a ledger never goes back', async t => {
