@@ -11,6 +11,7 @@ import type { Block, CallExpression, Expression, Named, Partial, Path, Program, 
 import { coerced, plainText, Unfit, wholeNumbers } from './coerce.js'
 import { functions, looksInside, printing, Refusal, rooted } from './functions.js'
 import { itemOf, namesIn } from './item.js'
+import { withoutValues } from './masked.js'
 import { nearest } from './nearest.js'
 import { Output } from './output.js'
 import { hidden, parseTemplate, type Template } from './parse.js'
@@ -368,7 +369,8 @@ class Run {
     if (!(cause instanceof CallError)) return cause
     const absent = call.args.filter((arg, at) => arg.type === 'path' && args[at] === null).map(arg => (arg as Path).text)
     const hint = absent.length === 0 ? '' : ` (${absent.join(', ')} ${absent.length === 1 ? 'has' : 'have'} no value)`
-    return this.#fault(`${call.name}: ${cause.message}${hint}`, call.spot)
+    const given = args.filter((_, at) => call.args[at]?.type !== 'literal')
+    return this.#fault(`${call.name}: ${withoutValues(cause.message, given)}${hint}`, call.spot)
   }
 
   /** Gives a fault that has no place yet the place of what was being done. */

@@ -85,7 +85,7 @@ function kept(key: string, contents: readonly ChartFile[], charts: ChartCache): 
     return chart
   } catch (cause) {
     if (!(cause instanceof ChartError || cause instanceof DecodeError)) throw cause
-    for (const { name, bytes } of contents) if (/^(?:Chart|values)\.yaml$/.test(name)) findFault(name, bytes)
+    for (const { name, bytes } of contents) if (/(?:^|\/)(?:Chart|values)\.yaml$/.test(name)) findFault(name, bytes)
     throw cause
   }
 }

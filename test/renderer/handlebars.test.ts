@@ -330,3 +330,36 @@ t.test('a Secret template shows no literal in its excerpt', async t => {
   t.match(result.error?.excerpt, 'b: ***********{{Values.nope}}')
   t.notMatch(JSON.stringify(result), 'canary')
 })
+
+t.test('what a function refuses is told without the value, which may be a secret', async t => {
+  const refusing = [
+    'semver Values.s',
+    'semverCompare Values.s "1.0.0"',
+    'mustToDate "2006-01-02" Values.s',
+    'regexMatch Values.bad "x"',
+    'mustRegexFind Values.bad "x"',
+    'urlParse Values.url',
+    'mustFromJson Values.s',
+    'until Values.s',
+    'trunc Values.s "x"',
+    'dig "a" Values.s Values',
+    'lt Values.s 1',
+    'merge Values.s',
+    'toYaml (mustFromJson Values.json)',
+    'buildCustomCert Values.s Values.s',
+    'b32dec Values.s',
+    'join "," Values',
+    'index Values.s "x"',
+    'fromYaml Values.s',
+    'mustToDate Values.s "2006"',
+    'date Values.s "x"',
+    'decryptAES Values.s Values.s',
+  ]
+  const secrets = { s: 'canary-4711', bad: '[canary-4712', url: 'http://canary-4713 %zz:x', json: '{"a": canary-4714}' }
+  for (const call of refusing) {
+    const found = printed(`{{${call}}}`, secrets)
+    if (found.includes('templates/_probe.hbs:1:')) t.notMatch(found, 'canary', call)
+  }
+  t.match(printed('{{mustToDate "2006-01-02" Values.s}}', secrets), 'parsing time "…" as "2006-01-02"')
+  t.match(printed('{{semver "what"}}', {}), 'semver: ')
+})
