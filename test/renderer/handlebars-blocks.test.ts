@@ -1,7 +1,7 @@
 // Handlebars beyond single values: partials that take blocks, data inside of them, and the two languages calling each other.
+import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { StickyBook } from '../../renderer/index.js'
-import { render } from '../../renderer/index.js'
+import { render, StickyBook } from '../../renderer/index.js'
 import { filesOf, options, printed, renderTree, type Tree } from '../support/render.js'
 
 const values = { name: 'web', items: [{ name: 'a' }, { name: 'b' }], ports: { http: 80, admin: 9000 }, big: 1234567, half: 0.5 }
@@ -168,4 +168,33 @@ t.test('a value with the name of a function is told how to be written', async t 
     'title wants 1 argument, got 0; a value of that name is written this.title',
   )
   t.equal(printed('{{#with (dict "title" "x")}}{{this.title}}{{/with}}'), 'x')
+})
+
+t.test('the example of the README is the same in both languages', async t => {
+  const readme = readFileSync('README.md', 'utf8')
+  const block = /^# templates\/web\.yaml \(Helm\).*?^```/ms.exec(readme)?.[0] ?? ''
+  const rows = block.split('\n').slice(1, -1)
+  const sides = rows.map(row => [row.slice(0, 64).trimEnd(), row.slice(66)] as const)
+  const head = (name: string): string => `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: ${name} }\n`
+  const tree = {
+    'Chart.yaml': 'apiVersion: v2\nname: shop\nversion: 1.0.0\n',
+    'values.yaml': 'image: {name: a, tag: b}\nlabels: {z: 1, a: x}\nports: {http: 80, admin: 0}\ntls: true\nkind: web\n',
+    'templates/_l.tpl': '{{ define "shop.labels" }}more: 1\nless: 0{{ end }}',
+    'templates/_labels.hbs': 'more: 1\nless: 0\n',
+    'templates/a.yaml': `${head('go')}${sides
+      .map(([helm]) => `${helm}\n`)
+      .join('')
+      .replace('| indent 4', '| indent 0')}`,
+    'templates/b.hbs': `${head('hbs')}${sides
+      .map(([, own]) => `${own}\n`)
+      .join('')
+      .replace('    {{>', '{{>')}`,
+  }
+  const { objects, error } = renderTree(tree)
+
+  t.equal(error, undefined)
+  t.ok(rows.length > 8)
+  const [go, hbs] = ['go', 'hbs'].map(name => objects?.find(({ manifest }) => manifest.metadata.name === name)?.manifest)
+  t.match(go, { image: 'a:b', labels: { a: 'x', z: 1 }, http: 80, admin: 80, more: 1 })
+  t.same({ ...go, metadata: null }, { ...hbs, metadata: null })
 })
