@@ -75,6 +75,8 @@ export interface Current {
   readonly owned: readonly ObjectRef[]
   /** The attempt that created each owned object, by refKey; 0 = it was there before us. */
   readonly createdBy: Readonly<Record<string, number>>
+  /** Owned objects that are to stay, as they were last sent, by refKey: the release that said so may be forgotten. Missing in older ledgers. */
+  readonly staying?: Readonly<Record<string, readonly Stay[]>>
   /** Phase and wave last applied, and its place in the plan. */
   readonly applied: { readonly phase: Phase; readonly wave: number; readonly index: number; readonly of: number } | null
   /** Hooks begun in the attempt that is current's. */
@@ -84,6 +86,9 @@ export interface Current {
   /** Objects of the last apply that the place refused (4xx but 409 and 429). */
   readonly refused: readonly { readonly ref: ObjectRef; readonly message: string }[]
 }
+
+/** What an object's author takes it out of: pruning (`Prune=false`), going back (`slipway.dev/keep-forward`). */
+export type Stay = 'prune' | 'rollback'
 
 /** One hook begun once in one attempt, under a name made from both. */
 export interface HookRun {

@@ -6,6 +6,7 @@ import type { Applied, Observed } from './cluster/cluster.js'
 import { isFresh } from './health/assess.js'
 import {
   type Attempt,
+  type Current,
   goodRelease,
   type HookRun,
   isRollingBack,
@@ -17,7 +18,7 @@ import {
 import type { Hook } from './release/hooks.js'
 import type { Release, ReleaseId } from './release.js'
 import { hooksOf, type Mode, type PlanState, planOf, planState } from './sync/plan.js'
-import { inTheWay, type Surplus } from './sync/surplus.js'
+import { inTheWay, type Surplus, staysOf } from './sync/surplus.js'
 
 /** What rollout.ts decided, as far as a step needs it. */
 export interface Aim {
@@ -277,6 +278,7 @@ function applied(ledger: Ledger, step: ApplyStep, now: number): Ledger {
     ...current,
     owned: [...current.owned, ...added],
     createdBy,
+    staying: stayingAfter(current, step.objects),
     applied: step.heal ? current.applied : { phase: step.phase, wave: step.wave, index: step.index, of: step.of },
     hookRuns: withRuns(current.hookRuns, step, attempt.number, now),
     pruning: current.pruning.filter(ref => !sent.has(refKey(ref))),
@@ -286,6 +288,11 @@ function applied(ledger: Ledger, step: ApplyStep, now: number): Ledger {
     ? { failures: (ledger.heal?.failures ?? 0) + 1, nextAt: now + healBackoff(ledger.heal?.failures ?? 0) }
     : ledger.heal
   return { ...ledger, current: next, heal, attempt: step.heal ? attempt : onWave(attempt, step, now) }
+}
+
+function stayingAfter({ staying = {} }: Current, sent: readonly Manifest[]): NonNullable<Current['staying']> {
+  const all = { ...staying, ...Object.fromEntries(sent.map(object => [refKey(refOf(object)), staysOf(object)])) }
+  return Object.fromEntries(Object.entries(all).filter(([, stays]) => stays.length > 0))
 }
 
 function withRuns(runs: readonly HookRun[], step: ApplyStep, attempt: number, now: number): readonly HookRun[] {
@@ -340,6 +347,7 @@ function pruned(ledger: Ledger, refs: readonly ObjectRef[], stopFirst: boolean, 
       ...current,
       owned: current.owned.filter(ref => !gone.has(refKey(ref))),
       createdBy: Object.fromEntries(Object.entries(current.createdBy).filter(([key]) => !gone.has(key))),
+      staying: Object.fromEntries(Object.entries(current.staying ?? {}).filter(([key]) => !gone.has(key))),
       hookRuns: current.hookRuns.filter(run => !gone.has(refKey(run.ref)) || run.attempt === attempt.number),
       pruning: [...current.pruning, ...refs],
     },

@@ -151,6 +151,7 @@ function currentOf(before: Current | null, release: ReleaseId, fresh: number, no
     fresh,
     owned: before?.owned ?? [],
     createdBy: before?.createdBy ?? {},
+    staying: before?.staying ?? {},
     applied: null,
     hookRuns: before?.hookRuns ?? [],
     pruning: before?.pruning ?? [],

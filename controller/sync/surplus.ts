@@ -1,7 +1,7 @@
 // What a place holds of an application and its release does not name: what is pruned after health, removed after going back,
 // or stands in the way of something new.
 import { type Manifest, type ObjectRef, refKey, refOf } from '../../runtime/contract/manifest.js'
-import type { Current, HookRun, Ledger } from '../ledger.js'
+import type { Current, HookRun, Ledger, Stay } from '../ledger.js'
 import { annotation } from '../release/hooks.js'
 import { keptKinds, ordinaryObjects, staysForward } from '../release/sent.js'
 import type { Release, ReleaseId } from '../release.js'
@@ -37,10 +37,15 @@ export function surplusOf(input: SurplusInput): Surplus {
 function mayGo(ref: ObjectRef, current: Current, input: SurplusInput): boolean {
   if (keptKinds.has(ref.kind)) return false
   const object = manifestOf(ref, input)
-  if (object !== null && isProtected(object)) return false
+  const stays = current.staying?.[refKey(ref)] ?? (object === null ? [] : staysOf(object))
+  if (stays.includes('prune')) return false
   if (input.mode !== 'rollback') return input.prune
-  if (object !== null && staysForward(object)) return false
+  if (stays.includes('rollback')) return false
   return (current.createdBy[refKey(ref)] ?? 0) > (input.ledger.attempt?.createdAfter ?? 0)
+}
+
+export function staysOf(object: Manifest): readonly Stay[] {
+  return [...(isProtected(object) ? (['prune'] as const) : []), ...(staysForward(object) ? (['rollback'] as const) : [])]
 }
 
 function isProtected(object: Manifest): boolean {

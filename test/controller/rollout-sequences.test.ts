@@ -455,3 +455,24 @@ for (const [name, story] of Object.entries(stories)) {
     }
   })
 }
+
+t.test(
+  'what is not to be pruned, or not to be taken back, stays, however long ago the release that had it was forgotten',
+  async t => {
+    const never = { annotations: { 'argocd.argoproj.io/sync-options': 'Prune=false' } }
+    const world = settledWorld({}, release(web('good:1'), configMap('ours', 'x', never), configMap('other', 'x')))
+    for (let push = 2; push < 16; push += 1) {
+      world.push(release(web(`good:${push}`)))
+      world.minutes(2)
+    }
+    t.strictSame(world.objectNames(), ['ours', 'web'])
+
+    const forward = { annotations: { 'slipway.dev/keep-forward': 'true' } }
+    world.push(release(web('slow:16'), configMap('schema', 'x', forward), configMap('extra', 'x')))
+    world.seconds(3)
+    world.push(release(web('crash:17')))
+    world.minutes(2)
+    t.match(world.ledger!.attempt, { outcome: 'RolledBack' })
+    t.strictSame(world.objectNames(), ['ours', 'schema', 'web'])
+  },
+)
