@@ -22,7 +22,7 @@ const rules: readonly Rule[] = [
   {
     files: /^renderer\//,
     ours: /^renderer\//,
-    packages: /^(js-yaml|handlebars\/|@handlebars\/|re2js$|bcryptjs$|smol-toml$)/,
+    packages: /^(handlebars\/|re2js$|bcryptjs$|smol-toml$)/,
     node: /^node:(crypto|path|buffer|zlib)$/,
   },
   { files: /^runtime\/contract\//, ours: /^runtime\/contract\//, packages: /^$/ },
