@@ -69,8 +69,9 @@ test('on a full disk the pid file tells of the process that was started again', 
       .find(pid => commandOf(pid) === ['sleep', '600', ''].join('\0'))
   const first = await until('it runs', () => (noted() === sleeper() ? noted() : 0))
   t.teardown(() => {
+    const last = sleeper() ?? first
     child.kill('SIGTERM')
-    process.kill(sleeper() ?? first, 'SIGKILL')
+    process.kill(last, 'SIGKILL')
   })
 
   t.throws(() => {

@@ -184,6 +184,8 @@ function strayFiles(): readonly string[] {
 
 // -- the walk --
 
+const mostTries = 4
+
 await shop.push(files('shop', 'good-0', { nodePort }), 'first')
 await shop.declare()
 await shop.until('healthy', view => view.state === 'Healthy')
@@ -206,15 +208,19 @@ for (const [name, tell] of Object.entries(stories)) {
     t.ok(points.some(point => point.startsWith('controller.')) && points.some(point => point.startsWith('runtime.')))
 
     for (const point of walked) {
-      const load = startLoad(`http://127.0.0.1:${nodePort}/`, { clients: 2, rate: 20 })
-      const began = Date.now()
-      const end = await tell(() => failpoints.arm(point)).catch((error: Error) => error.message)
-      const killed = failpoints.killed()
-      failpoints.disarm()
-      await load.stop()
-      t.same(end, undisturbed, `${point}: the same end (${Date.now() - began} ms)`)
-      t.ok(killed, `${point}: somebody was killed`)
-      t.same(load.failures(), [], `${point}: served all the while`)
+      let isKilled = false
+      // Some writes are made only where others came together in time: then the story is told once more.
+      for (let tries = 0; !isKilled && tries < mostTries; tries++) {
+        const load = startLoad(`http://127.0.0.1:${nodePort}/`, { clients: 2, rate: 20 })
+        const began = Date.now()
+        const end = await tell(() => failpoints.arm(point)).catch((error: Error) => error.message)
+        isKilled = failpoints.killed()
+        failpoints.disarm()
+        await load.stop()
+        t.same(end, undisturbed, `${point}: the same end (${Date.now() - began} ms)`)
+        t.same(load.failures(), [], `${point}: served all the while`)
+      }
+      t.ok(isKilled, `${point}: somebody was killed`)
     }
     t.same(strayFiles(), [], 'no file or address of a pod that is gone')
   })
