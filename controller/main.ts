@@ -12,6 +12,7 @@ import { contentHash } from '../runtime/contract/hash.js'
 import { inboxPrefix } from '../runtime/contract/subjects.js'
 import { createLoop } from '../runtime/loop.js'
 import { openBus } from '../runtime/nats/bus/connect.js'
+import { limitLog } from '../runtime/log-limit.js'
 import { collectAtRest } from '../runtime/rest.js'
 import { takeBack } from './adoption.js'
 import { createApi } from './api/server.js'
@@ -60,6 +61,7 @@ export async function main(env: Readonly<Record<string, string | undefined>>): P
   })
   const controller = await startController(config, log)
   collectAtRest()
+  limitLog()
   for (const name of ['SIGTERM', 'SIGINT'] as const)
     process.once(name, () => {
       setTimeout(() => process.exit(0), 10_000).unref()

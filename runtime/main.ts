@@ -20,6 +20,7 @@ import { type Endings, highestEpoch, mayBegin } from './endings.js'
 import { portTaken, realPath } from './host.js'
 import { joinController, readNodeKeys } from './join.js'
 import { allocatedBy, bootId, capacityOf, engineSockets, machineAddresses, memoryPlace } from './machine.js'
+import { limitLog } from './log-limit.js'
 import { openBus, pause } from './nats/bus/connect.js'
 import { type Link, startLink } from './nats/link.js'
 import { createDataPlane } from './network/dataplane.js'
@@ -423,6 +424,7 @@ export async function main(args: readonly string[], env: Readonly<Record<string,
     const waiting = () => log.warn({ stateDir: config.stateDir }, 'another runtime has this state directory; waiting for its end')
     await alone(`runtime ${realPath(config.stateDir)}`, waiting, ending.signal)
     collectAtRest()
+    limitLog()
     await run(config, await readNodeKeys(config.stateDir), log, ending.signal)
     log.info({}, 'runtime ended; containers and connections are left as they are')
     return 0

@@ -1,6 +1,6 @@
 // A pod's volumes on this machine: made before its containers, there again after a reboot, gone with the pod. Data of claims
 // stays. Secrets lie in memory only.
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { chmod, chown, lstat, mkdir, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { written } from '../failpoint.js'
@@ -62,11 +62,14 @@ export function createVolumes(places: VolumePlaces): Volumes {
     },
     mountsOf: (container, prepared) => Promise.all(container.volumeMounts.map(mount => toMount(mount, prepared))),
     terminationFile: async (uid, container, run) => {
-      const path = join(podDir(places.diskDir, uid), '.ends', `${container}-${run}`)
+      const at = (run: number) => join(podDir(places.diskDir, uid), '.ends', `${container}-${run}`)
+      const path = at(run)
       // Done at once: every start of a container waits for it, and three turns through the thread pool take longer than the calls.
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
       await written('runtime.volume.written', async () => writeFileSync(path, '', { flag: 'a' }))
       chmodSync(path, 0o666)
+      // Of the run before the last its container goes, too.
+      rmSync(at(run - 2), { force: true })
       return path
     },
     remove: async uid => {
