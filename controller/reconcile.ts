@@ -46,8 +46,7 @@ export async function reconcile(app: Application, world: World, signal: AbortSig
   const now = world.now()
   const cluster = world.cluster(app)
   const observed = await cluster.observe(app, signal)
-  const known = newerLedger(world.ledger(app), observed.ledger) ?? world.ledger(app)
-  const { candidate, ledger: before } = await rendered(app, known, world, signal)
+  const { candidate, ledger: before } = await rendered(app, observed, world, signal)
   const releases = releasesOf(app, candidate, world)
   const health = assess({ app, release: before.current && releases(before.current.release), ledger: before, observed, now })
   const decision = decide({ app, ledger: before, candidate, releases, observed, health, now })
@@ -62,15 +61,16 @@ export async function reconcile(app: Application, world: World, signal: AbortSig
 }
 
 /**
- * The candidate, and the ledger that keeps what its render minted. A process that ends in between has told nobody: the next one makes
- * others, and nothing ran with these.
+ * The candidate, and the ledger that keeps what its render minted: the newer of ours and the place's. A process that ends in between has
+ * told nobody: the next one makes others, and nothing ran with these.
  */
 export async function rendered(
   app: Application,
-  known: Ledger,
-  world: Pick<World, 'candidate' | 'keep'>,
+  observed: Pick<Observed, 'ledger'>,
+  world: Pick<World, 'ledger' | 'candidate' | 'keep'>,
   signal: AbortSignal,
 ): Promise<{ readonly candidate: Candidate | null; readonly ledger: Ledger }> {
+  const known = newerLedger(world.ledger(app), observed.ledger) ?? world.ledger(app)
   const candidate = await world.candidate(app, known, signal)
   const ledger = keeping(known, candidate)
   if (ledger !== known) await world.keep(ledger, signal)

@@ -125,7 +125,7 @@ function areSame(answers: Kept['answers'], given: Kept['answers']): boolean {
 
 const tooMuch: Rejection = {
   reason: 'LimitExceeded',
-  message: `the chart makes more passwords, keys and certificates than the ${mostKept} characters that are kept for an application: give it some of them as values`,
+  message: `passwords, keys and certificates that the chart makes, and objects that it looked up, are more than the ${mostKept} characters that are kept for an application: give it some of them as values`,
   excerpt: '',
   transient: false,
 }

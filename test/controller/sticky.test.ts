@@ -5,6 +5,7 @@ import { newLedger } from '../../controller/ledger.js'
 import type { Candidate } from '../../controller/release.js'
 import { makeCandidates } from '../../controller/render/candidate.js'
 import { RenderPool } from '../../controller/render/pool.js'
+import { rendered } from '../../controller/reconcile.js'
 import { decide } from '../../controller/rollout.js'
 import { idleMs, keeping, mostKept, rotated, withRoom, withUses } from '../../controller/sticky.js'
 import type { LiveObject } from '../../controller/sticky/lookup.js'
@@ -140,7 +141,10 @@ t.test('what an application keeps is bounded: more is refused, and what runs kee
   const before = kept.ledger
   const found = await kept.of({ 'templates/db.yaml': secret(`${password}  big: {{ randAlphaNum ${mostKept} | b64enc }}\n`) })
 
-  t.match(found, { kind: 'rejection', rejection: { reason: 'LimitExceeded', message: /more passwords, keys and certificates/ } })
+  t.match(found, {
+    kind: 'rejection',
+    rejection: { reason: 'LimitExceeded', message: /^passwords, keys and certificates .* are more than the 256000 characters/ },
+  })
   t.equal(kept.ledger.sticky, before.sticky)
 })
 
@@ -358,6 +362,28 @@ t.test('a pass remembers which values a release uses', async t => {
     Object.values(ledger.releases).map(known => known.uses),
     [['a']],
   )
+})
+
+t.test('what a render made is stored before anybody is told of it; where that cannot be, there is no candidate', async t => {
+  const found = { ...candidate(release(configMap('web', '1'))), uses: { lookups: {}, own: [], sticky: { a: stickyEntry('a') } } }
+  const places = { ...empty, version: 7, salt: 'of the place' }
+  const told: string[] = []
+  const world = {
+    ledger: () => empty,
+    candidate: async (_app: unknown, ledger: Ledger) => {
+      told.push(`rendered with ${ledger.salt}`)
+      return found
+    },
+    keep: async ({ version, sticky }: Ledger) => void told.push(`kept ${version}: ${Object.keys(sticky).join()}`),
+  }
+
+  const { ledger } = await rendered(app, { ledger: places }, world, signal)
+  t.same(told, ['rendered with of the place', 'kept 8: a'], 'on top of the newer of the two ledgers')
+  told.length = 0
+  t.equal((await rendered(app, { ledger }, world, signal)).ledger, ledger)
+  t.same(told, ['rendered with of the place'], 'nothing new, nothing written')
+  const away = { ...world, keep: () => Promise.reject(new Error('NATS is away')) }
+  await t.rejects(rendered(app, { ledger: null }, away, signal), { message: 'NATS is away' })
 })
 
 t.test('room is made by what has been unused for longest', async t => {

@@ -172,6 +172,34 @@ await t.test('a chart of its own for each application: another one of the same c
   for (const name of secretNames) if (name !== 'user-ann') t.not(theirs[name], first[name], name)
 })
 
+await t.test(
+  "what another application says is looked up as it is, and a change of it releases, without a commit of one's own",
+  async t => {
+    const map = (name: string, data: string) =>
+      `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: ${name} }\ndata: { colour: ${data} }\n`
+    const [painter, reader] = [await application(slipway, 'painter'), await application(slipway, 'reader')]
+    const looked = '{{ (lookup "v1" "ConfigMap" "painter" "paint").data.colour }}'
+    const commit = await reader.push({
+      'Chart.yaml': 'apiVersion: v2\nname: reader\nversion: 1.0.0\n',
+      'templates/a.yaml': map('seen', looked),
+    })
+    await reader.declare()
+    const held = await reader.settled(commit, 'Held')
+    const red = await painter.push({ 'paint.yaml': map('paint', 'red') })
+    await painter.declare()
+    await painter.settled(red, 'Healthy')
+    const first = await reader.settled(commit, 'Healthy')
+    const blue = await painter.push({ 'paint.yaml': map('paint', 'blue') })
+    await painter.settled(blue, 'Healthy')
+    const second = await reader.until('another release', view => view.state === 'Healthy' && releaseOf(view) !== releaseOf(first))
+    const live = (await slipway.cli('render', 'reader', '--release', 'live')).out
+
+    t.match(held.message, /templates\/a\.yaml:4.*nil pointer/)
+    t.equal(second.candidate?.commit, commit)
+    t.match(live, /colour: blue/)
+  },
+)
+
 await t.test('what was let go is taken over with its passwords and certificates', async t => {
   const before = await given('shop')
   const tip = await shop.copy.git('rev-parse', 'HEAD')
