@@ -9,6 +9,7 @@ import t from 'tap'
 import type { ChartFile } from '../../renderer/chart/archive.js'
 import { walked } from '../../renderer/chart/load.js'
 import { HelmFailure, helmTemplate, type TemplateRequest } from '../../renderer/helm/template.js'
+import { StickyBook } from '../../renderer/sticky.js'
 import { requestOf } from '../support/helm-flags.js'
 import { referenceDir } from '../support/reference.js'
 
@@ -51,7 +52,8 @@ if (corpus === null) {
 
 function problemOf(one: CorpusCase, corpus: string, unpacked: string): string {
   try {
-    const { text } = helmTemplate(requestFor(one, corpus, unpacked))
+    const request = requestFor(one, corpus, unpacked)
+    const text = (one.differingLines ?? []).length === 0 ? helmTemplate(request).text : repeated(request)
     if (one.error !== undefined) return `rendered, but should fail: ${one.error}`
     const wanted = gunzipSync(readFileSync(join(corpus, one.golden ?? ''))).toString('latin1')
     const got = Buffer.from(text).toString('latin1')
@@ -66,6 +68,25 @@ function problemOf(one: CorpusCase, corpus: string, unpacked: string): string {
     const lost = one.error.split('\n').find(line => !lines.includes(line))
     return lost === undefined ? '' : `expected ${lost} in ${lines.join('\n')}`
   }
+}
+
+/**
+ * Of a chart that gives something else each time: as an application renders it, then once more with what was kept and nothing to make
+ * more of. Throws where that differs.
+ */
+function repeated(request: TemplateRequest): string {
+  const none = () => {
+    throw new Error('something was made anew')
+  }
+  const first = new StickyBook({ salt: 'corpus', values: {}, answers: {} }, request.chance)
+  const { text } = helmTemplate({ ...request, surroundings: first })
+  const values = Object.fromEntries(Object.entries(first.touched().minted).map(([key, { value }]) => [key, value]))
+  const second = new StickyBook({ salt: 'corpus', values, answers: {} }, { random: none, now: Number.NaN })
+  const again = helmTemplate({ ...request, limits: {}, surroundings: second }).text
+  const [before, after] = [text.split('\n'), again.split('\n')]
+  const at = before.findIndex((line, index) => line !== after[index])
+  if (text === again) return text
+  throw new Error(`rendered again, line ${at + 1} is another: ${before[at]}, then ${after[at]}`)
 }
 
 function requestFor(one: CorpusCase, corpus: string, unpacked: string): TemplateRequest {
