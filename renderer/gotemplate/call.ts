@@ -46,7 +46,7 @@ export function callFunction(frame: Frame, fn: GoFunction, args: readonly Value[
   try {
     return fn.run(args, frame.call)
   } catch (error) {
-    throw callFailure(frame, node, fn.name, error)
+    throw callFailure(frame, node, { name: fn.name, args }, error)
   }
 }
 
@@ -56,13 +56,18 @@ export function callMethod(frame: Frame, method: Method, name: string, args: rea
   try {
     return method.run(args)
   } catch (error) {
-    throw callFailure(frame, node, name, error)
+    throw callFailure(frame, node, { name, args }, error)
   }
 }
 
-function callFailure(frame: Frame, node: Node, name: string, error: unknown): unknown {
+interface Called {
+  readonly name: string
+  readonly args: readonly Value[]
+}
+
+function callFailure(frame: Frame, node: Node, { name, args }: Called, error: unknown): unknown {
   if (error instanceof RenderFault || error instanceof RangeError) return error
-  if (error instanceof CallError) return failure(frame, node, `error calling ${name}: ${error.message}`, error.cause)
+  if (error instanceof CallError) return failure(frame, node, `error calling ${name}: ${error.message}`, error.cause, args)
   if (error instanceof ExecError || error instanceof ParseError)
     return failure(frame, node, `error calling ${name}: ${error.message}`, error)
   return error

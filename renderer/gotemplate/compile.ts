@@ -175,10 +175,10 @@ function itemsOf(frame: Frame, value: Maybe, variables: number, at: () => Node):
   if (isDict(value)) return sortedKeys(value).map(key => [key, value.get(key)] as const)
   if (value instanceof Bytes) return Array.from(value.bytes, (byte, index) => [int(index), int(byte, 'uint8')] as const)
   if (value instanceof Int && variables > 1)
-    throw failure(frame, at(), `can't use ${formatted('%v', value)} to iterate over more than one variable`)
+    throw failure(frame, at(), `can't use ${formatted('%v', value)} to iterate over more than one variable`, undefined, [value])
   if (value instanceof Int) return counting(value)
   const items = value instanceof Struct ? value.items() : undefined
-  if (items === undefined) throw failure(frame, at(), `range can't iterate over ${formatted('%v', value)}`)
+  if (items === undefined) throw failure(frame, at(), `range can't iterate over ${formatted('%v', value)}`, undefined, [value])
   return items
 }
 

@@ -1,6 +1,7 @@
 // What a template can fail with: Go's words, and beside them the place as data.
 import type { Place } from '../fault.js'
 import { byteLength } from '../value/text.js'
+import type { Value } from '../value/value.js'
 import type { Source } from './ast.js'
 
 /** A template that cannot be parsed: `template: NAME:LINE: MESSAGE`. */
@@ -33,8 +34,10 @@ export class ExecError extends Error {
   readonly #source: Source
   /** The message without place and template. */
   readonly what: string
-  constructor(message: string, place: Place, source: Source, what: string, cause?: unknown) {
+  readonly #given: readonly Value[]
+  constructor(message: string, place: Place, source: Source, what: string, cause?: unknown, given: readonly Value[] = []) {
     super(message, cause === undefined ? undefined : { cause })
+    this.#given = given
     this.name = 'ExecError'
     this.place = place
     this.#source = source
@@ -44,6 +47,11 @@ export class ExecError extends Error {
   /** As of ParseError. */
   get source(): Source {
     return this.#source
+  }
+
+  /** What the words may be about: Helm shows values in its errors, and whoever must not can take them out (value/masked.ts). */
+  get given(): readonly Value[] {
+    return this.#given
   }
 
   /** The error where it began, in the innermost template. */

@@ -108,11 +108,11 @@ export class Frame implements Caller {
 }
 
 /** `template: NAME:LINE:COLUMN: executing "TEMPLATE" at <CODE>: WHAT`. */
-export function failure(frame: Frame, node: Node, what: string, cause?: unknown): ExecError {
+export function failure(frame: Frame, node: Node, what: string, cause?: unknown, given: readonly Value[] = []): ExecError {
   const { source, name } = frame.template
   const { line, column } = goPosition(source, node.at)
   const message = `template: ${source.name}:${line}:${column}: executing ${quoted(name)} at <${nodeText(node)}>: ${what}`
-  return new ExecError(message, placeOf(source.name, source.text, node.at), source, what, cause)
+  return new ExecError(message, placeOf(source.name, source.text, node.at), source, what, cause, given)
 }
 
 /** A limit that was reached, with its place. */

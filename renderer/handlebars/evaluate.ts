@@ -5,13 +5,13 @@ import type { CallPlace } from '../gotemplate/index.js'
 import type { Caller, Loop, Rendering } from '../gotemplate/frame.js'
 import { sprint } from '../value/format.js'
 import { sortedKeys } from '../value/keys.js'
+import { withoutValues } from '../value/masked.js'
 import { Bytes, CallError, type Dict, int, isDict, isList, isTrue, type ParamType, Struct, type Value } from '../value/value.js'
 import { wordOf } from '../value/words.js'
 import type { Block, CallExpression, Expression, Named, Partial, Path, Program, Spot, Statement, Words } from './ast.js'
 import { coerced, plainText, Unfit, wholeNumbers } from './coerce.js'
 import { functions, looksInside, printing, Refusal, rooted } from './functions.js'
 import { itemOf, namesIn } from './item.js'
-import { withoutValues } from './masked.js'
 import { nearest } from './nearest.js'
 import { Output } from './output.js'
 import { hidden, parseTemplate, type Template } from './parse.js'
@@ -369,8 +369,7 @@ class Run {
     if (!(cause instanceof CallError)) return cause
     const absent = call.args.filter((arg, at) => arg.type === 'path' && args[at] === null).map(arg => (arg as Path).text)
     const hint = absent.length === 0 ? '' : ` (${absent.join(', ')} ${absent.length === 1 ? 'has' : 'have'} no value)`
-    const given = args.filter((_, at) => call.args[at]?.type !== 'literal')
-    return this.#fault(`${call.name}: ${withoutValues(cause.message, given)}${hint}`, call.spot)
+    return this.#fault(`${call.name}: ${withoutValues(cause.message, args, this.template.source)}${hint}`, call.spot)
   }
 
   /** Gives a fault that has no place yet the place of what was being done. */
@@ -378,12 +377,12 @@ class Run {
     if (cause instanceof RangeError) return this.#fault('this goes too deep, or is longer than can be held', this.#spot)
     if (!(cause instanceof RenderFault) || cause.reason !== 'LimitExceeded' || cause.excerpt !== '') return cause
     const { source, file } = this.template
-    return faultAt('LimitExceeded', { file, ...this.#spot }, cause.message, source, hidden(source))
+    return faultAt('LimitExceeded', { file, ...this.#spot }, cause.message, source, hidden(source, file))
   }
 
   #fault(what: string, spot: Spot): RenderFault {
     const { source, file } = this.template
-    return faultAt('TemplateError', { file, ...spot }, what, source, hidden(source))
+    return faultAt('TemplateError', { file, ...spot }, what, source, hidden(source, file))
   }
 }
 

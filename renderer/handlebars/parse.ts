@@ -107,17 +107,18 @@ function syntaxFault(cause: unknown, source: string, file: string): unknown {
       { file, line: 1, column: 0 },
       'blocks or brackets are nested too deeply',
       source,
-      hidden(source),
+      hidden(source, file),
     )
   if (cause instanceof SyntaxFault)
-    return faultAt('TemplateError', { file, ...cause.spot }, cause.message, source, hidden(source))
+    return faultAt('TemplateError', { file, ...cause.spot }, cause.message, source, hidden(source, file))
   const { lineNumber, column } = cause as { lineNumber?: number; column?: number }
   const place = { file, line: lineNumber ?? 1, column: column === undefined ? 0 : column + 1 }
-  return faultAt('TemplateError', place, cause.message.replace(/ - \d+:\d+$/, ''), source, hidden(source))
+  return faultAt('TemplateError', place, cause.message.replace(/ - \d+:\d+$/, ''), source, hidden(source, file))
 }
 
-export function hidden(source: string): 'texts' | 'nothing' {
-  return holdsSecrets(source) ? 'texts' : 'nothing'
+/** A text given to `tpl` comes from values: only its tags are shown. */
+export function hidden(source: string, file: string): 'texts' | 'nothing' {
+  return holdsSecrets(source) || file.endsWith('(tpl)') ? 'texts' : 'nothing'
 }
 
 function object(node: unknown): Node {
@@ -313,7 +314,7 @@ class Reader {
   }
 
   #fault(what: string, spot: Spot): RenderFault {
-    return faultAt('TemplateError', { file: this.#file, ...spot }, what, this.#source, hidden(this.#source))
+    return faultAt('TemplateError', { file: this.#file, ...spot }, what, this.#source, hidden(this.#source, this.#file))
   }
 }
 

@@ -10,6 +10,7 @@ import type { Files } from '../files.js'
 import { ExecError, ParseError } from '../gotemplate/index.js'
 import { defaultLimits, type Meter } from '../limits.js'
 import { textOf } from '../value/text.js'
+import { withoutValues } from '../value/masked.js'
 import { CoalesceError } from '../values/coalesce.js'
 import { givenValues, type ValueInputs } from '../values/given.js'
 import { DecodeError } from '../yaml/decode.js'
@@ -161,11 +162,17 @@ class Lines {
 }
 
 function faultOf(cause: unknown): unknown {
-  if (cause instanceof SchemaViolation || cause instanceof CoalesceError) return new RenderFault('InvalidValues', cause.message)
+  if (cause instanceof SchemaViolation) return new RenderFault('InvalidValues', withoutShownValues(cause.message))
+  if (cause instanceof CoalesceError) return new RenderFault('InvalidValues', cause.message)
   if (cause instanceof ChartError || cause instanceof DecodeError) return new RenderFault('InvalidChart', cause.message)
   if (cause instanceof OutputError) return new RenderFault('InvalidYaml', `${relative(cause.path)}: ${cause.what}`)
   if (cause instanceof EngineError) return templateFault(cause)
   return cause
+}
+
+/** `- at '/password': '…' does not match pattern '^x'`: two complaints of a schema show the value. */
+function withoutShownValues(message: string): string {
+  return message.replace(/^( *- at '[^']*': )'(?:[^'\\]|\\.)*'(?= does not match pattern | is not valid )/gm, "$1'…'")
 }
 
 /** The innermost template's place and words; what `fail` and `required` say, as it is. */
@@ -173,6 +180,13 @@ function templateFault(error: EngineError): RenderFault {
   const found = error.origin instanceof ExecError ? error.origin.origin : error.origin
   if (!(found instanceof ExecError || found instanceof ParseError)) return new RenderFault('TemplateError', error.message)
   const place: Place = { ...found.place, file: relative(found.place.file) }
-  const what = refusalIn(found.what) ?? found.what
-  return faultAt('TemplateError', place, what, found.source.text, holdsSecrets(found.source.text) ? 'texts' : 'nothing')
+  const given = found instanceof ExecError ? found.given : []
+  const what = refusalIn(found.what) ?? withoutValues(found.what, given, found.source.text)
+  return faultAt(
+    'TemplateError',
+    place,
+    what,
+    found.source.text,
+    holdsSecrets(found.source.text) || found.source.name === 'gotpl' ? 'texts' : 'nothing',
+  )
 }

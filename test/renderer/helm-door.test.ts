@@ -159,3 +159,32 @@ t.test('a template that never ends costs its steps and no more', async t => {
 
   t.equal(error?.reason, 'LimitExceeded')
 })
+
+t.test('what is wrong with a value is told without the value, which may be a secret', async t => {
+  const secrets = { s: 'canary-4711', bad: '[canary-4712', t: 'a{{ canary4713', long: 'canary-4714 '.repeat(3) }
+  const templates = [
+    '{{ semver .Values.s }}',
+    '{{ mustToDate "2006-01-02" .Values.s }}',
+    '{{ mustRegexFind .Values.bad "x" }}',
+    '{{ range .Values.s }}{{ end }}',
+    '{{ mustFromJson .Values.s }}',
+    '{{ tpl .Values.t . }}',
+    '{{ include "x" .Values.s }}{{ define "x" }}{{ semver . }}{{ end }}',
+    '{{ index .Values .Values.s "x" }}',
+    '{{ .Values.s.deeper }}',
+    '{{ eq .Values.s 1 }}',
+    '{{ template "nope" .Values.s }}',
+    '{{ buildCustomCert .Values.s .Values.s }}',
+    '{{ atoi .Values.s | fail }}',
+    '{{ slice .Values.long 1 99 }}',
+  ]
+  for (const template of templates) {
+    const { error } = renderTree({ ...chart, 'templates/web.yaml': template }, { values: secrets })
+    t.equal(error?.reason, 'TemplateError', template)
+    t.notMatch(`${error?.message} ${error?.excerpt}`, 'canary', template)
+  }
+  const schema = '{"properties":{"s":{"type":"string","pattern":"^x"},"bad":{"format":"email"}}}'
+  const { error } = renderTree({ ...chart, 'values.schema.json': schema }, { values: secrets })
+  t.match(error?.message, /at '\/s': '…' does not match pattern '\^x'/)
+  t.notMatch(error?.message, 'canary')
+})
