@@ -47,6 +47,9 @@ export type Rendered =
       readonly objects?: undefined
     }
 
+/** Where nothing nearer to the place has said so: the stack is full, or a text longer than can be held. */
+const tooDeep = 'a file of the chart is nested too deep, or makes more than can be held: what is repeated in it?'
+
 /**
  * Same files, options and surroundings, same result. With a `Chart.yaml` it is a chart, else a directory of manifests.
  * Templates in Handlebars and in Helm's language may stand side by side.
@@ -61,6 +64,7 @@ export function render(files: Files, options: RenderOptions, around: Surrounding
         : renderDirectory(files, options, limits),
     }
   } catch (cause) {
+    if (cause instanceof RangeError) return { error: { reason: 'LimitExceeded', message: tooDeep, excerpt: '' } }
     if (!(cause instanceof RenderFault)) throw cause
     return { error: { reason: cause.reason, message: cause.message, excerpt: cause.excerpt } }
   }

@@ -4,7 +4,7 @@ import { RenderFault } from './fault.js'
 export interface Limits {
   /** Statements and expressions evaluated. */
   readonly steps: number
-  /** Partials, includes and tpl inside one another. */
+  /** Partials, includes and tpl inside one another. Helm has 1,000 for each name; a stack of less than 3 MB is full before. */
   readonly depth: number
   /** Characters written by all templates together, those inside includes counted each time. */
   readonly output: number
@@ -14,7 +14,7 @@ export interface Limits {
   readonly items: number
   /** Texts that `tpl` parses. */
   readonly parses: number
-  /** What keys, certificates and slow hashes of one render may cost: a bcrypt is 1, an RSA key of 2048 bits 4, of 4096 bits 30. */
+  /** What keys, certificates and slow hashes of one render may cost: a bcrypt is 1, an RSA key of 2048 bits 4, of 4096 bits 30. Public charts need up to 90. */
   readonly secrets: number
   /** Characters of one file or rendered template that is read as YAML. */
   readonly yaml: number
@@ -28,12 +28,12 @@ export interface Limits {
 
 export const defaultLimits: Limits = {
   steps: 2_000_000,
-  depth: 100,
+  depth: 1_500,
   output: 16_000_000,
   text: 4_000_000,
   items: 100_000,
   parses: 10_000,
-  secrets: 600,
+  secrets: 120,
   yaml: 8_000_000,
   nodes: 500_000,
   aliases: 1_000,

@@ -131,6 +131,8 @@ class StackFull extends Error {
 
 /** What a failed execution throws: a limit's fault with the place of what was running, anything else as it is. */
 export function placed(error: unknown, frame: Frame, isOutermost: boolean): unknown {
+  // Not looked into: it grows with each template that it comes out of, and would be copied a thousand times.
+  if (error instanceof ExecError) return error
   if (error instanceof StackFull) return isOutermost ? placedFault(error.frame, tooDeep) : error
   if (isStackFull(error)) return isOutermost ? placedFault(frame, tooDeep) : new StackFull(frame)
   if (error instanceof RangeError) return placedFault(frame, tooLong)

@@ -3,7 +3,8 @@ import type { Dict, List, Value } from '../value/value.js'
 
 export class JsonError extends Error {}
 
-const deepest = 10_000
+/** Go has 10,000: more than a stack has room for. */
+const deepest = 2_000
 
 /** Reads one value; `taken` is the text it stood in, with the blanks before it. */
 export class JsonReader {

@@ -25,11 +25,16 @@ export function renderTree(tree: Tree, given: Partial<RenderOptions> = {}): Rend
 }
 
 /** What the template printed, carried in a ConfigMap's `data.text`; of a fault its message and excerpt. */
-export function printed(template: string, values: Readonly<Record<string, unknown>> = {}, more: Tree = {}): string {
+export function printed(
+  template: string,
+  values: Readonly<Record<string, unknown>> = {},
+  more: Tree = {},
+  limits: NonNullable<RenderOptions['limits']> = {},
+): string {
   const probe = 'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: probe }\ndata: { text: {{toJson (include "probe" this)}} }\n'
   const result = renderTree(
     { 'Chart.yaml': 'name: t\n', 'templates/a.hbs': probe, 'templates/_probe.hbs': template, ...more },
-    { values },
+    { values, limits },
   )
   if (result.error !== undefined)
     return result.error.excerpt === '' ? result.error.message : `${result.error.message}\n${result.error.excerpt}`
