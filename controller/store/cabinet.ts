@@ -38,7 +38,7 @@ export interface Cabinet {
    */
   load(wiped: boolean): Promise<readonly string[]>
   get(key: string): unknown
-  /** Keys that begin with `prefix`. */
+  /** Keys of a kind, or of one thing's of that kind: `release.`, `release.shop.`; '' gives all. */
   keys(prefix: string): readonly string[]
   /** Keys of what lies there and could not be read at the last `load`. */
   unreadable(): readonly string[]
@@ -64,10 +64,27 @@ interface Envelope {
 export function openCabinet(options: CabinetOptions): Cabinet {
   const entries = new Map<string, Entry>()
   const unreadable = new Set<string>()
+  /** By each beginning of theirs that ends in a point: every pass asks for some keys, and there are ten thousand of a thousand applications. */
+  const groups = new Map<string, Set<string>>()
   const queues = new Map<string, Promise<unknown>>()
   let seen = 0
   let writings = 0
 
+  const setEntry = (key: string, entry: Entry) => {
+    if (!entries.has(key))
+      for (const group of groupsOf(key)) {
+        const keys = groups.get(group) ?? new Set<string>()
+        groups.set(group, keys.add(key))
+      }
+    entries.set(key, entry)
+  }
+  const dropEntry = (key: string) => {
+    entries.delete(key)
+    for (const group of groupsOf(key)) {
+      groups.get(group)?.delete(key)
+      if (groups.get(group)?.size === 0) groups.delete(group)
+    }
+  }
   const inTurn = <T>(key: string, act: () => Promise<T>): Promise<T> => {
     const next = (queues.get(key) ?? Promise.resolve()).then(act, act)
     const settled = next.catch(() => {}).finally(() => queues.get(key) === settled && queues.delete(key))
@@ -105,7 +122,7 @@ export function openCabinet(options: CabinetOptions): Cabinet {
       })
     const revision = await written(`controller.${kindOf(key)}.stored`, putOver)
     seen = Math.max(seen, epoch)
-    entries.set(key, { value, revision })
+    setEntry(key, { value, revision })
   }
   const putAllAgain = async () => {
     for (const [key, { value }] of [...entries]) await inTurn(key, () => write(key, value))
@@ -121,11 +138,12 @@ export function openCabinet(options: CabinetOptions): Cabinet {
         return problems
       }
       entries.clear()
+      groups.clear()
       unreadable.clear()
       for (const head of heads) {
         try {
           const envelope = open(head.key, await joinValue(kv, head.key, head.value))
-          entries.set(head.key, { value: envelope.value, revision: head.revision })
+          setEntry(head.key, { value: envelope.value, revision: head.revision })
         } catch (error) {
           if (error instanceof BusDownError || error instanceof BucketMissingError) throw error
           unreadable.add(head.key)
@@ -135,7 +153,7 @@ export function openCabinet(options: CabinetOptions): Cabinet {
       return problems
     },
     get: key => entries.get(key)?.value,
-    keys: prefix => [...entries.keys()].filter(key => key.startsWith(prefix)),
+    keys: prefix => [...(prefix === '' ? entries.keys() : (groups.get(prefix) ?? []))],
     unreadable: () => [...unreadable],
     put: (key, value) => inTurn(key, () => write(key, value)),
     remove: key =>
@@ -144,7 +162,7 @@ export function openCabinet(options: CabinetOptions): Cabinet {
         await written(`controller.${kindOf(key)}.removed`, () =>
           withBus(options.bus, key, connection => eraseValue(connection, buckets.store, key)),
         )
-        entries.delete(key)
+        dropEntry(key)
       }),
     putAllAgain,
     seenEpoch: () => seen,
@@ -180,6 +198,11 @@ async function listHeads(bus: Bus, kv: KV): Promise<readonly HeadEntry[]> {
   clearTimeout(slow)
   if (!state.whole) throw new BusDownError(`store: NATS gave no full list within ${listTimeoutMs / 1000} s`)
   return heads
+}
+
+/** `ledger.shop.node_2flab` -> `ledger.`, `ledger.shop.`. */
+function groupsOf(key: string): readonly string[] {
+  return [...key.matchAll(/\./g)].map(({ index }) => key.slice(0, index + 1))
 }
 
 /** `ledger.shop.node_2flab` -> `ledger`. */
