@@ -98,6 +98,15 @@ export function createService(options: ServiceOptions): Service {
     wake(name)
   }
 
+  /** As `act`, of what goes on: nothing that is asked of one that is being deleted would be done. */
+  async function ask(...[name, by, action, message, change]: Parameters<typeof act>): Promise<void> {
+    await act(name, by, action, message, (ledger, entry) => {
+      if (ledger.deletion !== null)
+        throw new RefusedError(409, 'deleting', `${name} is being deleted: nothing else is done with it, and nothing stops that.`)
+      return change(ledger, entry)
+    })
+  }
+
   function requestEvent(application: string, what: string, message: string): EventView {
     return {
       id: randomHex(8),
@@ -191,7 +200,7 @@ export function createService(options: ServiceOptions): Service {
       const commit: CommitSha | null = candidate?.revision?.commit ?? null
       const release = candidate?.kind === 'release' ? candidate.release.id : null
       if (revision !== null && commit?.startsWith(revision) !== true) throw notNewest(entryOf(name).app, revision, candidate)
-      await act(name, by, 'requested', 'sync asked for', ledger =>
+      await ask(name, by, 'requested', 'sync asked for', ledger =>
         withRequest(ledger, { id, kind: 'sync', by, at: now(), commit, release, prune }),
       )
       return { request: id }
@@ -199,7 +208,7 @@ export function createService(options: ServiceOptions): Service {
     async rollback(name, by, { to, message }) {
       const id = randomHex(8)
       const release = releaseNamed(entryOf(name), to, applications)
-      await act(
+      await ask(
         name,
         by,
         'requested',
@@ -212,7 +221,7 @@ export function createService(options: ServiceOptions): Service {
       const id = randomHex(8)
       const entry = entryOf(name)
       const release = named === '' ? null : releaseNamed(entry, named, applications)
-      await act(name, by, 'requested', 'retry asked for', ledger =>
+      await ask(name, by, 'requested', 'retry asked for', ledger =>
         withRequest(ledger, { id, kind: 'retry', by, at: now(), release }),
       )
       return { request: id }
@@ -226,14 +235,14 @@ export function createService(options: ServiceOptions): Service {
       const message = `rotation asked for: ${meant.map(({ id: one, places, label }) => `${one} (${places[0] ?? label})`).join(', ')}`
       const request = { id, kind: 'sync' as const, by, at: now(), commit: null, release: null, prune: null }
       const rotatedKeys = meant.map(({ key }) => key)
-      await act(name, by, 'rotated', message, ledger => withRequest(rotated(ledger, rotatedKeys), request))
+      await ask(name, by, 'rotated', message, ledger => withRequest(rotated(ledger, rotatedKeys), request))
       return { request: id, rotated: rotatedKeys }
     },
     pause: (name, by, reason) =>
-      act(name, by, 'paused', `paused${reason === '' ? '' : `: ${reason}`}`, ledger =>
+      ask(name, by, 'paused', `paused${reason === '' ? '' : `: ${reason}`}`, ledger =>
         ledger.pause !== null ? ledger : withPause(ledger, { by, at: now(), reason }),
       ),
-    resume: (name, by) => act(name, by, 'resumed', 'resumed', ledger => (ledger.pause === null ? ledger : resumed(ledger))),
+    resume: (name, by) => ask(name, by, 'resumed', 'resumed', ledger => (ledger.pause === null ? ledger : resumed(ledger))),
     async history(name) {
       const entry = entryOf(name)
       return applications.history(name).map(attempt => attemptView(entry.ledger, attempt))

@@ -122,6 +122,21 @@ t.test('the first word on a deletion counts; letting go is the way out of one th
   }
 })
 
+t.test('nothing is promised of an application that is being deleted', async t => {
+  const { applications, service } = await opened(t)
+  await applications.declare(manifest('shop'), ana, null, false)
+  await applications.act('shop', ledger => withDeletion(ledger, { by: ana, at: 1, cascade: true }))
+  const acts = {
+    pause: () => service.pause('shop', ana, 'stocktaking'),
+    resume: () => service.resume('shop', ana),
+    sync: () => service.sync('shop', ana, { revision: null, prune: null }),
+    retry: () => service.retry('shop', ana, { release: '' }),
+  }
+
+  for (const [what, act] of Object.entries(acts)) t.equal(await refused(act), '409 deleting', what)
+  t.match(applications.get('shop')?.ledger, { pause: null, requests: [] })
+})
+
 t.test('what children ran is not said to be left where they are being ended', async t => {
   const { applications, service } = await opened(t, {
     cluster: () => ({ observe: async () => ({ silent: null }) }) as unknown as Cluster,
