@@ -108,7 +108,7 @@ t.test("an application sees what lies with its node, others' Secrets only in its
     })
   const seen = liveFor(app, [
     ...leftAt([{ application: other, objects: [secret('left'), secret('own')] }]),
-    ...document(own, false, false, secret('own')),
+    ...document(own, false, false, { ...secret('own'), data: { a: 'eA==' }, stringData: { b: 'x' } }),
     ...document(former, false, false, secret('former')),
     ...document(other, false, false, secret('theirs'), secret('hidden', 'blog'), configMap('shown', ''), web),
     ...document(other, true, false, secret('free')),
@@ -124,5 +124,7 @@ t.test("an application sees what lies with its node, others' Secrets only in its
     'theirs',
     'web',
   ])
+  const stored = seen.find(({ object }) => object.metadata.name === 'own')?.object
+  t.same(stored, { ...secret('own'), data: { a: 'eA==', b: 'eA==' } }, 'as a cluster gives it back')
   t.match(seen.find(({ object }) => object.kind === 'Deployment')?.object, { status: { readyReplicas: 1 } })
 })

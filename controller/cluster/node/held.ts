@@ -43,11 +43,19 @@ export function liveFor(
   return newestOf(held).flatMap(({ application, letGo, object }) => {
     const isOwn = application.uid === uid
     const isHidden = object.kind === 'Secret' && !isOwn && object.metadata.namespace !== namespace
-    return isHidden ? [] : [{ object, isFree: letGo || (application.name === name && !isOwn) }]
+    return isHidden ? [] : [{ object: asStored(object), isFree: letGo || (application.name === name && !isOwn) }]
   })
 }
 
 /** Each object once: what is left counts as long as nobody ordered it anew. */
 function newestOf(held: readonly Held[]): readonly Held[] {
   return [...new Map(held.map(one => [refKey(refOf(one.object)), one] as const)).values()]
+}
+
+/** As a cluster gives a Secret back, whichever way it was written. */
+function asStored(object: Manifest): Manifest {
+  if (object.kind !== 'Secret' || typeof object.stringData !== 'object') return object
+  const { stringData, ...rest } = object
+  const encoded = Object.entries(stringData ?? {}).map(([key, text]) => [key, Buffer.from(String(text)).toString('base64')])
+  return { ...rest, data: { ...(object.data as object | undefined), ...Object.fromEntries(encoded) } } as unknown as Manifest
 }
