@@ -89,8 +89,17 @@ export interface Declared {
   readonly parent: string | null
   /** The node meant where the declaration names no destination; '' where there is not exactly one. */
   readonly defaultNode: string
+  /** Kubernetes clusters that the controller knows; `server` is '' where it is not known (yet). */
+  readonly clusters?: readonly KnownCluster[]
   /** Reads `helm.values`, which Argo CD has as a string of YAML; throws with its own message. */
   readonly readYaml: (text: string) => unknown
+}
+
+export interface KnownCluster {
+  readonly name: string
+  readonly server: string
+  /** The one that the controller itself runs in. */
+  readonly isOwn: boolean
 }
 
 export type Parsed =
@@ -150,7 +159,7 @@ function read(input: unknown, declared: Declared): { readonly application: Appli
     labels: meta.texts('labels'),
     annotations,
     source: sourceOf(spec, declared.readYaml),
-    destination: destinationOf(spec, declared.defaultNode),
+    destination: destinationOf(spec, declared),
     sync: syncPolicyOf(spec, own),
     rollout: rolloutOf(spec, annotations),
     revisionHistoryLimit: spec.whole('revisionHistoryLimit', 10, 0, 100),
@@ -290,15 +299,37 @@ function inlineValues(helm: Fields, readYaml: Declared['readYaml']): Readonly<Re
   return {}
 }
 
-function destinationOf(spec: Fields, defaultNode: string): Destination {
+/** A name is a cluster's where the controller knows one of that name, else a node's; `node/` and `cluster/` before it say so. */
+function destinationOf(spec: Fields, { defaultNode, clusters = [] }: Declared): Destination {
   const destination = spec.inner('destination', ['server', 'name', 'namespace'])
-  if (destination.has('server'))
-    destination.fault('server', 'Kubernetes clusters are not supported yet; name a node in destination.name')
-  const name = destination.text('name', defaultNode).replace(/^node\//, '')
+  const namespace = destination.text('namespace', 'default')
+  const written = destination.text('name', '')
+  const cluster = clusterMeant(destination, written, clusters)
+  if (cluster !== null) return { place: `cluster/${cluster}`, kind: 'cluster', name: cluster, namespace }
+  const name = (written || defaultNode).replace(/^node\//, '')
   if (name === '') destination.fault('name', 'is missing, and there is not exactly one node to take; `slipway nodes` lists them')
   else if (!/^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$/.test(name))
     destination.fault('name', `${JSON.stringify(name)} is no node name`)
-  return { place: `node/${name}`, kind: 'node', name, namespace: destination.text('namespace', 'default') }
+  return { place: `node/${name}`, kind: 'node', name, namespace }
+}
+
+/** null: a node is meant. */
+function clusterMeant(destination: Fields, name: string, clusters: readonly KnownCluster[]): string | null {
+  const names = clusters.map(one => one.name).join(', ')
+  const known = names === '' ? "the controller's configuration names none under clusters" : `known are ${names}`
+  if (destination.has('server')) {
+    if (name !== '') destination.fault('server', 'is given beside name: give one of the two')
+    const server = destination.text('server', '').replace(/\/+$/, '')
+    const isHere = server === 'https://kubernetes.default.svc'
+    const found = clusters.find(one => one.server === server) ?? (isHere ? clusters.find(one => one.isOwn) : undefined)
+    if (found === undefined) destination.fault('server', `${JSON.stringify(server)} is no cluster that Slipway knows; ${known}`)
+    return found?.name ?? 'unknown'
+  }
+  const bare = name.replace(/^cluster\//, '')
+  if (clusters.some(one => one.name === bare)) return bare
+  if (bare === name) return null
+  destination.fault('name', `there is no cluster ${JSON.stringify(bare)}; ${known}`)
+  return bare
 }
 
 /** How Argo CD writes to a cluster: a node does all of it by itself, or has no use for it. */

@@ -1,6 +1,7 @@
 // The controller's configuration: one YAML file, overridden by SLIPWAY_* variables; the only reader of either. Says every fault at once.
 import { homedir, hostname } from 'node:os'
 import { join } from 'node:path'
+import { accountDirectory, type ClusterSource } from './cluster/kubernetes/access.js'
 import { type Fault, type Fields, fieldsOf } from './fields.js'
 
 export interface Config {
@@ -18,6 +19,8 @@ export interface Config {
   readonly repositories: readonly RepositoryAccess[]
   /** config.json files with logins to registries, as Docker and Helm write them; those that are there are read. */
   readonly registryLogins: readonly string[]
+  /** Kubernetes clusters that applications may name as their destination. */
+  readonly clusters: readonly ClusterSource[]
   readonly commitAuthor: { readonly name: string; readonly email: string }
   readonly logLevel: string
 }
@@ -62,6 +65,7 @@ const fields = [
   'pollInterval',
   'webhooks',
   'repositories',
+  'clusters',
   'commitAuthor',
   'logLevel',
   'stateDir',
@@ -87,6 +91,7 @@ export function parseConfig(
     webhookSecrets: root.texts('webhooks'),
     repositories: repositoriesOf(root),
     registryLogins: registryLogins(env),
+    clusters: clustersOf(root, env),
     commitAuthor: { name: author.text('name', 'Slipway'), email: author.text('email', 'slipway@localhost') },
     logLevel: root.oneOf('logLevel', ['trace', 'debug', 'info', 'warn', 'error'], 'info'),
   }
@@ -119,6 +124,45 @@ export function registryLogins(env: Readonly<Record<string, string | undefined>>
     env.HELM_REGISTRY_CONFIG ??
     join(env.HELM_CONFIG_HOME ?? join(env.XDG_CONFIG_HOME ?? join(home, '.config'), 'helm'), 'registry/config.json')
   return [helm, join(env.DOCKER_CONFIG ?? join(home, '.docker'), 'config.json')]
+}
+
+const clusterFields = ['name', 'kubeconfig', 'context', 'allowExec', 'inCluster', 'server', 'caFile', 'tokenFile']
+
+/** Each by a kubeconfig's context, as the account of the pod that the controller runs in, or by server, authority and token. */
+function clustersOf(root: Fields, env: Readonly<Record<string, string | undefined>>): readonly ClusterSource[] {
+  const names = new Set<string>()
+  return root.list('clusters').map((entry, at) => {
+    const cluster = fieldsOf(entry, `clusters[${at}]`, root.faults, clusterFields)
+    const name = cluster.text('name', '')
+    if (!/^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$/.test(name))
+      cluster.fault('name', `want lower-case letters, digits, '-' and '.', at most 63, got ${JSON.stringify(name)}`)
+    if (names.has(name)) cluster.fault('name', `${name} is there twice`)
+    names.add(name)
+    const ways = ['kubeconfig', 'inCluster', 'server'].filter(field => cluster.has(field))
+    if (ways.length !== 1) cluster.fault('kubeconfig', 'want one of kubeconfig, inCluster or server')
+    if (cluster.has('kubeconfig'))
+      return {
+        name,
+        kind: 'kubeconfig',
+        file: cluster.text('kubeconfig', ''),
+        context: cluster.text('context', ''),
+        allowExec: cluster.flag('allowExec', false),
+      }
+    if (cluster.has('server')) {
+      if (!cluster.has('tokenFile'))
+        cluster.fault('tokenFile', 'is missing: the file with the token of an account in the cluster')
+      const [server, caFile] = [cluster.text('server', ''), cluster.text('caFile', '')]
+      return { name, kind: 'token', server, caFile, tokenFile: cluster.text('tokenFile', '') }
+    }
+    const host = env.KUBERNETES_SERVICE_HOST ?? 'kubernetes.default.svc'
+    const port = env.KUBERNETES_SERVICE_PORT ?? '443'
+    return {
+      name,
+      kind: 'account',
+      directory: accountDirectory,
+      server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    }
+  })
 }
 
 function overridden(file: unknown, env: Readonly<Record<string, string | undefined>>): unknown {

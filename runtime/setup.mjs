@@ -99,7 +99,27 @@ const testPrograms = [
     elsewhere: 'docker-registry (the distribution registry) and skopeo',
     optional: true,
   },
+  {
+    name: 'Kubernetes servers',
+    why: 'are what tests of clusters run on, built with Go into ~/.cache/slipway',
+    isThere: async () => existsSync((await kubernetes()).programPath(env)),
+    build: async () => {
+      try {
+        ;(await kubernetes()).buildServers(env, console.log)
+      } catch (error) {
+        console.log(`setup: ${error.message}`)
+      }
+    },
+    packages: [],
+    elsewhere: 'Go 1.26 or newer, which builds them once (about three minutes)',
+    optional: true,
+  },
 ]
+
+/** Only where tests are asked for: an installed Slipway has none. */
+function kubernetes() {
+  return import('../test/support/kubernetes/build.mjs')
+}
 
 async function main() {
   checkNode()
@@ -207,7 +227,7 @@ async function installPrograms(missing) {
 async function isAgreed(packages, builds) {
   const what = [
     packages.length > 0 && `apt-get install ${packages.join(' ')}`,
-    builds.length > 0 && 'build nats-server with Go into ~/.cache/slipway/bin',
+    builds.length > 0 && `build ${builds.map(({ name }) => name).join(' and ')} with Go into ~/.cache/slipway`,
   ]
     .filter(Boolean)
     .join(', and ')

@@ -10,7 +10,7 @@ import { asSent, ordinaryObjects } from '../release/sent.js'
 import type { Release } from '../release.js'
 import { readyLimit } from './habit.js'
 import { podsOf } from './own.js'
-import { isSettled, objectHealth } from './rules.js'
+import { healthIn, isSettled } from './rules.js'
 import { endsKey, endsOf, hookSign, objectSigns, podSigns, refusedSign, type Sign } from './signs.js'
 import { conditionsOf, find, type HealthStatus, intAt, isWorse, textAt } from './status.js'
 
@@ -91,7 +91,7 @@ export function isFresh(observed: Observed): boolean {
 function healthOf(object: Manifest, observed: Observed): ObjectHealth {
   const ref = refOf(object)
   const live = observed.objects.find(one => refKey(one.ref) === refKey(ref))
-  const health = objectHealth(object, live?.status ?? null)
+  const health = healthIn(object, live)
   return {
     ref,
     status: health?.status ?? null,

@@ -1,5 +1,6 @@
 // One health rule a kind, pure: an object with its status -> health, or null where a kind has none.
 // Rules and messages follow gitops-engine pkg/health; a kind without a rule is read by its conditions (kstatus' generic rules).
+import type { ObservedObject } from '../../runtime/contract/documents.js'
 import { groupOf, type Manifest } from '../../runtime/contract/manifest.js'
 import { podHealth } from './pod.js'
 import { conditionsOf, find, type Health, intAt, mapAt, type Status, textAt } from './status.js'
@@ -53,6 +54,11 @@ export function objectHealth(object: Manifest, status: Status | null): Health | 
   const rule = rules[`${groupOf(object.apiVersion)}/${object.kind}`]
   if (rule !== undefined) return rule(object, status)
   return plain.has(groupOf(object.apiVersion)) ? null : generic(object, status)
+}
+
+/** Of what was sent, by what the place has of it: the live object itself where the place shows it, else what was sent. */
+export function healthIn(object: Manifest, found: Pick<ObservedObject, 'status' | 'live'> | undefined): Health | null {
+  return objectHealth(found?.live ?? object, found?.status ?? null)
 }
 
 /** Good enough to go on to the next wave: no rule, healthy, or suspended because its author said so. */

@@ -2,7 +2,7 @@
 import { manifestHash } from '../../runtime/contract/hash.js'
 import { type Manifest, refKey, refOf } from '../../runtime/contract/manifest.js'
 import type { Observed } from '../cluster/cluster.js'
-import { isSettled, objectHealth } from '../health/rules.js'
+import { healthIn, isSettled } from '../health/rules.js'
 import type { HookRun, Phase } from '../ledger.js'
 import { type Hook, hookOf, hookPhases, isRollbackHook, isSkipped, rollbackPhases, waveOf } from '../release/hooks.js'
 import { asSent, ordinaryObjects, staysForward } from '../release/sent.js'
@@ -78,9 +78,7 @@ export function planState(stages: readonly Stage[], mode: Mode, observed: Observ
   for (const [at, stage] of stages.entries()) {
     const missing = stage.objects.filter(object => !isThere(object))
     const missingHooks = stage.hooks.filter(hook => !hasRun(hook, runs) && !live.has(refKey(refOf(hook.object))))
-    const healthy = stage.objects.every(object =>
-      isSettled(objectHealth(object, live.get(refKey(refOf(object)))?.status ?? null)),
-    )
+    const healthy = stage.objects.every(object => isSettled(healthIn(object, live.get(refKey(refOf(object))))))
     const hooked = stage.hooks.every(hook => hasSucceeded(hook, runs))
     if (missing.length > 0 || missingHooks.length > 0 || !healthy || !hooked) return { stages, at, missing, missingHooks }
   }

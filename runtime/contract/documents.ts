@@ -109,6 +109,8 @@ export interface ObservedObject {
   readonly templateHash?: string
   /** The attempt that last changed it. */
   readonly attempt: number
+  /** On a cluster: the object as it is there, as far as health asks (generation, deletion, replicas), for others may change it too. */
+  readonly live?: Manifest
 }
 
 export type ContainerState =

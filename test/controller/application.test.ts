@@ -128,7 +128,9 @@ t.test('every fault is named at once, with its path and what was wanted', async 
     ],
     [
       shopWith({ destination: { server: 'https://kubernetes.default.svc' } }),
-      ['spec.destination.server: Kubernetes clusters are not supported yet; name a node in destination.name'],
+      [
+        `spec.destination.server: "https://kubernetes.default.svc" is no cluster that Slipway knows; the controller's configuration names none under clusters`,
+      ],
     ],
     [
       shopWith({}, { metadata: { name: 'Shop_1' } }),

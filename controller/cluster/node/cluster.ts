@@ -314,9 +314,11 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
       places.forget(place)
     },
     async answer(app, former) {
-      const own = places.place(app.destination.name, app.name)
-      const lies = newest(own.head?.document ?? null, own.returned)
-      if (lies?.letGo && lies.application.uid === app.uid) await mark(own, false)
+      if (app.destination.kind === 'node') {
+        const own = places.place(app.destination.name, app.name)
+        const lies = newest(own.head?.document ?? null, own.returned)
+        if (lies?.letGo && lies.application.uid === app.uid) await mark(own, false)
+      }
       for (const node of former) await mark(places.place(node, app.name), true)
     },
     running: places.running,

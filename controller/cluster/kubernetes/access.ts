@@ -1,0 +1,148 @@
+// How a cluster is reached and who we are there: a kubeconfig's context, the pod's own account, or server, authority and token.
+// What a kubeconfig may do on this machine (run a program, read files) is refused unless the operator allowed it.
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** One cluster as the controller's configuration names it. */
+export type ClusterSource = {
+  /** What `destination.name` says. */
+  readonly name: string
+} & (
+  | { readonly kind: 'kubeconfig'; readonly file: string; readonly context: string; readonly allowExec: boolean }
+  | { readonly kind: 'account'; readonly directory: string; readonly server: string }
+  | { readonly kind: 'token'; readonly server: string; readonly caFile: string; readonly tokenFile: string }
+)
+
+export interface Access {
+  /** Without a slash at the end. */
+  readonly server: string
+  readonly tls: {
+    readonly ca?: string
+    readonly cert?: string
+    readonly key?: string
+    readonly servername?: string
+    readonly rejectUnauthorized?: boolean
+  }
+  /** Asked for each request: tokens change. */
+  headers(): Promise<Readonly<Record<string, string>>>
+}
+
+/** The cluster cannot be reached as configured. Trying again cannot help. */
+export class AccessError extends Error {
+  override name = 'AccessError'
+}
+
+/** Where a pod finds its account. */
+export const accountDirectory = '/var/run/secrets/kubernetes.io/serviceaccount'
+
+export async function accessTo(source: ClusterSource): Promise<Access> {
+  switch (source.kind) {
+    case 'token':
+      return tokenAccess(source.name, source.server, source.caFile, source.tokenFile)
+    case 'account':
+      return tokenAccess(source.name, source.server, join(source.directory, 'ca.crt'), join(source.directory, 'token'))
+    case 'kubeconfig':
+      return kubeconfigAccess(source)
+    default:
+      return source satisfies never
+  }
+}
+
+function tokenAccess(name: string, server: string, caFile: string, tokenFile: string): Access {
+  const token = tokenReader(name, tokenFile)
+  token()
+  const tls = caFile === '' ? {} : { ca: fileOf(name, caFile) }
+  return { server: serverOf(name, server), tls, headers: async () => ({ authorization: `Bearer ${token()}` }) }
+}
+
+/** Tokens of accounts are replaced before they end: the file is read again when it has changed. */
+function tokenReader(name: string, file: string): () => string {
+  let read = { at: -1, token: '' }
+  return () => {
+    const at = statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? -1
+    if (at === -1 && read.token === '') throw new AccessError(`cluster ${name}: there is no token file ${file}`)
+    if (at !== -1 && at !== read.at) read = { at, token: readFileSync(file, 'utf8').trim() }
+    return read.token
+  }
+}
+
+function fileOf(name: string, file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (cause) {
+    throw new AccessError(`cluster ${name}: ${file} cannot be read: ${(cause as Error).message}`, { cause })
+  }
+}
+
+/** Loaded only where a kubeconfig is used: the library is 380 ms and 76 MB. */
+async function kubeconfigAccess({
+  name,
+  file,
+  context,
+  allowExec,
+}: Extract<ClusterSource, { kind: 'kubeconfig' }>): Promise<Access> {
+  const { KubeConfig } = await import('@kubernetes/client-node')
+  const config = new KubeConfig()
+  try {
+    config.loadFromString(fileOf(name, file))
+  } catch (cause) {
+    if (cause instanceof AccessError) throw cause
+    throw new AccessError(`cluster ${name}: ${file} is no kubeconfig: ${(cause as Error).message}`, { cause })
+  }
+  const contexts = config.getContexts().map(one => one.name)
+  const wanted = context === '' ? config.getCurrentContext() : context
+  if (!contexts.includes(wanted))
+    throw new AccessError(`cluster ${name}: ${file} has no context ${wanted}; it has ${contexts.join(', ') || 'none'}`)
+  config.setCurrentContext(wanted)
+  const cluster = config.getCurrentCluster()
+  if (cluster === null) throw new AccessError(`cluster ${name}: the cluster of context ${wanted} is not in ${file}`)
+  const user = config.getCurrentUser()
+  if (!allowExec && (user?.exec !== undefined || user?.authProvider !== undefined))
+    throw new AccessError(
+      `cluster ${name}: user ${user.name} of ${file} runs a program to log in; allow it with clusters[].allowExec, or use a token`,
+    )
+  const { ca, cert, key, servername, rejectUnauthorized } = await httpsOptions(config)
+  return {
+    server: serverOf(name, cluster.server),
+    tls: defined({ ca, cert, key, servername, rejectUnauthorized }),
+    // Asked again each time: the library gives out what it has until a token ends.
+    headers: async () => (await httpsOptions(config)).headers,
+  }
+}
+
+interface HttpsOptions {
+  readonly ca: string | undefined
+  readonly cert: string | undefined
+  readonly key: string | undefined
+  readonly servername: string | undefined
+  readonly rejectUnauthorized: boolean | undefined
+  readonly headers: Readonly<Record<string, string>>
+}
+
+async function httpsOptions(config: {
+  applyToHTTPSOptions(options: { headers?: Record<string, string> }): Promise<void>
+}): Promise<HttpsOptions> {
+  const options: Record<string, unknown> & { headers: Record<string, string> } = { headers: {} }
+  await config.applyToHTTPSOptions(options)
+  const text = (value: unknown) => (value === undefined || value === null ? undefined : String(value))
+  return {
+    ca: text(options.ca),
+    cert: text(options.cert),
+    key: text(options.key),
+    servername: text(options.servername),
+    rejectUnauthorized: options.rejectUnauthorized === false ? false : undefined,
+    headers: options.headers,
+  }
+}
+
+function defined<T extends object>(fields: T): { [K in keyof T]?: NonNullable<T[K]> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: NonNullable<T[K]>
+  }
+}
+
+function serverOf(name: string, server: string): string {
+  if (!/^https?:\/\//.test(server))
+    throw new AccessError(`cluster ${name}: ${JSON.stringify(server)} is no http(s) URL of an API server`)
+  return server.replace(/\/+$/, '')
+}

@@ -1,0 +1,148 @@
+// All Kubernetes clusters of the configuration, each opened when it can be: one that is misconfigured or away holds up nobody else.
+import type { KnownCluster } from '../../application.js'
+import type { Cluster, Observed } from '../cluster.js'
+import { type Access, accessTo, type ClusterSource } from './access.js'
+import { createClient } from './client.js'
+import { createKubernetesCluster, type KubernetesCluster, type KubernetesOptions } from './cluster.js'
+import type { Found } from './keeping.js'
+
+export interface Clusters {
+  /** The place of `destination.name`, one of the configured names. */
+  cluster(name: string): Cluster
+  known(): readonly KnownCluster[]
+  /** Tried once each: from then on servers are known. */
+  readonly opened: Promise<void>
+  /** What lies in each, for a store that was lost; those that do not answer are left out and told. */
+  kept(signal: AbortSignal): Promise<readonly (Found & { readonly cluster: string })[]>
+  onChange(listener: (application: string) => void): void
+  /** Why some are not reached; '' when all are. */
+  trouble(): string
+  close(): Promise<void>
+}
+
+export type ClustersOptions = Omit<KubernetesOptions, 'name' | 'client'> & { readonly sources: readonly ClusterSource[] }
+
+interface Slot {
+  readonly source: ClusterSource
+  server: string
+  since: number
+  trouble: string
+  opening: Promise<KubernetesCluster> | null
+  open: KubernetesCluster | null
+}
+
+const openAgainMs = 15_000
+
+export function openClusters(options: ClustersOptions): Clusters {
+  const listeners = new Set<(application: string) => void>()
+  const tell = (application: string) => {
+    for (const listener of listeners) listener(application)
+  }
+  const slots = new Map(
+    options.sources.map(source => [
+      source.name,
+      { source, server: '', since: 0, trouble: '', opening: null, open: null } as Slot,
+    ]),
+  )
+
+  async function begin(slot: Slot): Promise<KubernetesCluster> {
+    const access: Access = await accessTo(slot.source)
+    slot.server = access.server
+    const client = createClient({ access, now: options.now })
+    const cluster = createKubernetesCluster({ ...options, name: slot.source.name, client })
+    cluster.onChange(tell)
+    slot.open = cluster
+    slot.trouble = ''
+    return cluster
+  }
+
+  /** Not tried again at every pass: what is misconfigured stays so for a while. */
+  function opened(slot: Slot): Promise<KubernetesCluster> {
+    const isDue = slot.trouble === '' || options.now() - slot.since >= openAgainMs
+    if (slot.opening === null || (slot.trouble !== '' && isDue)) {
+      slot.trouble = ''
+      slot.opening = begin(slot).catch((error: Error) => {
+        slot.since = options.now()
+        slot.trouble = error.message
+        options.warn(error.message)
+        throw error
+      })
+      slot.opening.catch(() => {})
+    }
+    return slot.opening
+  }
+
+  function placeOf(slot: Slot): Cluster {
+    const open = () => opened(slot)
+    return {
+      observe: async (app, signal) => {
+        const cluster = await open().catch(() => null)
+        return cluster === null ? unreached(slot) : cluster.observe(app, signal)
+      },
+      preflight: async (app, release, round, order, signal) => (await open()).preflight(app, release, round, order, signal),
+      apply: async (app, objects, order, signal) => (await open()).apply(app, objects, order, signal),
+      prune: async (app, refs, order, signal) => (await open()).prune(app, refs, order, signal),
+      remember: async (app, order, signal) => (await open()).remember(app, order, signal),
+      remove: async (app, order, signal) => (await open()).remove(app, order, signal),
+      letGo: async (app, order, signal) => (await open()).letGo(app, order, signal),
+      forget: async (app, signal) => (await open()).forget(app, signal),
+      async *logs(app, pod, container, wish, signal) {
+        yield* (await open()).logs(app, pod, container, wish, signal)
+      },
+      onChange: listener => {
+        listeners.add(listener)
+        return () => listeners.delete(listener)
+      },
+    }
+  }
+  const places = new Map([...slots].map(([name, slot]) => [name, placeOf(slot)]))
+
+  return {
+    cluster(name) {
+      const found = places.get(name)
+      if (found === undefined)
+        throw new Error(`there is no cluster ${name} in the controller's configuration any more; add it under clusters`)
+      return found
+    },
+    known: () =>
+      [...slots.values()].map(({ source, server }) => ({ name: source.name, server, isOwn: source.kind === 'account' })),
+    opened: Promise.all([...slots.values()].map(slot => opened(slot).catch(() => null))).then(() => undefined),
+    async kept(signal) {
+      const found = await Promise.all(
+        [...slots.values()].map(async slot => {
+          try {
+            const all = await (await opened(slot)).kept(signal)
+            return all.map(one => ({ ...one, cluster: slot.source.name }))
+          } catch (error) {
+            options.warn(`cluster ${slot.source.name}: what lies there cannot be read: ${(error as Error).message}`)
+            return []
+          }
+        }),
+      )
+      return found.flat()
+    },
+    onChange: listener => void listeners.add(listener),
+    trouble: () => [...slots.values()].flatMap(({ trouble, open }) => trouble || open?.trouble() || []).join('; '),
+    async close() {
+      await Promise.all([...slots.values()].map(async ({ open }) => open?.close()))
+    },
+  }
+}
+
+/** Nothing is known of what runs there; it is looked at again by itself. */
+function unreached({ source, since, trouble }: Slot): Observed {
+  const message = `cluster ${source.name} cannot be used: ${trouble}`
+  return {
+    at: 0,
+    silent: { since, message, hears: false },
+    ordered: null,
+    obeyed: null,
+    attempt: 0,
+    release: '',
+    preflight: null,
+    objects: [],
+    pods: [],
+    gone: false,
+    ledger: null,
+  }
+}

@@ -1,0 +1,150 @@
+// What is kept of an object that an API server shows: whose it is, what of it is ours, its status, and the little of its spec that
+// health asks for. Pure.
+import { contentHash, manifestHash } from '../../../runtime/contract/hash.js'
+import { type Manifest, type ObjectRef, refKey, refOf } from '../../../runtime/contract/manifest.js'
+import type { Sent } from './client.js'
+
+/** As which every object is written: server-side apply's field manager. */
+export const fieldManager = 'slipway'
+export const trackingAnnotation = 'argocd.argoproj.io/tracking-id'
+/** `<attempt> <manifest hash>` of the write that last changed it. */
+export const appliedAnnotation = 'slipway.dev/applied'
+
+export interface Seen {
+  readonly ref: ObjectRef
+  readonly key: string
+  readonly uid: string
+  readonly version: string
+  /** The application that its tracking id names; '' for none. */
+  readonly application: string
+  readonly applied: { readonly attempt: number; readonly hash: string } | null
+  /** Changes whenever one of the fields that we apply is changed by anybody else; '' where we own none. */
+  readonly owned: string
+  readonly deleting: boolean
+  readonly owner: { readonly uid: string; readonly kind: string; readonly name: string; readonly group: string } | null
+  /** What health reads: metadata, and the spec's fields that its rules ask for. */
+  readonly live: Manifest
+  readonly status: Readonly<Record<string, unknown>>
+}
+
+/** Fields of `spec` that some health rule reads; templates and data are not kept. */
+const specFields = ['replicas', 'paused', 'updateStrategy', 'strategy', 'type', 'suspend', 'restartPolicy']
+const annotations = ['deployment.kubernetes.io/revision', 'autoscaling.alpha.kubernetes.io/conditions']
+const labels = ['pod-template-hash', 'controller-revision-hash']
+
+export function seenOf(object: Sent): Seen {
+  const { metadata } = object as Manifest
+  const ref = refOf(object as Manifest)
+  const owner = (metadata.ownerReferences as readonly OwnerReference[] | undefined)?.find(one => one.controller === true)
+  return {
+    ref,
+    key: refKey(ref),
+    uid: metadata.uid ?? '',
+    version: String(metadata.resourceVersion ?? ''),
+    application: trackedBy(object as Manifest),
+    applied: appliedOf(metadata.annotations?.[appliedAnnotation]),
+    owned: ownedOf(metadata.managedFields),
+    deleting: metadata.deletionTimestamp !== undefined,
+    owner:
+      owner === undefined
+        ? null
+        : { uid: owner.uid, kind: owner.kind, name: owner.name, group: owner.apiVersion.split('/').at(-2) ?? '' },
+    live: liveOf(object as Manifest),
+    status: (object.status ?? {}) as Seen['status'],
+  }
+}
+
+interface OwnerReference {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly name: string
+  readonly uid: string
+  readonly controller?: boolean
+}
+
+function liveOf({ apiVersion, kind, metadata, spec, revision }: Manifest): Manifest {
+  const { name, namespace, generation, creationTimestamp, deletionTimestamp } = metadata
+  return {
+    apiVersion,
+    kind,
+    metadata: {
+      name,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(generation === undefined ? {} : { generation }),
+      ...(creationTimestamp === undefined ? {} : { creationTimestamp }),
+      ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
+      labels: picked(metadata.labels, labels),
+      annotations: picked(metadata.annotations, annotations),
+    },
+    spec: picked(spec, specFields),
+    ...(typeof revision === 'number' ? { revision } : {}),
+  }
+}
+
+function picked<T>(from: unknown, names: readonly string[]): Readonly<Record<string, T>> {
+  const fields = (typeof from === 'object' && from !== null ? from : {}) as Record<string, T>
+  return Object.fromEntries(names.flatMap(name => (fields[name] === undefined ? [] : [[name, fields[name]]])))
+}
+
+/** `shop:apps/Deployment:shop/web`, where it names the very object it stands on: a copied annotation says nothing (Argo CD's rule). */
+export function trackedBy(object: Manifest): string {
+  const id = object.metadata.annotations?.[trackingAnnotation] ?? ''
+  const application = id.slice(0, id.indexOf(':'))
+  return application !== '' && id === trackingId(application, refOf(object)) ? application : ''
+}
+
+export function trackingId(application: string, { group, kind, namespace, name }: ObjectRef): string {
+  return `${application}:${group}/${kind}:${namespace}/${name}`
+}
+
+function appliedOf(text: string | undefined): Seen['applied'] {
+  const [, attempt, hash] = /^(\d+) ([0-9a-f]+)$/.exec(text ?? '') ?? []
+  return hash === undefined ? null : { attempt: Number(attempt), hash }
+}
+
+interface ManagedFields {
+  readonly manager?: string
+  readonly operation?: string
+  readonly subresource?: string
+  readonly fieldsV1?: unknown
+}
+
+function ownedOf(managed: unknown): string {
+  const entries = (Array.isArray(managed) ? managed : []) as readonly ManagedFields[]
+  const ours = entries.find(one => one.manager === fieldManager && one.operation === 'Apply' && (one.subresource ?? '') === '')
+  return ours === undefined ? '' : contentHash(ours.fieldsV1)
+}
+
+/** As it goes over the wire: marked as ours, and Secrets as the server keeps them, so that a field taken out of `stringData` goes. */
+export function outgoing(object: Manifest, application: string, attempt: number): Manifest {
+  const marks = {
+    [trackingAnnotation]: trackingId(application, refOf(object)),
+    [appliedAnnotation]: `${attempt} ${manifestHash(object)}`,
+  }
+  const { status: _, ...rest } = asData(object)
+  return {
+    ...rest,
+    metadata: { ...object.metadata, annotations: { ...object.metadata.annotations, ...marks } },
+  } as Manifest
+}
+
+function asData(object: Manifest): Manifest {
+  if (object.kind !== 'Secret' || object.apiVersion !== 'v1' || object.stringData === undefined) return object
+  const { stringData, ...rest } = object
+  const coded = Object.entries((stringData ?? {}) as Record<string, unknown>).map(([name, value]) => [
+    name,
+    Buffer.from(String(value)).toString('base64'),
+  ])
+  return { ...rest, data: { ...(object.data as object | undefined), ...Object.fromEntries(coded) } }
+}
+
+/** Would applying change nothing that counts? Two answers of the API server, without what every write or controller changes. */
+export function isSame(live: Sent, predicted: Sent): boolean {
+  return contentHash(essence(live)) === contentHash(essence(predicted))
+}
+
+function essence({ metadata, status: _, ...rest }: Sent): unknown {
+  const { managedFields, resourceVersion, generation, annotations, ...kept } = (metadata ?? {}) as Manifest['metadata']
+  const { [appliedAnnotation]: _a, [trackingAnnotation]: _t, ...others } = annotations ?? {}
+  return { ...rest, metadata: { ...kept, annotations: others } }
+}

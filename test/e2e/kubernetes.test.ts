@@ -1,0 +1,136 @@
+// The product's sentence on a Kubernetes cluster: pushed, released, broken, hauled back, reverted; a real API server, its controllers and
+// its scheduler, pods that are played.
+import t from 'tap'
+import { application } from '../support/applications.js'
+import { noKubernetes, startKubernetes } from '../support/kubernetes/server.js'
+import { startSlipway } from '../support/slipway.js'
+
+const missing = await noKubernetes()
+if (missing !== false) {
+  t.comment(missing)
+  t.plan(0, missing)
+  process.exit(0)
+}
+t.setTimeout(300_000)
+const cluster = await startKubernetes(t)
+const slipway = await startSlipway(t, { config: { clusters: [{ name: 'test', kubeconfig: cluster.kubeconfig }] } })
+const shop = await application(slipway, 'shop', {
+  spec: { destination: { name: 'test', namespace: 'shop' }, syncPolicy: { syncOptions: ['CreateNamespace=true'] } },
+})
+
+/** `play`: what its pods do. */
+function shopFiles(version: string, play = '', more: Readonly<Record<string, unknown>> = {}): Readonly<Record<string, string>> {
+  const labels = { app: 'web' }
+  const container = { name: 'web', image: `shop/web:${version}`, ports: [{ containerPort: 8080 }] }
+  const template = {
+    metadata: { labels, annotations: play === '' ? {} : { 'test.slipway.dev/play': play } },
+    spec: { containers: [container] },
+  }
+  const objects = [
+    { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'settings' }, data: { version } },
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'web' },
+      spec: { selector: labels, ports: [{ port: 80, targetPort: 8080 }] },
+    },
+    {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'web' },
+      spec: { replicas: 2, selector: { matchLabels: labels }, template, ...more },
+    },
+  ]
+  return { 'shop.yaml': objects.map(object => JSON.stringify(object)).join('\n---\n') }
+}
+
+const deployment = '/apis/apps/v1/namespaces/shop/deployments/web'
+const imageNow = async () => (await cluster.call('GET', deployment)).spec.template.spec.containers[0].image
+const commits: Record<string, string> = {}
+
+await t.test('the first commit is released, in a namespace that is made for it', async t => {
+  commits.first = await shop.push(shopFiles('1'), 'Open the shop')
+  await shop.declare()
+
+  const view = await shop.settled(commits.first, 'Healthy')
+
+  t.match(view.message, /runs, healthy, 2 of 2 ready/)
+  t.equal(view.place, 'cluster/test')
+  const live = await cluster.call('GET', deployment)
+  t.equal(live.metadata.annotations['argocd.argoproj.io/tracking-id'], 'shop:apps/Deployment:shop/web')
+  t.equal(live.status.readyReplicas, 2)
+  t.equal((await shop.pods()).length, 2)
+})
+
+await t.test('a commit that crashes is judged by its pods and rolled back, and is not tried again', async t => {
+  const pods = await shop.pods()
+  commits.bad = await shop.push(shopFiles('2', 'crash'), 'Break the shop')
+
+  const view = await shop.settled(commits.bad, 'RolledBack')
+
+  t.match(view.message, /container web exited 1 three times, never ready/)
+  t.equal(await imageNow(), 'shop/web:1')
+  t.same(await shop.pods(), pods, 'the pods of the good release served through it')
+  await shop.push({ 'README.md': 'nothing of the shop' }, 'Say something')
+  await shop.until('it stays rolled back', seen => seen.state === 'RolledBack' && seen.candidate?.commit !== commits.bad)
+})
+
+await t.test('a revert in Git is healthy at once, and nothing is restarted', async t => {
+  const pods = await shop.pods()
+  const commit = await shop.push(shopFiles('1'), 'Revert "Break the shop"')
+
+  await shop.settled(commit, 'Healthy')
+
+  t.same(await shop.pods(), pods)
+})
+
+await t.test('pods that never get ready are rolled back at the health timeout', async t => {
+  await shop.declare({ rollout: { bakeTime: '1s', healthTimeout: '6s' } })
+  const commit = await shop.push(shopFiles('3', 'never'), 'Hang the shop')
+
+  const view = await shop.settled(commit, 'RolledBack')
+
+  t.match(view.attempt?.verdict?.message ?? '', /not|never|no progress/)
+  t.equal(await imageNow(), 'shop/web:1')
+})
+
+await t.test('what an admission would refuse is held, and nothing is touched', async t => {
+  const before = await cluster.call('GET', deployment)
+  const commit = await shop.push(shopFiles('4', '', { replicas: -1 }), 'Want less than nothing')
+
+  const view = await shop.settled(commit, 'Held')
+
+  t.match(view.message, /must be greater than or equal to 0/)
+  t.equal((await cluster.call('GET', deployment)).metadata.resourceVersion, before.metadata.resourceVersion)
+})
+
+await t.test('a fix is released over all of it', async t => {
+  const commit = await shop.push(shopFiles('5'), 'Fix the shop')
+
+  await shop.settled(commit, 'Healthy')
+
+  t.equal(await imageNow(), 'shop/web:5')
+})
+
+await t.test('what somebody changes by hand is healed', async t => {
+  await cluster.call('PATCH', deployment, { spec: { replicas: 5 } }, 'application/merge-patch+json')
+
+  await shop.until('it is healthy', seen => seen.state === 'Healthy')
+  const healed = async () => (await cluster.call('GET', deployment)).spec.replicas === 2
+  for (const deadline = Date.now() + 60_000; !(await healed()) && Date.now() < deadline; )
+    await new Promise(resolve => setTimeout(resolve, 100))
+
+  t.ok(await healed())
+})
+
+await t.test('deleted, it takes along what it made', async t => {
+  const { code, err } = await slipway.cli('delete', 'shop', '--cascade', '--yes')
+  t.equal(code, 0, err)
+
+  for (const deadline = Date.now() + 60_000; Date.now() < deadline; await new Promise(resolve => setTimeout(resolve, 200)))
+    if ((await slipway.client.application('shop')) === null) break
+
+  t.equal(await slipway.client.application('shop'), null)
+  t.equal(await cluster.find(deployment), null)
+  t.equal(await cluster.find('/api/v1/namespaces/shop/secrets/slipway-ledger-shop'), null)
+})
