@@ -18,8 +18,8 @@ export interface Kind {
 }
 
 export interface Cache {
-  /** Watches these kinds from now on. Resolves once each was listed, or with what stands in the way, by kind; unknown kinds are left out. */
-  watch(kinds: readonly Kind[], signal: AbortSignal): Promise<void>
+  /** Watches these kinds from now on; resolves once each was listed (true), or the signal says so. Kinds that are not served are left out. */
+  watch(kinds: readonly Kind[], signal: AbortSignal): Promise<boolean>
   /** Why what is known of these kinds is old, and since when (ms since 1970); null where it is new. */
   trouble(kinds: readonly Kind[]): { readonly since: number; readonly message: string } | null
   /** Also kept where nobody tracks them. */
@@ -185,9 +185,11 @@ export function createCache(options: CacheOptions, signal: AbortSignal): Cache {
         // Could not be found out: asked again by the next who needs it.
         start.catch(() => starting.delete(id))
       }
-      await Promise.all(kinds.map(kind => starting.get(idOf(kind))))
-      const whole = Promise.all(kinds.map(kind => watched.get(idOf(kind))?.listed))
-      await Promise.race([whole, new Promise(resolve => stop.addEventListener('abort', resolve, { once: true }))])
+      const given = new Promise<false>(resolve => stop.addEventListener('abort', () => resolve(false), { once: true }))
+      const whole = Promise.all(kinds.map(kind => starting.get(idOf(kind)))).then(() =>
+        Promise.all(kinds.map(kind => watched.get(idOf(kind))?.listed)),
+      )
+      return Promise.race([whole.then(() => true), given])
     },
     trouble(kinds) {
       const found = kinds.flatMap(kind => watched.get(idOf(kind))?.trouble ?? [])

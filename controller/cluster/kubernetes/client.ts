@@ -77,7 +77,7 @@ const mostWaitMs = 10_000
 export function createClient({
   access,
   now,
-  budget = { perSecond: 400, burst: 800 },
+  budget = { perSecond: 1_000, burst: 2_000 },
   random = Math.random,
 }: ClientOptions): ApiClient {
   const connect = { ...access.tls, timeout: 10_000, keepAlive: true }

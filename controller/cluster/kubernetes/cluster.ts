@@ -16,7 +16,7 @@ import { createKeeping, type Found, OvertakenError } from './keeping.js'
 import { observedObject, observedPods } from './look.js'
 import type { SeenPod } from './pods.js'
 import { ask, definedBy, running } from './preflight.js'
-import { fieldManager, isSame, trackedBy } from './seen.js'
+import { fieldManager, isSame, scaledBy, trackedBy, withoutReplicas } from './seen.js'
 import { applyObject, inParallel, liveObject, releaseObject, removeObject, resourceOf, unknownKind, type Write } from './write.js'
 
 export interface KubernetesOptions {
@@ -146,13 +146,20 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
 
   /** Each object whose proof is gone is compared by a dry run, once a version: is it still what was applied? */
   async function prove(app: Application, signal: AbortSignal): Promise<void> {
-    const open = options.sent(app).flatMap(object => {
+    const sent = options.sent(app)
+    const scaled = scaledBy(sent)
+    const open = sent.flatMap(object => {
       const entry = cache.get(refKey(refOf(object)))
       return entry === undefined || isForeign(entry, app) || isSettled(entry, object) ? [] : [{ object, entry }]
     })
     await inParallel(open, atOnce, async ({ object, entry }) => {
       const attempt = entry.applied?.attempt ?? 0
-      const answer = await applyObject(write, object, { application: app.name, attempt, dryRun: true }, signal)
+      const answer = await applyObject(
+        write,
+        object,
+        { application: app.name, attempt, dryRun: true, ...sentAs(object, scaled, entry) },
+        signal,
+      )
       const live = answer.kind === 'written' ? await liveObject(write, entry.ref, signal) : null
       if (answer.kind === 'written' && live !== null && isSame(live, answer.object))
         proofs.set(entry.key, { uid: entry.uid, owned: entry.owned, hash: manifestHash(object) })
@@ -178,10 +185,10 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
     if (silent === null) {
       try {
         cache.name(refs)
-        await cache.watch(kinds, AbortSignal.any([signal, AbortSignal.timeout(5_000)]))
+        const isWhole = await cache.watch(kinds, AbortSignal.any([signal, AbortSignal.timeout(listMs)]))
         ledger = await readBack(app, one, signal)
         await prove(app, signal)
-        silent = silenceOf(name, cache.trouble(kinds), now())
+        silent = silenceOf(name, cache.trouble(kinds), isWhole, now())
       } catch (error) {
         if (error instanceof OvertakenError || signal.aborted) throw error
         silent = { since: now(), message: `cluster ${name}: ${(error as Error).message}`, hears: false }
@@ -213,7 +220,13 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
     return [...new Map([...cache.of(app.name), ...named].map(entry => [entry.key, entry])).values()]
   }
 
-  async function applyOne(app: Application, object: Manifest, order: Order, signal: AbortSignal): Promise<Applied> {
+  async function applyOne(
+    app: Application,
+    object: Manifest,
+    order: Order,
+    scaled: ReadonlySet<string>,
+    signal: AbortSignal,
+  ): Promise<Applied> {
     const ref = refOf(object)
     const before = cache.get(refKey(ref))
     if (before !== undefined && !before.deleting && hashOf(before) === manifestHash(object) && before.application === app.name)
@@ -222,7 +235,8 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
       before === undefined ? trackedBy(((await liveObject(write, ref, signal)) as Manifest | null) ?? object) : before.application
     if (owner !== '' && owner !== app.name)
       return { ref, result: 'refused', message: `it belongs to application ${owner} in this cluster` }
-    const answer = await applyObject(write, object, { application: app.name, attempt: order.attempt, dryRun: false }, signal)
+    const how = { application: app.name, attempt: order.attempt, dryRun: false, ...sentAs(object, scaled, before) }
+    const answer = await applyObject(write, object, how, signal)
     if (answer.kind === 'unknown') return { ref, result: 'refused', message: unknownKind(object) }
     if (answer.kind === 'refused') {
       // The namespace will be gone, and may be made anew: no word against the release.
@@ -244,9 +258,10 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
     signal: AbortSignal,
   ): Promise<readonly Applied[]> {
     const applied: Applied[] = []
+    const scaled = scaledBy([...options.sent(app), ...objects])
     for (const group of byKind(objects)) {
       for (const object of group) await untilKnown(object, objects, signal)
-      applied.push(...(await inParallel(group, atOnce, object => applyOne(app, object, order, signal))))
+      applied.push(...(await inParallel(group, atOnce, object => applyOne(app, object, order, scaled, signal))))
       if (group[0]?.kind === 'CustomResourceDefinition') discovery.invalidate()
     }
     return applied
@@ -325,6 +340,8 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
       await remember(app, order, signal)
       return inParallel(refs, atOnce, async (ref): Promise<Applied> => {
         const isGoing = await removeObject(write, ref, app.name, signal)
+        proofs.delete(refKey(ref))
+        drifted.delete(refKey(ref))
         return { ref, result: isGoing ? 'pruned' : 'unchanged', message: '' }
       })
     },
@@ -371,6 +388,10 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
       await client.close()
     },
   }
+}
+
+function sentAs(object: Manifest, scaled: ReadonlySet<string>, live: Entry | undefined): { readonly as?: Manifest } {
+  return scaled.has(refKey(refOf(object))) ? { as: withoutReplicas(object, live) } : {}
 }
 
 function isApplicationRef({ kind, group }: ObjectRef): boolean {
@@ -432,11 +453,13 @@ function namespaceMetadata(app: Application): NonNullable<SyncPolicy['managedNam
   return policyOf(app).managedNamespaceMetadata ?? {}
 }
 
-/** A watch that begins anew now and then is no silence. */
+/** How long a pass waits for the first list of a kind, ms. */
+const listMs = 5_000
+/** A watch that begins anew now and then is no silence; what was never listed is. */
 const watchTroubleMs = 8_000
 
-function silenceOf(name: string, trouble: ReturnType<Cache['trouble']>, now: number): Silence | null {
-  if (trouble === null || now - trouble.since < watchTroubleMs) return null
+function silenceOf(name: string, trouble: ReturnType<Cache['trouble']>, isWhole: boolean, now: number): Silence | null {
+  if (trouble === null || (isWhole && now - trouble.since < watchTroubleMs)) return null
   return { since: trouble.since, message: `cluster ${name}: ${trouble.message}`, hears: true }
 }
 

@@ -1,7 +1,7 @@
 // What is kept of an object that an API server shows: whose it is, what of it is ours, its status, and the little of its spec that
 // health asks for. Pure.
-import { contentHash, manifestHash } from '../../../runtime/contract/hash.js'
-import { type Manifest, type ObjectRef, refKey, refOf } from '../../../runtime/contract/manifest.js'
+import { contentHash } from '../../../runtime/contract/hash.js'
+import { groupOf, type Manifest, type ObjectRef, refKey, refOf } from '../../../runtime/contract/manifest.js'
 import type { Sent } from './client.js'
 
 /** As which every object is written: server-side apply's field manager. */
@@ -20,6 +20,8 @@ export interface Seen {
   readonly applied: { readonly attempt: number; readonly hash: string } | null
   /** Changes whenever one of the fields that we apply is changed by anybody else; '' where we own none. */
   readonly owned: string
+  /** `spec.replicas` is among them. */
+  readonly ownsReplicas: boolean
   readonly deleting: boolean
   readonly owner: { readonly uid: string; readonly kind: string; readonly name: string; readonly group: string } | null
   /** What health reads: metadata, and the spec's fields that its rules ask for. */
@@ -35,6 +37,7 @@ const labels = ['pod-template-hash', 'controller-revision-hash']
 export function seenOf(object: Sent): Seen {
   const { metadata } = object as Manifest
   const ref = refOf(object as Manifest)
+  const ours = ourFields(metadata.managedFields)
   const owner = (metadata.ownerReferences as readonly OwnerReference[] | undefined)?.find(one => one.controller === true)
   return {
     ref,
@@ -43,7 +46,8 @@ export function seenOf(object: Sent): Seen {
     version: String(metadata.resourceVersion ?? ''),
     application: trackedBy(object as Manifest),
     applied: appliedOf(metadata.annotations?.[appliedAnnotation]),
-    owned: ownedOf(metadata.managedFields),
+    owned: ours === undefined ? '' : contentHash(ours),
+    ownsReplicas: (ours as OurFields | undefined)?.['f:spec']?.['f:replicas'] !== undefined,
     deleting: metadata.deletionTimestamp !== undefined,
     owner:
       owner === undefined
@@ -109,17 +113,44 @@ interface ManagedFields {
   readonly fieldsV1?: unknown
 }
 
-function ownedOf(managed: unknown): string {
-  const entries = (Array.isArray(managed) ? managed : []) as readonly ManagedFields[]
-  const ours = entries.find(one => one.manager === fieldManager && one.operation === 'Apply' && (one.subresource ?? '') === '')
-  return ours === undefined ? '' : contentHash(ours.fieldsV1)
+interface OurFields {
+  readonly 'f:spec'?: { readonly 'f:replicas'?: unknown }
 }
 
-/** As it goes over the wire: marked as ours, and Secrets as the server keeps them, so that a field taken out of `stringData` goes. */
-export function outgoing(object: Manifest, application: string, attempt: number): Manifest {
+function ourFields(managed: unknown): unknown {
+  const entries = (Array.isArray(managed) ? managed : []) as readonly ManagedFields[]
+  return entries.find(one => one.manager === fieldManager && one.operation === 'Apply' && (one.subresource ?? '') === '')
+    ?.fieldsV1
+}
+
+/** Workloads whose replicas an autoscaler among these objects sets, by refKey. */
+export function scaledBy(objects: readonly Manifest[]): ReadonlySet<string> {
+  return new Set(
+    objects.flatMap(({ kind, metadata, spec }) => {
+      const target = (spec as { scaleTargetRef?: { apiVersion?: string; kind?: string; name?: string } } | undefined)
+        ?.scaleTargetRef
+      if (kind !== 'HorizontalPodAutoscaler' || target === undefined) return []
+      const { apiVersion = '', kind: scaled = '', name = '' } = target
+      return [refKey({ group: groupOf(apiVersion), kind: scaled, namespace: metadata.namespace ?? '', name })]
+    }),
+  )
+}
+
+/** What an autoscaler sets is left to it; where it is ours still, it is given as it is, since leaving it out would set it to 1. */
+export function withoutReplicas(object: Manifest, live: Pick<Seen, 'ownsReplicas' | 'live'> | undefined): Manifest {
+  const { replicas: _, ...spec } = (object.spec ?? {}) as Readonly<Record<string, unknown>>
+  const now = (live?.live.spec as { replicas?: unknown } | undefined)?.replicas
+  return { ...object, spec: live?.ownsReplicas === true && now !== undefined ? { ...spec, replicas: now } : spec }
+}
+
+/**
+ * As it goes over the wire: marked as ours, and Secrets as the server keeps them, so that a field taken out of `stringData` goes.
+ * `hash`: of the manifest as the release has it.
+ */
+export function outgoing(object: Manifest, application: string, attempt: number, hash: string): Manifest {
   const marks = {
     [trackingAnnotation]: trackingId(application, refOf(object)),
-    [appliedAnnotation]: `${attempt} ${manifestHash(object)}`,
+    [appliedAnnotation]: `${attempt} ${hash}`,
   }
   const { status: _, ...rest } = asData(object)
   return {

@@ -50,10 +50,16 @@ export async function watchKind<T>(options: WatchOptions<T>, signal: AbortSignal
       if (signal.aborted) return
       // What was missed is in no watch any more: 410, or any other word that is not a watch.
       if (error instanceof ApiError) from = ''
-      if (!isOld(error)) options.listener.trouble((error as Error).message)
+      // Its definition was removed, and its objects with it.
+      if (isAway(error)) options.listener.listed([])
+      else if (!isOld(error)) options.listener.trouble((error as Error).message)
       await rest()
     }
   }
+}
+
+function isAway(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 404
 }
 
 function isOld(error: unknown): boolean {

@@ -1,4 +1,5 @@
 // One object to an API server: applied, tried without effect, removed, or let go. What the server refuses is returned, not thrown.
+import { manifestHash } from '../../../runtime/contract/hash.js'
 import { type Manifest, type ObjectRef, refOf, refText } from '../../../runtime/contract/manifest.js'
 import { type ApiClient, ApiError, type Sent } from './client.js'
 import { type Discovery, objectPath, type Resource } from './discovery.js'
@@ -19,6 +20,8 @@ export interface How {
   readonly application: string
   readonly attempt: number
   readonly dryRun: boolean
+  /** What of it is sent, where that is not all of it. */
+  readonly as?: Manifest
 }
 
 /** Server-side apply with our field manager, taking every field that the object names. Throws where it could not be found out. */
@@ -32,7 +35,7 @@ export async function applyObject(
   if (resource === null) return { kind: 'unknown' }
   const { namespace = '', name } = object.metadata
   const query = { fieldManager, force: 'true', fieldValidation: 'Strict', ...(how.dryRun ? { dryRun: 'All' } : {}) }
-  const body = outgoing(object, how.application, how.attempt)
+  const body = outgoing(how.as ?? object, how.application, how.attempt, manifestHash(object))
   try {
     const call = { query, body, contentType: 'application/apply-patch+yaml' }
     const answer = await client.send('PATCH', objectPath(resource, namespace, name), call, signal)

@@ -1,0 +1,492 @@
+// A Kubernetes cluster as a place, on a real API server: what is written, what is left alone, what is seen of it, and what lies there.
+import { randomBytes } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import type { Application } from '../../controller/application.js'
+import { accessTo } from '../../controller/cluster/kubernetes/access.js'
+import { createClient } from '../../controller/cluster/kubernetes/client.js'
+import { createKubernetesCluster, type KubernetesCluster } from '../../controller/cluster/kubernetes/cluster.js'
+import { createPacker } from '../../controller/cluster/node/ledger.js'
+import { type Ledger, newLedger } from '../../controller/ledger.js'
+import type { Release, ReleaseId } from '../../controller/release.js'
+import { manifestHash } from '../../runtime/contract/hash.js'
+import { type Manifest, type ObjectRef, refOf } from '../../runtime/contract/manifest.js'
+import { application, order, until } from '../support/controller.js'
+import { noKubernetes, startKubernetes } from '../support/kubernetes/server.js'
+
+const missing = await noKubernetes()
+if (missing !== false) {
+  t.plan(0, missing)
+  process.exit(0)
+}
+t.setTimeout(300_000)
+const real = await startKubernetes(t)
+const signal = new AbortController().signal
+const storage = randomBytes(32)
+writeFileSync(join(real.directory, 'token'), real.token)
+writeFileSync(join(real.directory, 'ca.crt'), real.ca)
+
+interface Given {
+  readonly cluster: KubernetesCluster
+  readonly app: Application
+  readonly namespace: string
+  /** What the controller would say is applied. */
+  current: readonly Manifest[]
+  ledger: Ledger
+  epoch: number | null
+  object(kind: string, name: string, more?: object): Manifest
+  apply(objects: readonly Manifest[], attempt?: number): ReturnType<KubernetesCluster['apply']>
+  /** Another controller, which knows nothing. */
+  restarted(): Promise<Given>
+}
+
+let count = 0
+
+/** An application in a namespace of its own. */
+async function given(
+  t: Test,
+  more: Partial<Application> = {},
+  options: { readonly namespace?: string; readonly made?: boolean } = {},
+): Promise<Given> {
+  const namespace = options.namespace ?? `shop-${++count}`
+  if (options.made !== false && options.namespace === undefined) await real.namespace(namespace)
+  const app = application({
+    name: `app-${namespace}`,
+    destination: { place: 'cluster/test', kind: 'cluster', name: 'test', namespace },
+    ...more,
+  })
+  const { name } = app
+  const access = await accessTo({
+    name: 'test',
+    kind: 'token',
+    server: real.url,
+    caFile: join(real.directory, 'ca.crt'),
+    tokenFile: join(real.directory, 'token'),
+  })
+  const state: Given = {
+    app,
+    namespace,
+    current: [],
+    ledger: newLedger({ name, uid: app.uid }, 'cluster/test', 'salt'),
+    epoch: 100,
+    cluster: createKubernetesCluster({
+      name: 'test',
+      client: createClient({ access, now: Date.now }),
+      packer: createPacker(storage),
+      epoch: () => state.epoch,
+      overtaken: () => {},
+      ledger: () => state.ledger,
+      releases: () => [],
+      sent: () => state.current,
+      warn: () => {},
+      now: Date.now,
+      pingMs: 300,
+    }),
+    object: (kind, objectName, fields = {}) => {
+      const apiVersion = { Deployment: 'apps/v1', Job: 'batch/v1' }[kind] ?? 'v1'
+      return { apiVersion, kind, metadata: { name: objectName, namespace }, ...fields } as Manifest
+    },
+    async apply(objects, attempt = 1) {
+      state.current = [...state.current.filter(one => !objects.some(object => same(refOf(object), refOf(one)))), ...objects]
+      return state.cluster.apply(app, objects, { ...order({ attempt }), ledger: state.ledger }, signal)
+    },
+    async restarted() {
+      const next = await given(t, more, { namespace })
+      next.current = state.current
+      next.ledger = state.ledger
+      next.epoch = 101
+      return next
+    },
+  }
+  t.teardown(() => state.cluster.close())
+  return state
+}
+
+const same = (a: ObjectRef, b: ObjectRef) => a.kind === b.kind && a.name === b.name && a.namespace === b.namespace
+const path = ({ namespace }: Given, kind: string, name: string) => `/api/v1/namespaces/${namespace}/${kind}/${name}`
+const merge = 'application/merge-patch+json'
+
+async function seen(one: Given, name: string) {
+  const observed = await one.cluster.observe(one.app, signal)
+  return observed.objects.find(object => object.ref.name === name)
+}
+
+function release(objects: readonly Manifest[]): Release {
+  return { id: 'rel-1' as ReleaseId, objects, origins: {}, images: [], tree: 'tree' as Release['tree'] }
+}
+
+/** Asked and answered. */
+async function preflight(one: Given, objects: readonly Manifest[]) {
+  await one.cluster.preflight(one.app, release(objects), 1, { ...order(), ledger: one.ledger }, signal)
+  return until('the preflight is answered', async () => {
+    const { preflight } = await one.cluster.observe(one.app, signal)
+    return preflight?.state === 'running' ? null : preflight
+  })
+}
+
+function web(one: Given, more: object = {}, play = ''): Manifest {
+  const labels = { app: 'web' }
+  const annotations = play === '' ? {} : { 'test.slipway.dev/play': play }
+  const template = { metadata: { labels, annotations }, spec: { containers: [{ name: 'web', image: 'web:1', ...more }] } }
+  return one.object('Deployment', 'web', { spec: { replicas: 1, selector: { matchLabels: labels }, template } })
+}
+
+t.test('an object is written once, marked as ours, and not again while it is what it was', async t => {
+  const one = await given(t)
+  const settings = one.object('ConfigMap', 'settings', { data: { a: '1' } })
+
+  t.match(await one.apply([settings]), [{ result: 'created' }])
+  const first = await real.call('GET', path(one, 'configmaps', 'settings'))
+  t.match(await one.apply([settings], 2), [{ result: 'unchanged' }])
+  const second = await real.call('GET', path(one, 'configmaps', 'settings'))
+
+  t.equal(first.metadata.annotations['argocd.argoproj.io/tracking-id'], `${one.app.name}:/ConfigMap:${one.namespace}/settings`)
+  t.equal(second.metadata.resourceVersion, first.metadata.resourceVersion)
+  t.match(await seen(one, 'settings'), { hash: manifestHash(settings), attempt: 1 })
+})
+
+t.test('a field that a release no longer names goes; what others added stays', async t => {
+  const one = await given(t)
+  await one.apply([one.object('ConfigMap', 'settings', { data: { a: '1', b: '2' } })])
+  await real.call('PATCH', path(one, 'configmaps', 'settings'), { data: { theirs: 'x' } }, merge)
+
+  t.match(await one.apply([one.object('ConfigMap', 'settings', { data: { a: '3' } })], 2), [{ result: 'changed' }])
+
+  t.same((await real.call('GET', path(one, 'configmaps', 'settings'))).data, { a: '3', theirs: 'x' })
+})
+
+t.test('drift is a change of what we own: changed, taken out, or the whole object gone; not what others add', async t => {
+  const one = await given(t)
+  const settings = one.object('ConfigMap', 'settings', { data: { a: '1', b: '2' } })
+  const changes: readonly [string, () => Promise<unknown>, boolean][] = [
+    ['a value of ours', () => real.call('PATCH', path(one, 'configmaps', 'settings'), { data: { a: 'x' } }, merge), true],
+    [
+      'a key of ours taken out',
+      () => real.call('PATCH', path(one, 'configmaps', 'settings'), { data: { b: null } }, merge),
+      true,
+    ],
+    ['a key added', () => real.call('PATCH', path(one, 'configmaps', 'settings'), { data: { more: 'y' } }, merge), false],
+    [
+      'a label added',
+      () => real.call('PATCH', path(one, 'configmaps', 'settings'), { metadata: { labels: { x: 'y' } } }, merge),
+      false,
+    ],
+    ['gone', () => real.call('DELETE', path(one, 'configmaps', 'settings')), true],
+  ]
+  for (const [name, change, isDrift] of changes) {
+    await one.apply([settings])
+    await until('it is as applied', async () => (await seen(one, 'settings'))?.hash === manifestHash(settings))
+    const before = await real.call('GET', path(one, 'configmaps', 'settings'))
+    await change()
+    const version = (await real.find(path(one, 'configmaps', 'settings')))?.metadata.resourceVersion
+    t.not(version, before.metadata.resourceVersion)
+    if (isDrift) {
+      await until(`${name} is seen`, async () => (await seen(one, 'settings'))?.hash !== manifestHash(settings))
+      t.pass(name)
+    } else {
+      await new Promise(resolve => setTimeout(resolve, 300))
+      t.equal((await seen(one, 'settings'))?.hash, manifestHash(settings), name)
+    }
+  }
+})
+
+t.test('replicas are left to an autoscaler: what it sets is no drift, and the next release keeps it', async t => {
+  const one = await given(t)
+  const scaler = {
+    apiVersion: 'autoscaling/v2',
+    kind: 'HorizontalPodAutoscaler',
+    metadata: { name: 'web', namespace: one.namespace },
+    spec: { scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' }, minReplicas: 1, maxReplicas: 9 },
+  }
+  const path = `/apis/apps/v1/namespaces/${one.namespace}/deployments/web`
+  await one.apply([web(one)])
+  await real.call('PATCH', `${path}/scale`, { spec: { replicas: 4 } }, merge)
+  await until('that is drift, where nobody scales', async () => (await seen(one, 'web'))?.hash === '')
+  await one.apply([web(one)])
+  t.equal((await real.call('GET', path)).spec.replicas, 1)
+
+  await one.apply([web(one), scaler], 2)
+  await real.call('PATCH', `${path}/scale`, { spec: { replicas: 4 } }, merge)
+  await until(
+    'it is seen',
+    async () => (await seen(one, 'web'))?.live?.spec !== undefined && (await seen(one, 'web'))?.status.replicas === 4,
+  )
+  t.equal((await seen(one, 'web'))?.hash, manifestHash(web(one)))
+  await one.apply([web(one, { image: 'web:2' })], 3)
+
+  t.equal((await real.call('GET', path)).spec.replicas, 4)
+})
+
+t.test('a restarted controller knows what is as it was applied, and what was changed while it was away', async t => {
+  const one = await given(t)
+  const [a, b] = [one.object('ConfigMap', 'a', { data: { x: '1' } }), one.object('ConfigMap', 'b', { data: { x: '1' } })]
+  await one.apply([a, b, web(one)], 7)
+  await real.call('PATCH', path(one, 'configmaps', 'b'), { data: { x: 'changed' } }, merge)
+  const versions = async () => [
+    (await real.call('GET', path(one, 'configmaps', 'a'))).metadata.resourceVersion,
+    (await real.call('GET', path(one, 'configmaps', 'b'))).metadata.resourceVersion,
+  ]
+  const before = await versions()
+
+  const next = await one.restarted()
+
+  t.match(await seen(next, 'a'), { hash: manifestHash(a), attempt: 7 })
+  t.match(await seen(next, 'b'), { hash: '', attempt: 7 })
+  t.match(await seen(next, 'web'), { hash: manifestHash(web(one)) })
+  t.same(await versions(), before, 'nothing was written to find that out')
+})
+
+t.test('a preflight proves the whole set and changes nothing', async t => {
+  const one = await given(t)
+  const objects = [one.object('ConfigMap', 'settings', { data: { a: '1' } }), web(one)]
+
+  t.match(await preflight(one, objects), { state: 'passed', problems: [], warnings: [] })
+  t.equal(await real.find(path(one, 'configmaps', 'settings')), null)
+})
+
+t.test('a preflight names every refusal: schema, quota, unknown kinds, immutable fields, a terminating namespace', async t => {
+  const one = await given(t)
+  await real.call('POST', `/api/v1/namespaces/${one.namespace}/resourcequotas`, {
+    apiVersion: 'v1',
+    kind: 'ResourceQuota',
+    metadata: { name: 'few' },
+    spec: { hard: { 'count/services': '0' } },
+  })
+  await until(
+    'the quota is counted',
+    async () => (await real.call('GET', path(one, 'resourcequotas', 'few'))).status?.hard?.['count/services'] === '0',
+  )
+  await one.apply([web(one)])
+  const service = one.object('Service', 'web', { spec: { ports: [{ port: 80 }] } })
+  const moved = web(one)
+  const spec = { ...(moved.spec as object), selector: { matchLabels: { app: 'other' } } }
+  const template = { ...(moved.spec as { template: object }).template, metadata: { labels: { app: 'other' } } }
+  const cases: readonly [Manifest, string, RegExp][] = [
+    [one.object('ConfigMap', 'settings', { dta: {} }), 'InternalError|Invalid|BadRequest|HTTP', /dta/],
+    [service, 'QuotaExceeded', /exceeded quota/],
+    [
+      { apiVersion: 'example.com/v1', kind: 'Widget', metadata: { name: 'w', namespace: one.namespace } },
+      'UnknownKind',
+      /no Widget of example.com\/v1/,
+    ],
+    [{ ...moved, spec: { ...spec, template } }, 'ImmutableField', /immutable.*another name/],
+  ]
+  for (const [object, reason, message] of cases) {
+    const answer = await preflight(one, [object])
+    t.equal(answer.state, 'refused', reason)
+    t.match(answer.problems[0]?.reason, new RegExp(`^(${reason})`))
+    t.match(answer.problems[0]?.message, message)
+  }
+})
+
+t.test('what comes with the same release is not proven, and said so', async t => {
+  const one = await given(t, {}, { made: false })
+  const objects: readonly Manifest[] = [
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: one.namespace } },
+    one.object('ConfigMap', 'settings', { data: {} }),
+    definition('gadgets', 'Gadget'),
+    { apiVersion: 'example.com/v1', kind: 'Gadget', metadata: { name: 'g', namespace: one.namespace } },
+  ]
+
+  const answer = await preflight(one, objects)
+  const applied = await one.apply(objects)
+
+  t.equal(answer.state, 'passed')
+  t.match(answer.warnings, [/settings is not proven: its namespace/, /g is not proven: its definition/])
+  t.same(
+    applied.map(({ result }) => result),
+    ['created', 'created', 'created', 'created'],
+  )
+  t.ok(await real.find(path(one, 'secrets', `slipway-ledger-${one.app.name}`)), 'the ledger lies there once its namespace does')
+})
+
+function definition(plural: string, kind: string): Manifest {
+  const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } }
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${plural}.example.com` },
+    spec: {
+      group: 'example.com',
+      scope: 'Namespaced',
+      names: { plural, kind },
+      versions: [{ name: 'v1', served: true, storage: true, schema }],
+    },
+  }
+}
+
+t.test('an object of another application is refused, both named; one of nobody is taken over', async t => {
+  const one = await given(t)
+  const other = await given(t, { name: `other-${one.namespace}` }, { namespace: one.namespace })
+  const settings = one.object('ConfigMap', 'settings', { data: { a: '1' } })
+  await other.apply([settings])
+  await real.call('POST', `/api/v1/namespaces/${one.namespace}/configmaps`, { metadata: { name: 'free' }, data: { theirs: 'x' } })
+
+  const answer = await preflight(one, [settings])
+  const [refused, taken] = await one.apply([settings, one.object('ConfigMap', 'free', { data: { ours: 'y' } })])
+
+  t.match(answer, { state: 'refused', problems: [{ reason: 'SharedObject', message: /belongs to application other-/ }] })
+  t.match(refused, { result: 'refused', message: /belongs to application other-/ })
+  t.match(taken, { result: 'changed' })
+  t.same((await real.call('GET', path(one, 'configmaps', 'free'))).data, { theirs: 'x', ours: 'y' })
+})
+
+t.test('pruning takes what we track, and nothing else', async t => {
+  const one = await given(t)
+  await one.apply([one.object('ConfigMap', 'ours', { data: {} })])
+  await real.call('POST', `/api/v1/namespaces/${one.namespace}/configmaps`, { metadata: { name: 'theirs' } })
+  const refs = ['ours', 'theirs', 'never-there'].map(name => refOf(one.object('ConfigMap', name)))
+
+  const pruned = await one.cluster.prune(one.app, refs, { ...order(), ledger: one.ledger }, signal)
+
+  t.same(
+    pruned.map(({ result }) => result),
+    ['pruned', 'unchanged', 'unchanged'],
+  )
+  t.equal(await real.find(path(one, 'configmaps', 'ours')), null)
+  t.ok(await real.find(path(one, 'configmaps', 'theirs')))
+})
+
+t.test('values of stringData that a release no longer has go from the Secret', async t => {
+  const one = await given(t)
+  await one.apply([one.object('Secret', 'keys', { stringData: { a: '1', b: '2' } })])
+
+  await one.apply([one.object('Secret', 'keys', { stringData: { a: '1' } })], 2)
+
+  t.same((await real.call('GET', path(one, 'secrets', 'keys'))).data, { a: Buffer.from('1').toString('base64') })
+})
+
+t.test('pods of the newest template are told from those before, and what they do is seen', async t => {
+  const one = await given(t)
+  await one.apply([web(one)], 1)
+  const first = await until('ready', async () => (await one.cluster.observe(one.app, signal)).pods.find(pod => pod.ready))
+  await one.apply([web(one, { image: 'web:2' }, 'crash')], 2)
+
+  const crashed = await until('it ended three times', async () =>
+    (await one.cluster.observe(one.app, signal)).pods.find(pod =>
+      pod.containers.some(one => one.restartCount === 2 && one.last !== null),
+    ),
+  )
+  const observed = await one.cluster.observe(one.app, signal)
+  const workload = observed.objects.find(object => object.ref.kind === 'Deployment')
+
+  t.equal(first.workload?.name, 'web')
+  t.equal(workload?.templateHash, crashed.templateHash)
+  t.not(first.templateHash, crashed.templateHash)
+  t.equal(crashed.attempt, 2)
+  t.ok(
+    observed.pods.some(pod => pod.uid === first.uid && pod.ready),
+    'the former pod serves on',
+  )
+})
+
+t.test('a pod that fits nowhere says so', async t => {
+  const one = await given(t)
+  await one.apply([web(one, { resources: { requests: { cpu: '1000' } } })])
+
+  const pod = await until('unschedulable', async () =>
+    (await one.cluster.observe(one.app, signal)).pods.find(pod => pod.reason === 'Unschedulable'),
+  )
+
+  t.match(pod.message, /Insufficient cpu/)
+})
+
+t.test('the ledger lies in the cluster, sealed, and is read back by the next controller', async t => {
+  const one = await given(t)
+  one.ledger = { ...one.ledger, version: 5, sticky: { password: 'a secret of the application' } }
+  await one.apply([one.object('ConfigMap', 'settings', { data: {} })])
+  const secret = await real.call('GET', path(one, 'secrets', `slipway-ledger-${one.app.name}`))
+
+  const next = await one.restarted()
+  const observed = await next.cluster.observe(next.app, signal)
+
+  t.same(observed.ledger, one.ledger)
+  t.equal((await next.cluster.observe(next.app, signal)).ledger, null, 'it is asked for once')
+  t.notOk(Buffer.from(secret.data.kept, 'base64').includes('a secret of the application'))
+  t.ok((await next.cluster.kept(signal)).some(({ kept }) => kept.ledger.application.name === one.app.name))
+})
+
+t.test('a ledger too large for one Secret lies in several, and none is left over', async t => {
+  const one = await given(t)
+  const large = randomBytes(1_500_000).toString('base64')
+  one.ledger = { ...one.ledger, version: 5, sticky: { large } }
+  await one.apply([one.object('ConfigMap', 'settings', { data: {} })])
+  const next = await one.restarted()
+  const observed = await next.cluster.observe(next.app, signal)
+  t.equal(observed.ledger?.sticky.large, large)
+  const secrets = async () =>
+    (await real.call('GET', `/api/v1/namespaces/${one.namespace}/secrets`)).items.map((item: Manifest) => item.metadata.name)
+  t.ok((await secrets()).length > 2)
+
+  next.ledger = { ...one.ledger, version: 6, sticky: {} }
+  await next.cluster.remember(next.app, { ...order(), ledger: next.ledger }, signal)
+
+  t.same(await secrets(), [`slipway-ledger-${one.app.name}`])
+})
+
+t.test('of two controllers the one that was overtaken writes nothing', async t => {
+  const one = await given(t)
+  const settings = one.object('ConfigMap', 'settings', { data: { a: '1' } })
+  await one.apply([settings])
+  const next = await one.restarted()
+  await next.apply([one.object('ConfigMap', 'settings', { data: { a: '2' } })])
+
+  await t.rejects(one.apply([one.object('ConfigMap', 'settings', { data: { a: '3' } })]), /was changed by somebody else/)
+  await t.rejects(one.apply([one.object('ConfigMap', 'settings', { data: { a: '3' } })]), /is of epoch 101, ours is 100/)
+  one.epoch = null
+  await t.rejects(one.apply([settings]), /does not hold the lease/)
+
+  t.same((await real.call('GET', path(one, 'configmaps', 'settings'))).data, { a: '2' })
+})
+
+t.test("let go, it goes on, is nobody's, and another may take it over without a restart", async t => {
+  const one = await given(t)
+  await one.apply([web(one)])
+  const pod = await until('ready', async () => (await one.cluster.observe(one.app, signal)).pods.find(pod => pod.ready))
+
+  await one.cluster.letGo(one.app, { ...order(), ledger: one.ledger }, signal)
+  await one.cluster.forget(one.app, signal)
+  const other = await given(t, { name: `other-${one.namespace}` }, { namespace: one.namespace })
+  await other.apply([web(one)])
+
+  t.equal((await seen(other, 'web'))?.hash, manifestHash(web(one)))
+  const after = await until('it is seen', async () => (await other.cluster.observe(other.app, signal)).pods[0])
+  t.equal(after.uid, pod.uid)
+  t.equal(await real.find(path(one, 'secrets', `slipway-ledger-${one.app.name}`)), null)
+})
+
+t.test('removed, everything tracked goes, and data stays', async t => {
+  const one = await given(t)
+  const claim = one.object('PersistentVolumeClaim', 'data', {
+    spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+  })
+  await one.apply([claim, one.object('ConfigMap', 'settings', { data: {} }), web(one)])
+  one.ledger = {
+    ...one.ledger,
+    version: 9,
+    deletion: { by: { kind: 'user', name: 'ana' }, at: 1, cascade: true, told: true } as never,
+  }
+
+  await one.cluster.remove(one.app, { ...order(), ledger: one.ledger }, signal)
+
+  await until('all is gone', async () => (await one.cluster.observe(one.app, signal)).gone)
+  t.equal(await real.find(path(one, 'configmaps', 'settings')), null)
+  t.equal(await real.find(`/apis/apps/v1/namespaces/${one.namespace}/deployments/web`), null)
+  t.ok(await real.find(path(one, 'persistentvolumeclaims', 'data')))
+})
+
+t.test('a cluster that is away is silent, and is heard again, with all that is there', async t => {
+  const one = await given(t)
+  const settings = one.object('ConfigMap', 'settings', { data: {} })
+  await one.apply([settings])
+  t.equal((await one.cluster.observe(one.app, signal)).silent, null)
+
+  await real.killApi()
+  const silent = await until('silent', async () => (await one.cluster.observe(one.app, signal)).silent)
+  await real.startApi()
+  await until('heard', async () => (await one.cluster.observe(one.app, signal)).silent === null)
+
+  t.match(silent.message, /cannot be reached/)
+  t.equal((await seen(one, 'settings'))?.hash, manifestHash(settings))
+})
