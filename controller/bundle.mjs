@@ -87,6 +87,8 @@ for (const name of Object.keys(starts)) {
     input: `start:${name}`,
     cwd: dirname(build),
     platform: 'node',
+    // Of Kubernetes clusters alone: megabytes that a controller of nodes never loads.
+    external: ['undici', '@kubernetes/client-node'],
     plugins: [start(name), places, trim, oneByte],
     // The renderer runs in its children: of all its modules the controller keeps the few that it calls.
     treeshake: {

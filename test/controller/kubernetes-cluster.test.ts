@@ -72,7 +72,7 @@ async function given(
     epoch: 100,
     cluster: createKubernetesCluster({
       name: 'test',
-      client: createClient({ access, now: Date.now }),
+      client: await createClient({ access, now: Date.now }),
       packer: createPacker(storage),
       epoch: () => state.epoch,
       overtaken: () => {},

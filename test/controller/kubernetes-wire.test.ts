@@ -18,7 +18,7 @@ async function served(t: Test, answer: Answer) {
   await new Promise(resolve => server.once('listening', resolve))
   const { port } = server.address() as AddressInfo
   const access = { server: `http://127.0.0.1:${port}`, tls: {}, headers: async () => ({ authorization: 'Bearer t' }) }
-  const client = createClient({ access, now: Date.now, random: () => 0 })
+  const client = await createClient({ access, now: Date.now, random: () => 0 })
   t.teardown(async () => {
     await client.close()
     server.closeAllConnections()
@@ -103,7 +103,7 @@ t.test('refusals carry the words of the server; nobody there is another thing', 
   t.match(error, { status: 422, reason: 'Invalid', message: 'no', causes: [{ field: 'spec.x' }], isRefusal: true })
 
   const access = { server: 'http://127.0.0.1:1', tls: {}, headers: async () => ({}) }
-  const nobody = createClient({ access, now: Date.now })
+  const nobody = await createClient({ access, now: Date.now })
   t.teardown(() => nobody.close())
   t.ok((await nobody.call('GET', '/x', {}, new AbortController().signal).catch(error => error)) instanceof UnreachableError)
 })

@@ -1,7 +1,7 @@
 // JSON over HTTP to one API server: one agent for requests and one for watches, a budget of requests, and waiting where the server says
 // so. It knows no kinds; objects travel as they are, so no field is ever dropped.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Agent, type Dispatcher, request } from 'undici'
+import type { Dispatcher } from 'undici'
 import type { Access } from './access.js'
 
 /** Any JSON object that an API server sends or takes. */
@@ -74,12 +74,14 @@ const requestMs = 60_000
 const tries = 4
 const mostWaitMs = 10_000
 
-export function createClient({
+/** Its HTTP library is loaded with the first cluster: a controller of nodes alone does not pay for it. */
+export async function createClient({
   access,
   now,
   budget = { perSecond: 1_000, burst: 2_000 },
   random = Math.random,
-}: ClientOptions): ApiClient {
+}: ClientOptions): Promise<ApiClient> {
+  const { Agent, request } = await import('undici')
   const connect = { ...access.tls, timeout: 10_000, keepAlive: true }
   const requests = new Agent({
     connect,

@@ -48,7 +48,7 @@ export function openClusters(options: ClustersOptions): Clusters {
   async function begin(slot: Slot): Promise<KubernetesCluster> {
     const access: Access = await accessTo(slot.source)
     slot.server = access.server
-    const client = createClient({ access, now: options.now })
+    const client = await createClient({ access, now: options.now })
     const cluster = createKubernetesCluster({ ...options, name: slot.source.name, client })
     cluster.onChange(tell)
     slot.open = cluster
