@@ -7,8 +7,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import { readYaml } from '../renderer/index.js'
-import { type NodeIdentity, openControllerKeys } from '../runtime/contract/keys.js'
 import { contentHash } from '../runtime/contract/hash.js'
+import { type NodeIdentity, openControllerKeys } from '../runtime/contract/keys.js'
 import { inboxPrefix } from '../runtime/contract/subjects.js'
 import { createLoop } from '../runtime/loop.js'
 import { openBus } from '../runtime/nats/bus/connect.js'
@@ -17,12 +17,15 @@ import { collectAtRest } from '../runtime/rest.js'
 import { takeBack } from './adoption.js'
 import { createApi } from './api/server.js'
 import { openTokens, tokenLifetimeMs } from './api/tokens.js'
+import type { Declared } from './application.js'
 import { Applications, type Entry, InvalidApplicationError, TakenError } from './applications.js'
 import { unpackBackup } from './backup.js'
+import { accessesOf, aliasesOf, openCharts } from './charts/open.js'
 import { withChildren } from './cluster/children.js'
 import { createNodeCluster } from './cluster/node/cluster.js'
 import { leftAt, liveFor } from './cluster/node/held.js'
-import { accessesOf, aliasesOf, openCharts } from './charts/open.js'
+import { byPlace } from './cluster/places.js'
+import { configuredClusters, serversKnown } from './clusters.js'
 import { type Config, parseConfig } from './config.js'
 import { diffObjects, maskedValue } from './diff.js'
 import { Poller } from './git/poller.js'
@@ -106,7 +109,25 @@ export async function startController(
   let lease: Lease | null = null
   const epoch = () => lease?.epoch() ?? null
   const store = openStore({ bus, key: keys.storage, epoch, now })
-  const applications = new Applications({ store, now, randomHex, declared: { defaultNode: config.node, readYaml: yamlOf } })
+  const clusters = configuredClusters({
+    sources: config.clusters,
+    keys,
+    applications: () => applications,
+    epoch,
+    overtaken: seen => lease?.raise(seen),
+    warn: message => log.warn({ message }, 'cluster'),
+    now,
+  })
+  const declared: Declared = {
+    uid: '',
+    parent: null,
+    defaultNode: config.node,
+    readYaml: yamlOf,
+    get clusters() {
+      return clusters.known()
+    },
+  }
+  const applications: Applications = new Applications({ store, now, randomHex, declared })
   const identity = (node: string): NodeIdentity | null =>
     identities.get(node) ?? store.nodes().find(known => known.node === node) ?? null
   const cluster = createNodeCluster(
@@ -122,7 +143,7 @@ export async function startController(
     },
     signal,
   )
-  const nodes = withChildren(cluster, {
+  const places = withChildren(byPlace(cluster, clusters), {
     declaredBy: parent => applications.all().flatMap(entry => (entry.app.parent === parent ? [entry.stored.manifest] : [])),
     async declare(manifest, parent) {
       try {
@@ -185,7 +206,7 @@ export async function startController(
     keptOf: request => renders.keptOf(request),
     ownerOf: (place, key, except) => applications.ownerOf(place, key, except),
     live: app => liveFor(app, [...leftAt(store.left(app.destination.place)), ...cluster.held(app.destination.name)]),
-    declared: { uid: '', parent: null, defaultNode: config.node, readYaml: yamlOf },
+    declared,
     isDeclared: child => {
       const declared = applications.get(child.metadata.name)?.stored.manifest
       return declared !== undefined && contentHash(declared) === contentHash(child)
@@ -235,7 +256,7 @@ export async function startController(
     ledger: app => applications.get(app.name)?.ledger ?? notDeclared(app.name),
     candidate: (app, ledger, abort) => sources.candidate(app, ledger, abort),
     keep: ledger => applications.keep(ledger),
-    cluster: () => nodes,
+    cluster: () => places,
     release: (app, id) => applications.release(app, id),
     prepare: prepared => applications.prepare(prepared),
     record: pass => applications.record(pass),
@@ -273,7 +294,7 @@ export async function startController(
   })
   function formerNodes({ app }: Pass): readonly string[] {
     const places = store.ledgers(app.name).map(ledger => ledger.place)
-    return places.filter(place => place !== app.destination.place).map(place => place.replace(/^node\//, ''))
+    return places.flatMap(place => (place !== app.destination.place && place.startsWith('node/') ? [place.slice(5)] : []))
   }
   function forgotten({ app }: Pass): void {
     follow(app.name)
@@ -286,6 +307,7 @@ export async function startController(
   const wakeAll = () => {
     for (const name of applications.names()) follow(name)
   }
+  clusters.onChange(name => loop.wake(name))
   cluster.onChange(name => {
     loop.wake(name)
     // What charts of others looked up may be another now.
@@ -298,6 +320,7 @@ export async function startController(
 
   // -- The store: read back when the lease is gained; put again when NATS lost it --
   async function readBack(): Promise<void> {
+    await serversKnown(clusters)
     const problems = await store.load()
     await restorePending()
     for (const problem of [...problems, ...applications.load()]) log.warn({ problem }, 'store')
@@ -409,7 +432,7 @@ export async function startController(
   const service = createService({
     applications,
     store,
-    cluster: () => nodes,
+    cluster: () => places,
     nodes: () => cluster.nodes(),
     wake: name => follow(name),
     wakeRepository: (url, ref) => {
@@ -432,6 +455,7 @@ export async function startController(
         message: epoch() === null ? 'another controller holds it, or NATS does not answer' : '',
       },
       { part: 'nodes', ok: cluster.trouble() === '', message: cluster.trouble() },
+      ...(config.clusters.length === 0 ? [] : [{ part: 'clusters', ok: clusters.trouble() === '', message: clusters.trouble() }]),
       {
         part: 'git',
         ok: poller.states().every(state => state.staleSince === 0),
@@ -473,7 +497,7 @@ export async function startController(
       charts.stop()
       await api.close()
       pool.close()
-      await Promise.allSettled([buckets, leased, cluster.running, lease?.running, git.close()])
+      await Promise.allSettled([buckets, leased, cluster.running, lease?.running, git.close(), clusters.close()])
       await bus.close()
     },
   }

@@ -41,9 +41,36 @@ t.test('a context gives server, authority and who we are', async t => {
 
   t.equal(byToken.server, 'https://c.example:6443')
   t.same(byToken.tls, { ca: 'the authority' })
-  t.same(await byToken.headers(), { Authorization: 'Bearer secret' })
+  t.same(await byToken.headers(), { authorization: 'Bearer secret' })
   t.same(byCertificate.tls, { ca: 'the authority', cert: 'cert', key: 'key' })
   t.same(await byCertificate.headers(), {})
+})
+
+t.test('a program that logs in is run where the operator allowed it', async t => {
+  const credential = {
+    apiVersion: 'client.authentication.k8s.io/v1',
+    kind: 'ExecCredential',
+    status: { token: 'from the program' },
+  }
+  const exec = {
+    apiVersion: 'client.authentication.k8s.io/v1',
+    command: 'echo',
+    args: [JSON.stringify(credential)],
+    interactiveMode: 'Never',
+  }
+  const withProgram = file(
+    'program',
+    JSON.stringify({
+      clusters: [{ name: 'c', cluster: { server: 'https://c.example:6443' } }],
+      users: [{ name: 'u', user: { exec } }],
+      contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+      'current-context': 'x',
+    }),
+  )
+
+  const access = await accessTo({ name: 'prod', kind: 'kubeconfig', file: withProgram, context: '', allowExec: true })
+
+  t.match(await access.headers(), { Authorization: 'Bearer from the program' })
 })
 
 t.test('a token is read again when its file has changed', async t => {

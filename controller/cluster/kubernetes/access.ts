@@ -1,7 +1,8 @@
 // How a cluster is reached and who we are there: a kubeconfig's context, the pod's own account, or server, authority and token.
 // What a kubeconfig may do on this machine (run a program, read files) is refused unless the operator allowed it.
 import { readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
+import { load } from 'js-yaml'
 
 /** One cluster as the controller's configuration names it. */
 export type ClusterSource = {
@@ -74,36 +75,105 @@ function fileOf(name: string, file: string): string {
   }
 }
 
-/** Loaded only where a kubeconfig is used: the library is 380 ms and 76 MB. */
-async function kubeconfigAccess({
-  name,
-  file,
-  context,
-  allowExec,
-}: Extract<ClusterSource, { kind: 'kubeconfig' }>): Promise<Access> {
-  const { KubeConfig } = await import('@kubernetes/client-node')
-  const config = new KubeConfig()
+type KubeconfigSource = Extract<ClusterSource, { kind: 'kubeconfig' }>
+
+/** Fields of a kubeconfig's cluster and user, as far as they are read here. */
+type Named = Readonly<Record<string, unknown>>
+
+async function kubeconfigAccess(source: KubeconfigSource): Promise<Access> {
+  const { name, file, allowExec } = source
+  const config = parsedKubeconfig(source)
+  const contexts = namedIn(config, 'contexts', 'context')
+  const wanted = source.context === '' ? textOf(config['current-context']) : source.context
+  const context = contexts.get(wanted)
+  if (context === undefined)
+    throw new AccessError(
+      `cluster ${name}: ${file} has no context ${wanted}; it has ${[...contexts.keys()].join(', ') || 'none'}`,
+    )
+  const cluster = namedIn(config, 'clusters', 'cluster').get(textOf(context.cluster))
+  if (cluster === undefined) throw new AccessError(`cluster ${name}: the cluster of context ${wanted} is not in ${file}`)
+  const user = namedIn(config, 'users', 'user').get(textOf(context.user)) ?? {}
+  if (!allowExec && (user.exec !== undefined || user['auth-provider'] !== undefined))
+    throw new AccessError(
+      `cluster ${name}: user ${textOf(context.user)} of ${file} runs a program to log in; allow it with clusters[].allowExec, or use a token`,
+    )
+  const isPlain =
+    Object.keys(user).every(field => plainUser.has(field)) && Object.keys(cluster).every(field => plainCluster.has(field))
+  return isPlain ? plainAccess(source, cluster, user) : libraryAccess(source, wanted, textOf(cluster.server))
+}
+
+/** What needs no program, provider, proxy or impersonation. */
+const plainUser = new Set([
+  'token',
+  'tokenFile',
+  'client-certificate',
+  'client-certificate-data',
+  'client-key',
+  'client-key-data',
+])
+const plainCluster = new Set([
+  'server',
+  'certificate-authority',
+  'certificate-authority-data',
+  'insecure-skip-tls-verify',
+  'tls-server-name',
+  'extensions',
+])
+
+function parsedKubeconfig({ name, file }: KubeconfigSource): Named {
   try {
-    config.loadFromString(fileOf(name, file))
+    const config = load(fileOf(name, file))
+    if (typeof config === 'object' && config !== null) return config as Named
   } catch (cause) {
     if (cause instanceof AccessError) throw cause
     throw new AccessError(`cluster ${name}: ${file} is no kubeconfig: ${(cause as Error).message}`, { cause })
   }
-  const contexts = config.getContexts().map(one => one.name)
-  const wanted = context === '' ? config.getCurrentContext() : context
-  if (!contexts.includes(wanted))
-    throw new AccessError(`cluster ${name}: ${file} has no context ${wanted}; it has ${contexts.join(', ') || 'none'}`)
-  config.setCurrentContext(wanted)
-  const cluster = config.getCurrentCluster()
-  if (cluster === null) throw new AccessError(`cluster ${name}: the cluster of context ${wanted} is not in ${file}`)
-  const user = config.getCurrentUser()
-  if (!allowExec && (user?.exec !== undefined || user?.authProvider !== undefined))
-    throw new AccessError(
-      `cluster ${name}: user ${user.name} of ${file} runs a program to log in; allow it with clusters[].allowExec, or use a token`,
-    )
+  throw new AccessError(`cluster ${name}: ${file} is no kubeconfig: it holds no map`)
+}
+
+function namedIn(config: Named, list: string, field: string): ReadonlyMap<string, Named> {
+  const entries = Array.isArray(config[list]) ? (config[list] as readonly Named[]) : []
+  return new Map(entries.map(entry => [textOf(entry.name), (entry[field] ?? {}) as Named]))
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : ''
+}
+
+function plainAccess(source: KubeconfigSource, cluster: Named, user: Named): Access {
+  const { name, file } = source
+  const from = (fields: Named, field: string): string | undefined => {
+    const data = textOf(fields[`${field}-data`])
+    if (data !== '') return Buffer.from(data, 'base64').toString('utf8')
+    const path = textOf(fields[field])
+    return path === '' ? undefined : fileOf(name, resolve(dirname(file), path))
+  }
+  const token = textOf(user.token)
+  const tokenFile = textOf(user.tokenFile)
+  const read = token === '' && tokenFile !== '' ? tokenReader(name, resolve(dirname(file), tokenFile)) : () => token
+  read()
+  return {
+    server: serverOf(name, textOf(cluster.server)),
+    tls: defined({
+      ca: from(cluster, 'certificate-authority'),
+      cert: from(user, 'client-certificate'),
+      key: from(user, 'client-key'),
+      servername: textOf(cluster['tls-server-name']) || undefined,
+      rejectUnauthorized: cluster['insecure-skip-tls-verify'] === true ? false : undefined,
+    }),
+    headers: async (): Promise<Readonly<Record<string, string>>> => (read() === '' ? {} : { authorization: `Bearer ${read()}` }),
+  }
+}
+
+/** Loaded only for what logs in by a program or a provider: the library is a second of work and 76 MB. */
+async function libraryAccess({ name, file }: KubeconfigSource, context: string, server: string): Promise<Access> {
+  const { KubeConfig } = await import('@kubernetes/client-node')
+  const config = new KubeConfig()
+  config.loadFromFile(file)
+  config.setCurrentContext(context)
   const { ca, cert, key, servername, rejectUnauthorized } = await httpsOptions(config)
   return {
-    server: serverOf(name, cluster.server),
+    server: serverOf(name, server),
     tls: defined({ ca, cert, key, servername, rejectUnauthorized }),
     // Asked again each time: the library gives out what it has until a token ends.
     headers: async () => (await httpsOptions(config)).headers,

@@ -31,8 +31,14 @@ export class ApiError extends Error {
     }))
   }
 
+  /** Server-side apply answers a field that the schema does not have with 500. */
+  get isUnknownField(): boolean {
+    return this.status === 500 && this.message.includes('field not declared in schema')
+  }
+
   /** The request itself is wrong: the same one again cannot help. */
   get isRefusal(): boolean {
+    if (this.isUnknownField) return true
     return this.status >= 400 && this.status < 500 && ![401, 408, 409, 429].includes(this.status)
   }
 }

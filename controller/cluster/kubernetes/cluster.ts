@@ -144,6 +144,12 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
     }
   }
 
+  /** Before anything is written of these: what was there is known, and what is answered is kept. */
+  async function watching(refs: readonly ObjectRef[], signal: AbortSignal): Promise<boolean> {
+    cache.name(refs)
+    return cache.watch(kindsOf(refs), AbortSignal.any([signal, AbortSignal.timeout(listMs)]))
+  }
+
   /** Each object whose proof is gone is compared by a dry run, once a version: is it still what was applied? */
   async function prove(app: Application, signal: AbortSignal): Promise<void> {
     const sent = options.sent(app)
@@ -184,8 +190,7 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
     let silent = pulse.silence()
     if (silent === null) {
       try {
-        cache.name(refs)
-        const isWhole = await cache.watch(kinds, AbortSignal.any([signal, AbortSignal.timeout(listMs)]))
+        const isWhole = await watching(refs, signal)
         ledger = await readBack(app, one, signal)
         await prove(app, signal)
         silent = silenceOf(name, cache.trouble(kinds), isWhole, now())
@@ -243,12 +248,12 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
       if (answer.reason === 'NamespaceTerminating') throw new Error(`${refText(ref)}: ${answer.message}`)
       return { ref, result: 'refused', message: answer.message }
     }
-    cache.name([ref])
     cache.put(answer.object)
     const entry = cache.get(refKey(ref))
     if (entry !== undefined) proofs.set(entry.key, { uid: entry.uid, owned: entry.owned, hash: manifestHash(object) })
     drifted.delete(refKey(ref))
-    return { ref, result: answer.created ? 'created' : before?.version === entry?.version ? 'unchanged' : 'changed', message: '' }
+    const isSameVersion = before?.version === (answer.object.metadata as { resourceVersion?: string }).resourceVersion
+    return { ref, result: answer.created ? 'created' : isSameVersion ? 'unchanged' : 'changed', message: '' }
   }
 
   async function applyAll(
@@ -332,6 +337,7 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
         isKept = await remember(app, order, signal)
       }
       knownOf(app).coming = objects.map(refOf)
+      await watching(knownOf(app).coming, signal)
       const applied = await applyAll(app, objects, order, signal)
       if (!isKept) await remember(app, order, signal)
       return applied
@@ -353,6 +359,7 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
       one.asking?.abort()
       one.isEnding = true
       await remember(app, order, signal)
+      await watching(refsOf(app, one), signal)
       const refs = entriesOf(app, []).map(entry => entry.ref)
       await inParallel(
         refs.filter(ref => !staysBehind(ref)),
@@ -362,6 +369,7 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
     },
     async letGo(app, order, signal) {
       await remember(app, order, signal)
+      await watching(refsOf(app, knownOf(app)), signal)
       const tracked = entriesOf(app, []).filter(entry => entry.application === app.name)
       await inParallel(tracked, atOnce, entry => releaseObject(write, entry.ref, signal))
     },

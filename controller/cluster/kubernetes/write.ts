@@ -93,6 +93,7 @@ export async function releaseObject(write: Write, ref: ObjectRef, signal: AbortS
 
 /** CamelCase: the server's own word, or what its message is known to mean. */
 function reasonOf(error: ApiError): string {
+  if (error.isUnknownField) return 'UnknownField'
   if (/is immutable|updates to .* for fields other than/.test(error.message)) return 'ImmutableField'
   if (/exceeded quota/.test(error.message)) return 'QuotaExceeded'
   if (/because it is being terminated/.test(error.message)) return 'NamespaceTerminating'
@@ -100,6 +101,8 @@ function reasonOf(error: ApiError): string {
 }
 
 function refusalText(error: ApiError): string {
+  const field = error.isUnknownField ? /\.([\w.[\]"=]+): field not declared in schema/.exec(error.message)?.[1] : undefined
+  if (field !== undefined) return `there is no field ${field} in this version of the kind; is it misspelt?`
   return reasonOf(error) === 'ImmutableField'
     ? `${error.message}; that field cannot be changed: give the object another name, or delete it first`
     : error.message

@@ -76,6 +76,7 @@ export async function startKubernetes(t: { teardown(end: () => unknown): void })
     running.delete(name)
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
     const gone = new Promise(resolve => child.once('exit', resolve))
+    child.ref()
     child.kill('SIGKILL')
     await gone
   }

@@ -1,0 +1,47 @@
+// The Kubernetes clusters of the configuration, wired to what the controller knows of its applications.
+import type { ControllerKeys } from '../runtime/contract/keys.js'
+import type { Manifest } from '../runtime/contract/manifest.js'
+import type { Application } from './application.js'
+import type { Applications } from './applications.js'
+import type { ClusterSource } from './cluster/kubernetes/access.js'
+import { type Clusters, openClusters } from './cluster/kubernetes/clusters.js'
+import { createPacker } from './cluster/node/ledger.js'
+import { namedReleases } from './ledger.js'
+import { asSent, ordinaryObjects } from './release/sent.js'
+
+export interface ConfiguredOptions {
+  readonly sources: readonly ClusterSource[]
+  readonly keys: ControllerKeys
+  readonly applications: () => Applications
+  readonly epoch: () => number | null
+  readonly overtaken: (epoch: number) => void
+  readonly warn: (message: string) => void
+  readonly now: () => number
+}
+
+export function configuredClusters(options: ConfiguredOptions): Clusters {
+  const { sources, keys, applications, epoch, overtaken, warn, now } = options
+  return openClusters({
+    sources,
+    packer: createPacker(keys.storage),
+    epoch,
+    overtaken,
+    ledger: app => applications().get(app.name)?.ledger ?? null,
+    releases: (app, ledger) => [...namedReleases(ledger)].flatMap(id => applications().release(app, id) ?? []),
+    sent: app => sentOf(app, applications()),
+    warn,
+    now,
+  })
+}
+
+/** What of current should be there, as it was sent. */
+function sentOf(app: Application, applications: Applications): readonly Manifest[] {
+  const current = applications.get(app.name)?.ledger.current ?? null
+  const release = current === null ? null : applications.release(app, current.release)
+  return release === null ? [] : ordinaryObjects(release).map(object => asSent(object, current?.fresh ?? 0))
+}
+
+/** Servers, by which destinations may be named, are known from then on; a cluster that takes longer is known by its name alone. */
+export async function serversKnown(clusters: Clusters): Promise<void> {
+  await Promise.race([clusters.opened, new Promise(resolve => setTimeout(resolve, 10_000).unref())])
+}
