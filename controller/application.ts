@@ -130,11 +130,17 @@ export function readKept(
   const { application, faults } = read(input, declared)
   const isHomeless = faults.some(({ pointer }) => pointer === homeField)
   const isFound = isHomeless && placed.place !== null
-  const name = placed.place?.replace(/^node\//, '') ?? ''
-  const destination = isFound ? { ...application.destination, place: `node/${name}`, name } : application.destination
+  const destination = keptDestination(application.destination, placed.place, isFound)
   const holds = ({ pointer }: Fault) =>
     /^(apiVersion$|kind$|spec$|spec\.(sources?|destination)\b|$)/.test(pointer) && !(isFound && pointer === homeField)
   return { ...application, name: placed.name, destination, faults: faults.map(fault => ({ ...fault, holds: holds(fault) })) }
+}
+
+/** A cluster that the configuration names no more is no node of that name. */
+function keptDestination(destination: Destination, place: string | null, isFound: boolean): Destination {
+  const [, kind, name] = /^(node|cluster)\/(.*)$/.exec(place ?? '') ?? []
+  if (name === undefined || !(isFound || (kind === 'cluster' && destination.place === `node/${name}`))) return destination
+  return { ...destination, place: `${kind}/${name}`, kind: kind as Destination['kind'], name }
 }
 
 const homeField = 'spec.destination.name'
@@ -323,7 +329,7 @@ function clusterMeant(destination: Fields, name: string, clusters: readonly Know
     const isHere = server === 'https://kubernetes.default.svc'
     const found = clusters.find(one => one.server === server) ?? (isHere ? clusters.find(one => one.isOwn) : undefined)
     if (found === undefined) destination.fault('server', `${JSON.stringify(server)} is no cluster that Slipway knows; ${known}`)
-    return found?.name ?? 'unknown'
+    return found?.name ?? null
   }
   const bare = name.replace(/^cluster\//, '')
   if (clusters.some(one => one.name === bare)) return bare

@@ -92,6 +92,7 @@ t.test('what is kept is read as far as it can be; what says what is released, or
     ['a cluster', shopWith({ destination: { server: 'https://k8s' } }), null, [], ['destination.server'], 'node/lab'],
     ['a node name that is none', shopWith({ destination: { name: 'L B' } }), null, [], ['destination.name'], 'node/L B'],
     ['the same, and it runs', shopWith({ destination: { name: 'L B' } }), 'node/lb', ['destination.name'], [], 'node/lb'],
+    ['a cluster that is known no more', shopWith({ destination: { name: 'eu' } }), 'cluster/eu', [], [], 'cluster/eu'],
     ['it moved by its declaration', shopWith({ destination: { name: 'new' } }), 'node/lb', [], [], 'node/new'],
   ]
   for (const [what, input, place, heard, holding, destination] of table) {
