@@ -443,7 +443,7 @@ export async function startController(
     async look({ app }) {
       await poller.look(app.source.repoURL, app.source.targetRevision)
       const found = await applications.inTurn(app.name, async entry =>
-        rendered(entry.app, await nodes.observe(entry.app, signal), world, signal),
+        rendered(entry.app, await places.observe(entry.app, signal), world, signal),
       )
       return found?.candidate ?? null
     },
