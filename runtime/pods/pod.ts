@@ -1,6 +1,7 @@
 // One pod, lived: looks at what changed, does the next step, rests until something happens. Killed at any point and begun again
 // with what is on disk and in the engine, it comes to the same end.
 import type { ApplicationId } from '../contract/documents.js'
+import { isEngineError } from '../docker/errors.js'
 import type { ContainerListed } from '../docker/shapes.js'
 import { containerName } from './body.js'
 import { nextStep, type PodStep } from './decide.js'
@@ -409,10 +410,24 @@ export class LivingPod {
     })
   }
 
+  /** One that has ended, but that the engine cannot remove (mounts of an engine that was killed), holds nobody up: see pods.ts. */
+  async #removeOr(id: string): Promise<void> {
+    try {
+      await this.#world.docker.containers.remove(id)
+    } catch (error) {
+      const found = isEngineError(error, 'failed') ? await inspectOrNull(this.#world, id, this.#closing.signal) : undefined
+      if (found === undefined || found?.State.Running) throw error
+      this.#world.log.warn({ ...this.#who, container: id, error: String(error) }, 'container not removed; left for later')
+    }
+  }
+
   async #removeAll(): Promise<void> {
     const { uid } = this.#who
-    const left = await this.#world.docker.containers.list([`slipway.pod-uid=${uid}`, `slipway.node=${this.#world.node}`])
-    await Promise.all(left.map(each => this.#world.docker.containers.remove(each.Id)))
+    const { containers } = this.#world.docker
+    const left = await containers.list([`slipway.pod-uid=${uid}`, `slipway.node=${this.#world.node}`])
+    const tried = await Promise.allSettled(left.map(each => containers.remove(each.Id)))
+    // Podman removes what others have joined only after those.
+    for (const [index, { Id }] of left.entries()) if (tried[index]?.status === 'rejected') await this.#removeOr(Id)
     this.#watch.close()
     await this.#world.volumes.remove(uid)
     await this.#keeper.forget(uid)

@@ -21,6 +21,8 @@ export interface RuntimePods extends Pods {
 const relistMs = { heard: 10_000, unheard: 5_000 }
 /** A container without a pod may belong to one that is being made just now. */
 const strayAfterMs = 60_000
+/** One that the engine could not remove is tried again so much later. */
+const strayRetryMs = 600_000
 
 export function createPods(world: PodWorld): RuntimePods {
   const living = new Map<string, LivingPod>()
@@ -29,6 +31,8 @@ export function createPods(world: PodWorld): RuntimePods {
   const turns = takeTurns(concurrentStarts)
   const closing = new AbortController()
   const ours = [`slipway.node=${world.node}`]
+  /** Containers that could not be removed: when they are tried again, by the clock that nobody sets. */
+  const stubborn = new Map<string, number>()
 
   const tell = (uid: string): void => {
     for (const listener of listeners) listener(uid)
@@ -43,15 +47,18 @@ export function createPods(world: PodWorld): RuntimePods {
     living.set(uid, pod)
     pod.begin()
   }
+  const dropStrays = async (listed: readonly ContainerListed[]): Promise<void> => {
+    for (const id of await removeStrays(world, listed)) stubborn.set(id, world.elapsed() + strayRetryMs)
+  }
   const relist = async (): Promise<void> => {
     const byPod = groupByPod(await world.docker.containers.list(ours, closing.signal))
     for (const [uid, pod] of living) pod.compare(byPod.get(uid) ?? [])
+    const there = new Set([...byPod.values()].flatMap(listed => listed.map(({ Id }) => Id)))
+    for (const id of [...stubborn.keys()].filter(id => !there.has(id))) stubborn.delete(id)
     for (const [uid, listed] of byPod) {
       if (living.has(uid) || untouchable.has(uid)) continue
-      await removeStrays(
-        world,
-        listed.filter(each => world.now() - each.Created * 1000 > strayAfterMs),
-      )
+      const old = listed.filter(each => world.now() - each.Created * 1000 > strayAfterMs)
+      await dropStrays(old.filter(({ Id }) => (stubborn.get(Id) ?? 0) <= world.elapsed()))
     }
   }
   const relistForEver = async (): Promise<void> => {
@@ -104,7 +111,7 @@ export function createPods(world: PodWorld): RuntimePods {
         const joined = join(afterBoot(life, world.bootId), byPod.get(life.record.uid) ?? [], world.now())
         begin({ ...joined, fresh: false })
       }
-      for (const [uid, listed] of byPod) if (!living.has(uid) && !untouchable.has(uid)) await removeStrays(world, listed)
+      for (const [uid, listed] of byPod) if (!living.has(uid) && !untouchable.has(uid)) await dropStrays(listed)
       const kept = new Set([...living.keys(), ...untouchable])
       world.addresses.keepOnlyAddresses(kept)
       await world.volumes.keepOnly(kept)
@@ -143,18 +150,21 @@ async function listPatiently(
   }
 }
 
-/** Ours for certain: this node's label, a pod's uid, and the name that only we give. */
-async function removeStrays(world: PodWorld, listed: readonly ContainerListed[]): Promise<void> {
+/** Ours for certain: this node's label, a pod's uid, and the name that only we give. Gives the ids of those that could not be removed. */
+async function removeStrays(world: PodWorld, listed: readonly ContainerListed[]): Promise<readonly string[]> {
+  const left: string[] = []
   for (const each of listed) {
     const labels = each.Labels ?? {}
     const short = (labels['slipway.pod-uid'] ?? '').replaceAll('-', '').slice(0, 8)
     const name = `/slipway_${labels['slipway.namespace']}_${labels['slipway.pod']}_${labels['slipway.container']}_${short}_${labels['slipway.restart']}`
     if (short === '' || labels['slipway.node'] !== world.node || !each.Names.includes(name)) continue
     world.log.warn({ container: name.slice(1) }, 'removing a container of ours that belongs to no pod')
-    await world.docker.containers
-      .remove(each.Id)
-      .catch(error => world.log.warn({ container: name.slice(1), error: String(error) }, 'not removed'))
+    await world.docker.containers.remove(each.Id).catch(error => {
+      left.push(each.Id)
+      world.log.warn({ container: name.slice(1), error: String(error) }, 'not removed')
+    })
   }
+  return left
 }
 
 /** Throws an error that names the pod or container which is not there. */

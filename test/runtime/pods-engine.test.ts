@@ -76,9 +76,11 @@ t.test('whose fault it is that a container does not start', async t => {
 })
 
 t.test('on the engine', async t => {
-  const faults: { starts: Answer[]; logs: Promise<unknown> | null; logsAsked: number } = { starts: [], logs: null, logsAsked: 0 }
+  const faults = { starts: [] as Answer[], logs: null as Promise<unknown> | null, logsAsked: 0, keeps: false }
   const proxy = await engineProxy(testEngine.host, async (method, path) => {
     if (method === 'POST' && path.includes('/start')) return faults.starts.shift() ?? null
+    if (method === 'DELETE' && path.includes('/containers/') && faults.keeps)
+      return { status: 500, message: 'driver "overlay2" failed to remove root filesystem: device or resource busy' }
     if (path.includes('/logs') && faults.logs !== null) {
       faults.logsAsked += 1
       await faults.logs
@@ -135,6 +137,22 @@ t.test('on the engine', async t => {
     t.match(again.containers[0], { last: { exitCode: 137 }, lastLog: ['bye'], troubledAt: /./ })
     pods.terminate(record.uid, { reason: 'test', drained: async () => {} })
     await untilGone(pods, record.uid)
+  })
+
+  await t.test('a container that has ended and cannot be removed holds nobody up', async t => {
+    const record = podRecord('kept', { containers: [script(image, 'exec sleep 100')] })
+    const { containers } = room.world.docker
+    const own = () => containers.list([`slipway.pod-uid=${record.uid}`])
+    pods.create(record)
+    await until(pods, record.uid, view => view.ready)
+    faults.keeps = true
+
+    pods.terminate(record.uid, { reason: 'test', drained: async () => {} })
+    await untilGone(pods, record.uid)
+
+    t.match(await own(), [{ State: 'exited' }])
+    faults.keeps = false
+    await containers.remove((await own())[0]!.Id)
   })
 
   await t.test('a clock that is set forward takes nothing of the time that a pod has to end', async t => {
