@@ -408,5 +408,5 @@ t.test('children may read the program and nothing else, where nothing is preload
     script,
   ])
 
-  t.match(JSON.parse(stdout), [true, { objects: [] }, 100])
+  t.match(JSON.parse(stdout), [true, { objects: [] }, 1500])
 })
