@@ -65,6 +65,8 @@ const nothing: readonly ObjectRef[] = []
 export class Applications {
   readonly #options: ApplicationsOptions
   readonly #entries = new Map<string, Entry>()
+  /** By their parent: each pass asks, and going through a thousand for it takes as long as the pass. */
+  readonly #children = new Map<string, Set<string>>()
   readonly #turns = new Map<string, Promise<unknown>>()
   /** Parent -> the child whose turn its own waits for. */
   readonly #awaits = new Map<string, string>()
@@ -81,7 +83,7 @@ export class Applications {
   /** From the store, all of them: what would be refused of one today is named, and it goes on as it was accepted. */
   load(): readonly string[] {
     const { store } = this.#options
-    for (const known of [this.#entries, this.#owners, this.#owned, this.#shown]) known.clear()
+    for (const known of [this.#entries, this.#children, this.#owners, this.#owned, this.#shown]) known.clear()
     return store.applications().flatMap(stored => {
       const app = this.#read(stored)
       this.#set(stored.name, { stored, app, ledger: this.#ledgerOf(app), pass: null, failure: null, ill: null })
@@ -123,6 +125,11 @@ export class Applications {
   onChange(listener: (change: Change) => void): () => void {
     this.#listeners.add(listener)
     return () => void this.#listeners.delete(listener)
+  }
+
+  /** Those that an application declares. */
+  childrenOf(parent: string): readonly Entry[] {
+    return [...(this.#children.get(parent) ?? [])].flatMap(name => this.#entries.get(name) ?? [])
   }
 
   /** Which application runs this object at the place, if it is another. */
@@ -313,6 +320,7 @@ export class Applications {
     await store.removeApplication(name)
     this.#own(place, name, [])
     this.#owned.delete(name)
+    this.#belong(name, null)
     this.#entries.delete(name)
     this.#shown.delete(name)
     this.#tell({ type: 'removed', name })
@@ -344,7 +352,14 @@ export class Applications {
       await store.removeRelease(name, id)
   }
 
+  #belong(name: string, parent: string | null): void {
+    const before = this.#entries.get(name)?.app.parent ?? null
+    if (before !== null && before !== parent) this.#children.get(before)?.delete(name)
+    if (parent !== null) this.#children.set(parent, (this.#children.get(parent) ?? new Set<string>()).add(name))
+  }
+
   #set(name: string, entry: Entry): void {
+    this.#belong(name, entry.app.parent)
     this.#entries.set(name, entry)
     this.#own(entry.app.destination.place, name, entry.ledger.current?.owned ?? nothing)
   }

@@ -144,7 +144,7 @@ export async function startController(
     signal,
   )
   const places = withChildren(byPlace(cluster, clusters), {
-    declaredBy: parent => applications.all().flatMap(entry => (entry.app.parent === parent ? [entry.stored.manifest] : [])),
+    declaredBy: parent => applications.childrenOf(parent).map(({ stored }) => stored.manifest),
     async declare(manifest, parent) {
       try {
         const { app, result } = await applications.declare(manifest, { kind: 'git', name: parent.name }, parent.name, false)

@@ -208,6 +208,29 @@ t.test("another parent's child is not taken while that parent is there", async t
   })
 })
 
+t.test('children are known by their parent, after a start too, and by none once they are gone', async t => {
+  const { applications, open } = await opened(t)
+  for (const [name, parent] of [
+    ['one', 'all'],
+    ['two', 'all'],
+    ['three', 'others'],
+    ['free', null],
+  ] as const)
+    await applications.declare(manifest(name), ana, parent, false)
+  const names = (from: Applications, parent: string) => from.childrenOf(parent).map(({ app }) => app.name)
+  t.same(names(applications, 'all'), ['one', 'two'])
+  t.same(names((await open()).applications, 'all'), ['one', 'two'])
+  t.same(names(applications, 'free'), [])
+
+  // Its parent is not there: another may have it.
+  await applications.declare(manifest('two'), ana, 'others', false)
+  const gone = applications.get('one')!
+  await applications.record({ ...quiet, app: gone.app, ledger: gone.ledger, step: { kind: 'forget' } } as unknown as Pass)
+
+  t.same(names(applications, 'all'), [])
+  t.same(names(applications, 'others'), ['three', 'two'])
+})
+
 t.test('an object belongs to the application whose ledger has it, until it has it no more', async t => {
   const { applications } = await opened(t)
   const ref = { group: '', kind: 'Service', namespace: 'shop', name: 'web' }
