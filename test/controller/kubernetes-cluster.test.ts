@@ -237,6 +237,127 @@ t.test('a restarted controller knows what is as it was applied, and what was cha
   t.same(await versions(), before, 'nothing was written to find that out')
 })
 
+t.test(
+  'what the server writes in other words, or adds, is no drift: nothing of a whole application is written twice',
+  async t => {
+    const one = await given(t)
+    const objects = spelled(one)
+    const applied = await one.apply(objects)
+    t.same([...new Set(applied.map(({ result, message }) => `${result}${message}`))], ['created'])
+    const versions = async () => {
+      const observed = await one.cluster.observe(one.app, signal)
+      return Promise.all(
+        observed.objects.map(async ({ ref }) => [
+          ref.kind,
+          (await real.call('GET', pathOf(ref))).metadata.managedFields
+            .filter((entry: { manager: string }) => entry.manager === 'slipway')
+            .map((entry: { time: string }) => entry.time),
+        ]),
+      )
+    }
+    await until('controllers have written what they write', async () =>
+      (await one.cluster.observe(one.app, signal)).pods.some(pod => pod.ready),
+    )
+    const before = await versions()
+
+    const next = await one.restarted()
+    const seen = await next.cluster.observe(next.app, signal)
+    const again = await next.apply(objects, 2)
+
+    for (const object of objects)
+      t.equal(
+        seen.objects.find(({ ref }) => same(ref, refOf(object)))?.hash,
+        manifestHash(object),
+        `${object.kind} is as it was applied`,
+      )
+    t.same([...new Set(again.map(({ result }) => result))], ['unchanged'])
+    t.same(await versions(), before)
+  },
+)
+
+const plurals: Readonly<Record<string, string>> = {
+  Ingress: 'networking.k8s.io/v1/ingresses',
+  NetworkPolicy: 'networking.k8s.io/v1/networkpolicies',
+  Deployment: 'apps/v1/deployments',
+  StatefulSet: 'apps/v1/statefulsets',
+  DaemonSet: 'apps/v1/daemonsets',
+  CronJob: 'batch/v1/cronjobs',
+  HorizontalPodAutoscaler: 'autoscaling/v2/horizontalpodautoscalers',
+  PodDisruptionBudget: 'policy/v1/poddisruptionbudgets',
+  Role: 'rbac.authorization.k8s.io/v1/roles',
+  RoleBinding: 'rbac.authorization.k8s.io/v1/rolebindings',
+}
+
+function pathOf({ kind, namespace, name }: ObjectRef): string {
+  const core = `/api/v1/namespaces/${namespace}/${kind.toLowerCase()}s/${name}`
+  const [group, version, plural] = plurals[kind]?.split('/') ?? []
+  return group === undefined ? core : `/apis/${group}/${version}/namespaces/${namespace}/${plural}/${name}`
+}
+
+/** Quantities in other units, numbers as people write them, empty lists and nulls, ports without a protocol, stringData. */
+function spelled(one: Given): readonly Manifest[] {
+  const labels = { app: 'web' }
+  const container = {
+    name: 'web',
+    image: 'web:1',
+    env: [{ name: 'A', value: '' }, { name: 'B' }],
+    ports: [{ containerPort: 8080 }, { containerPort: 8080, protocol: 'UDP' }],
+    resources: { requests: { cpu: '1000m', memory: '1024Mi' }, limits: { cpu: 2, memory: '2048Mi' } },
+    volumeMounts: null,
+  }
+  const template = { metadata: { labels, creationTimestamp: null }, spec: { containers: [container], initContainers: [] } }
+  const selector = { matchLabels: labels }
+  const of = (apiVersion: string, kind: string, more: object) =>
+    ({
+      apiVersion,
+      kind,
+      metadata: { name: 'web', namespace: one.namespace, creationTimestamp: null, annotations: {} },
+      ...more,
+    }) as Manifest
+  const job = { spec: { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'job', image: 'job:1' }] } } } }
+  const backend = { service: { name: 'web', port: { number: 80 } } }
+  return [
+    of('v1', 'ServiceAccount', {}),
+    of('v1', 'Secret', { stringData: { a: 'x' }, data: { b: 'eA==' } }),
+    of('v1', 'ConfigMap', { data: { a: 'x', empty: '' }, binaryData: {} }),
+    of('v1', 'Service', {
+      spec: {
+        selector: labels,
+        ports: [{ port: 80 }, { name: 'other', port: 81, targetPort: 'x' }].slice(0, 1),
+        type: 'ClusterIP',
+      },
+    }),
+    of('apps/v1', 'Deployment', { spec: { replicas: 1, selector, template, strategy: {} }, status: {} }),
+    of('apps/v1', 'StatefulSet', {
+      spec: {
+        serviceName: 'web',
+        selector,
+        template,
+        volumeClaimTemplates: [
+          {
+            metadata: { name: 'data' },
+            spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1024Mi' } } },
+          },
+        ],
+      },
+    }),
+    of('apps/v1', 'DaemonSet', { spec: { selector, template, updateStrategy: { type: 'RollingUpdate' } } }),
+    of('batch/v1', 'CronJob', { spec: { schedule: '0 0 1 1 *', suspend: true, jobTemplate: job } }),
+    of('policy/v1', 'PodDisruptionBudget', { spec: { minAvailable: '50%', selector } }),
+    of('networking.k8s.io/v1', 'NetworkPolicy', {
+      spec: { podSelector: {}, policyTypes: ['Ingress'], ingress: [{ ports: [{ port: 80 }] }] },
+    }),
+    of('networking.k8s.io/v1', 'Ingress', {
+      spec: { rules: [{ host: 'a.example', http: { paths: [{ path: '/', pathType: 'Prefix', backend }] } }] },
+    }),
+    of('rbac.authorization.k8s.io/v1', 'Role', { rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }] }),
+    of('rbac.authorization.k8s.io/v1', 'RoleBinding', {
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'web' },
+      subjects: [{ kind: 'ServiceAccount', name: 'web' }],
+    }),
+  ]
+}
+
 t.test('a preflight proves the whole set and changes nothing', async t => {
   const one = await given(t)
   const objects = [one.object('ConfigMap', 'settings', { data: { a: '1' } }), web(one)]
@@ -344,7 +465,7 @@ t.test('pruning takes what we track, and nothing else', async t => {
     pruned.map(({ result }) => result),
     ['pruned', 'unchanged', 'unchanged'],
   )
-  t.equal(await real.find(path(one, 'configmaps', 'ours')), null)
+  await until('it is gone', async () => (await real.find(path(one, 'configmaps', 'ours'))) === null)
   t.ok(await real.find(path(one, 'configmaps', 'theirs')))
 })
 

@@ -103,6 +103,39 @@ await t.test('what an admission would refuse is held, and nothing is touched', a
   t.equal((await cluster.call('GET', deployment)).metadata.resourceVersion, before.metadata.resourceVersion)
 })
 
+await t.test('an image name that can never be is judged at once', async t => {
+  const commit = await shop.push(shopFiles('4', 'name'), 'Name no image')
+
+  const view = await shop.settled(commit, 'RolledBack')
+
+  t.match(view.attempt?.verdict?.message ?? '', /InvalidImageName/)
+  t.equal(await imageNow(), 'shop/web:1')
+})
+
+await t.test('the controller is killed while a bad release rolls out: the same end', async t => {
+  const commit = await shop.push(shopFiles('4b', 'never'), 'Hang the shop again')
+  await shop.until('it rolls out', seen => seen.candidate?.commit === commit && seen.attempt?.step === 'Verifying')
+
+  await slipway.kill('controller')
+  const view = await shop.settled(commit, 'RolledBack', 90_000)
+
+  t.equal(view.attempt?.outcome, 'RolledBack')
+  t.equal(await imageNow(), 'shop/web:1')
+  t.equal((await shop.history()).filter(one => one.release?.commit === commit).length, 1)
+})
+
+await t.test('the API server is away while a release rolls out: no verdict meanwhile, and then it goes on', async t => {
+  const commit = await shop.push(shopFiles('4c', 'ready 3000'), 'Take a while')
+  await shop.until('it rolls out', seen => seen.candidate?.commit === commit && seen.attempt?.step === 'Verifying')
+
+  await cluster.killApi()
+  await shop.until('nothing is known of it', seen => seen.state === 'Unknown')
+  await cluster.startApi()
+
+  await shop.settled(commit, 'Healthy', 90_000)
+  t.equal(await imageNow(), 'shop/web:4c')
+})
+
 await t.test('a fix is released over all of it', async t => {
   const commit = await shop.push(shopFiles('5'), 'Fix the shop')
 
