@@ -20,6 +20,7 @@ import { openTokens, tokenLifetimeMs } from './api/tokens.js'
 import type { Declared } from './application.js'
 import { Applications, type Entry, InvalidApplicationError, TakenError } from './applications.js'
 import { unpackBackup } from './backup.js'
+import { readingKilled } from './charts/errors.js'
 import { accessesOf, aliasesOf, openCharts } from './charts/open.js'
 import { withChildren } from './cluster/children.js'
 import { createNodeCluster } from './cluster/node/cluster.js'
@@ -190,7 +191,8 @@ export async function startController(
     logins: config.registryLogins,
     read: async (question, abort) => {
       const answer = await pool.ask(question, abort)
-      return 'killed' in answer ? { fault: `reading it ${answer.killed}` } : answer
+      if ('killed' in answer) throw readingKilled(answer.killed)
+      return answer
     },
     now,
     random: Math.random,

@@ -2,6 +2,7 @@
 // come in masked.
 export type ChartReason =
   | 'ChartUnreachable'
+  | 'RenderKilled'
   | 'ChartPending'
   | 'ChartNotFound'
   | 'ChartTooLarge'
@@ -25,6 +26,11 @@ export class ChartSourceError extends Error {
     this.transient = transient
     this.waitMs = waitMs
   }
+}
+
+/** Nothing was found out about the files: with more time or memory they might be read. */
+export function readingKilled(how: string): ChartSourceError {
+  return new ChartSourceError('RenderKilled', `reading what the chart depends on ${how} and was ended; it is tried again`, true)
 }
 
 export function unreachable(what: string, fact: string, waitMs = 0): ChartSourceError {
