@@ -54,7 +54,7 @@ function unfit(what: string, got: Value): never {
 }
 
 /** A number without a fraction becomes an integer, which Go's functions print and compare as one. */
-export function wholeNumber(value: Value): Value {
+function wholeNumber(value: Value): Value {
   return typeof value === 'number' && Number.isSafeInteger(value) ? int(value, 'int64') : value
 }
 

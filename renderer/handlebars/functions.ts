@@ -203,7 +203,7 @@ export function looksInside(name: string): boolean {
 export const printing: ReadonlySet<string> = new Set('quote squote cat toString'.split(' '))
 
 /** Evaluated by the evaluator itself. */
-export const structural: ReadonlyMap<string, { readonly least: number; readonly most: number }> = new Map([
+const structural: ReadonlyMap<string, { readonly least: number; readonly most: number }> = new Map([
   ['include', { least: 1, most: 2 }],
   ['tpl', { least: 2, most: 2 }],
 ])
