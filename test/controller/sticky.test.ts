@@ -135,6 +135,20 @@ t.test('a render that fails keeps nothing, whatever it minted before', async t =
   t.same(kept.ledger.sticky, {})
 })
 
+t.test('an error says nothing of what was minted or kept', async t => {
+  const kept = keeper()
+  const first = await kept.of({ 'templates/db.yaml': secret(password) })
+  const broken = `  password: {{ $pw := randAlphaNum 16 }}{{ fail (printf "%s or %s is wrong" $pw (b64enc $pw)) }}\n`
+  const minted = await kept.of({ 'templates/db.yaml': secret(broken) })
+  const known = await kept.of({
+    'templates/db.yaml': secret('  password: {{ randAlphaNum 16 | b64enc | fail }}\n'),
+  })
+
+  t.match(minted, { rejection: { message: /: \(secret\) or \(secret\) is wrong$/ } })
+  t.match(known, { rejection: { message: /: \(secret\)$/ } })
+  t.notOk(JSON.stringify([minted, known]).includes(dataOf(first).password ?? ''))
+})
+
 t.test('what an application keeps is bounded: more is refused, and what runs keeps what it has', async t => {
   const kept = keeper()
   await kept.of({ 'templates/db.yaml': secret(password) })
