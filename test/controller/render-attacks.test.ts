@@ -209,3 +209,36 @@ t.test('each attack ends in an error that says what and where', async t => {
   t.equal(await rendered(go('apiVersion: v1\nkind: ConfigMap\nmetadata: { name: a }\n')), 'rendered', 'the next chart renders')
   t.ok(process.memoryUsage.rss() - before < 300_000_000, 'the process that asked did not grow with it')
 })
+
+t.test('what charts are brought from is read in the child too', async t => {
+  const index = (text: string) => ({ question: 'versions', index: Buffer.from(text), name: 'c' }) as const
+  const rows: readonly (readonly [string, Parameters<typeof pool.ask>[0], RegExp])[] = [
+    [
+      'an archive of 150 MB',
+      { question: 'archive', archive: gzipSync(Buffer.alloc(150_000_000)) },
+      /decompressed chart is larger/,
+    ],
+    ['an index of brackets', index(`entries: ${'['.repeat(100_000)}`), /exceeded max depth/],
+    ['an index of aliases', index(`a0: &a0 [1,1]\n${bomb}`), /alias/],
+    ['an index of JSON brackets', index(`{"entries": ${'['.repeat(1_000_000)}`), /index|depth|yaml/i],
+    [
+      'a lock of brackets',
+      {
+        question: 'facts',
+        files: [
+          { name: 'Chart.yaml', bytes: Buffer.from(`${chart}dependencies: [{name: a, version: '1'}]\n`) },
+          { name: 'Chart.lock', bytes: Buffer.from('['.repeat(100_000)) },
+        ],
+        aliases: {},
+      },
+      /cannot load Chart\.lock/,
+    ],
+  ]
+  for (const [name, question, message] of rows) {
+    const answer = await pool.ask(question, signal)
+    t.match('killed' in answer ? `killed: ${answer.killed}` : answer.fault, message, name)
+  }
+  t.match(await pool.ask({ question: 'archive', archive: packed({ name: 'c', version: '1.0.0' }) }, signal), {
+    facts: { name: 'c' },
+  })
+})
