@@ -39,6 +39,7 @@ import { namedReleases } from './ledger.js'
 import { lookAgainMs, type Pass, reconcile, rendered, type World } from './reconcile.js'
 import type { ReleaseId } from './release.js'
 import { makeCandidates } from './render/candidate.js'
+import { renderMetrics } from './render/metrics.js'
 import { RenderPool } from './render/pool.js'
 import { createService } from './service.js'
 import { createSources } from './sources.js'
@@ -484,6 +485,7 @@ export async function startController(
     uiDir: fileURLToPath(new URL('../ui', import.meta.url)),
     log,
     publicURL: config.publicURL,
+    registries: [renderMetrics(renders.counts)],
   })
   const url = await api.listen({ host: config.listen.host, port: config.listen.port })
   await adminToken(join(keyDir, 'admin.token'), tokens)

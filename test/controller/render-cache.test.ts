@@ -2,6 +2,7 @@
 import t from 'tap'
 import type { Candidate } from '../../controller/release.js'
 import type { Cause } from '../../controller/render/candidate.js'
+import { renderMetrics } from '../../controller/render/metrics.js'
 import { Held } from '../../controller/render/held.js'
 import { RenderPool } from '../../controller/render/pool.js'
 import { Monorepo, type Tree } from '../support/monorepo.js'
@@ -112,6 +113,11 @@ t.test('what is known without a render is told without one, and nothing else', a
     t.equal(found === null ? null : releaseOf(found).id, known ? first.id : null, what)
   }
   t.match(made.counts, { rendered: 1 })
+  const { kept: told } = made.counts
+  t.match(
+    await renderMetrics(made.counts).metrics(),
+    `slipway_candidates_total{cause="kept"} ${told}\nslipway_candidates_total{cause="same"} 0\nslipway_candidates_total{cause="rendered"} 1`,
+  )
 })
 
 t.test('another declaration renders again, the one before does not', async t => {
