@@ -73,14 +73,16 @@ async function measure(options: Options, signal: AbortSignal): Promise<Measured>
     measures.map(name => [name, new Map(charts.map(chart => [chart.name, [] as number[]] as const))] as const),
   ) as unknown as Found
   const stage: Stage = { charts, helm, found, valueFile: join(directory, 'values.yaml'), options, signal }
+  let thousand: Figure = null
   try {
     await besideEachOther(stage)
     await unchanged(stage)
+    thousand = await ofOneChart(stage)
   } finally {
     helm.close()
     rmSync(directory, { recursive: true, force: true })
   }
-  return told(stage, Math.round((Date.now() - began) / 1000))
+  return told(stage, thousand, Math.round((Date.now() - began) / 1000))
 }
 
 /** Chart by chart, everything that is compared right after each other: what else the machine does meets all of them. */
@@ -237,12 +239,36 @@ async function unchanged({ charts, found, options, signal }: Stage): Promise<voi
   }
 }
 
+const applications = 1000
+
+/** Applications of one chart, each with a value of its own: all for the first time, and after a commit that changes none of them. */
+async function ofOneChart({ charts, options, signal }: Stage): Promise<Figure> {
+  const [chart] = charts
+  if (chart === undefined) return null
+  options.say(`${applications} applications of ${chart.name}`)
+  const names = Array.from({ length: applications }, (_, index) => `app-${index + 1}`)
+  const repository = new Monorepo()
+  const all = async () => {
+    for (const name of names) await repository.candidate(name, signal)
+  }
+  try {
+    for (const [at, name] of names.entries())
+      repository.declare(name, { path: 'chart', helm: { parameters: [{ name: 'replicaCount', value: String(at) }] } })
+    await repository.commit(Object.fromEntries(chart.files.map(file => [`chart/${file.name}`, file.bytes] as const)), signal)
+    const first = await took(all)
+    await repository.commit({ 'README.md': 'another\n' }, signal)
+    return { first: rounded(first), unchanged: rounded(await took(all)) }
+  } finally {
+    await repository.close()
+  }
+}
+
 function lastOf({ found }: Stage, name: string): string {
   const last = (measure: Measure) => Math.round(found[measure].get(name)?.at(-1) ?? 0)
   return `${last('warmMs')}/${last('coldMs')}/${last('helmInProcessMs')}/${last('helmProcessMs')}`
 }
 
-function told({ charts, helm, found, options }: Stage, seconds: number): Measured {
+function told({ charts, helm, found, options }: Stage, thousandMs: Figure, seconds: number): Measured {
   const of = (measure: Measure, chart: KnownChart) => exact(found[measure].get(chart.name) ?? [])
   const byChart = (value: (chart: KnownChart) => number | null): Figure =>
     Object.fromEntries(charts.map(chart => [chart.name, value(chart)] as const))
@@ -264,6 +290,7 @@ function told({ charts, helm, found, options }: Stage, seconds: number): Measure
     versions: { node: process.versions.node, helm: helm.version },
     figures: {
       ...Object.fromEntries([...medians, ...p90]),
+      thousandMs,
       helmProcessOverWarm: byChart(warmer),
       helmProcessOverCold: byChart(colder),
       helmInProcessOverWarm: byChart(inside),
@@ -285,6 +312,7 @@ function told({ charts, helm, found, options }: Stage, seconds: number): Measure
       'warmMs: the chart was rendered before, one value changed, in a process with the flags of a render child, from bytes to objects, with the keys and passwords of its first render kept; renamedMs: with another release name too, which changes nearly every document; pooledMs: warmMs as the controller waits for it, with what is sent to the child and back',
       'cachedMs: a commit that changes other folders of the repository, from the known tip to the candidate; the first application after a fetch also reads the root tree, and is not among them',
       'programMs: `slipway render` from start to end; it is not what Helm is compared with: Slipway starts no process for a render',
+      `thousandMs: ${applications} applications of ${charts[0]?.name}, each with a value of its own, one after the other through the pool; unchanged: after a commit that changes none of them`,
       "helmInProcessMs: Helm's packages in a process that goes on living: load, values, schema, templates, order",
       `took ${seconds} s`,
     ],
