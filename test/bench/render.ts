@@ -36,6 +36,8 @@ export const render: Bench = {
 const before = 3
 /** Charts that make keys take seconds where none are kept: measured so often. */
 const mintRuns = 3
+/** A busy machine ends no render, ms. */
+const patience = 120_000
 
 const measures = [
   'coldMs',
@@ -89,7 +91,7 @@ async function measure(options: Options, signal: AbortSignal): Promise<Measured>
 async function besideEachOther(stage: Stage): Promise<void> {
   const { charts, options, signal } = stage
   const alone = new RenderProcess()
-  const pool = new RenderPool()
+  const pool = new RenderPool({ timeoutMs: patience })
   const kept = new Map<string, Kept>()
   try {
     for (let number = 1 - before; number <= options.runs; number++) {
@@ -143,7 +145,7 @@ async function program({ archive }: KnownChart, valueFile: string): Promise<void
 
 /** In a render child that has started and read one plain file: as after a webhook, which starts the child beside the fetch. */
 async function cold(chart: KnownChart, number: number, signal: AbortSignal): Promise<number> {
-  const pool = new RenderPool()
+  const pool = new RenderPool({ timeoutMs: patience })
   try {
     await pool.run({ files: [], options: jobOf(chart, number).options, kept: nothingKept }, signal)
     return (await pooled(pool, chart, number, nothingKept, signal)).ms
@@ -155,7 +157,7 @@ async function cold(chart: KnownChart, number: number, signal: AbortSignal): Pro
 /** Each chart for the first time in a child that has rendered other charts. */
 async function unseen({ charts, found, signal }: Stage, number: number): Promise<void> {
   if (number < 1 || number > mintRuns) return
-  const pool = new RenderPool()
+  const pool = new RenderPool({ timeoutMs: patience })
   const at = (number * 3) % charts.length
   const order = [...charts.slice(at), ...charts.slice(0, at)]
   try {

@@ -30,7 +30,7 @@ export class Monorepo {
     credentialsOf: () => null,
     path: process.env.PATH ?? '',
   })
-  readonly #pool = new RenderPool()
+  readonly #pool = new RenderPool({ timeoutMs: 120_000 })
   /** None of the charts here needs another that is not beside it. */
   readonly #charts = chartTrees({ bringing: noCharts, aliases: {} })
   readonly #renders: Candidates = makeCandidates(this.#pool)
