@@ -32,7 +32,8 @@ export function serveLogs(options: LogServerOptions, signal: AbortSignal): void 
     try {
       const command = parseLogCommand(bytes)
       if ('close' in command) return streams.get(command.close)?.end.abort()
-      if ('open' in command) return void stream(connection, command.open)
+      // Its end is told to who reads it, where there is still a way.
+      if ('open' in command) return void stream(connection, command.open).catch(() => {})
       const kept = streams.get(command.keep)
       if (kept !== undefined) kept.keptAt = performance.now()
     } catch {
