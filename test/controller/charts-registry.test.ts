@@ -1,5 +1,5 @@
 // Charts of OCI registries: a real one (Debian's docker-registry) with a password and with tokens from elsewhere, and registries that lie.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
@@ -14,6 +14,7 @@ import {
   packed,
   putChart,
   reachOf,
+  realHelm,
   registryToken,
   type Signer,
   sha256,
@@ -21,6 +22,7 @@ import {
   told,
   type WebServer,
 } from '../support/charts.js'
+import { runProgram } from '../support/machine.js'
 import { startRegistry } from '../support/registry.js'
 
 const work = mkdtempSync(join(tmpdir(), 'slipway-charts-'))
@@ -107,6 +109,32 @@ t.test('a chart of a registry that wants a password', async t => {
     configType: 'application/vnd.oci.image.config.v1+json',
   })
   t.match(await told(get({ ...greeter('1.0.0', url), name: 'image' })), { reason: 'ChartRefused', message: /is no Helm chart/ })
+})
+
+t.test('what the real Helm pushed is got, with the login that it wrote', async t => {
+  const helm = realHelm()
+  const directory = mkdtempSync(join(work, 'helm-'))
+  const registry = helm === undefined ? null : await startRegistry(directory, { programs: [] })
+  if (helm === undefined || registry === null) {
+    console.error('SKIPPED: no Helm 3 or no docker-registry on this machine: `helm push` is not tried')
+    return void t.pass('SKIPPED: no Helm 3 or no docker-registry on this machine')
+  }
+  t.teardown(() => registry.stop())
+  const { host, username, password } = registry
+  const env = { PATH: process.env.PATH ?? '', HOME: directory }
+  const run = (...args: readonly string[]) => runProgram(helm, args, env)
+  const archive = packed({ name: 'greeter', version: '1.3.0+build.7' })
+  writeFileSync(join(directory, 'greeter.tgz'), archive)
+  const login = await run('registry', 'login', host, '--plain-http', '-u', username, '-p', password)
+  t.equal(login.code, 0, login.err)
+  const pushed = await run('push', join(directory, 'greeter.tgz'), `oci://${host}/team/charts`, '--plain-http')
+  t.equal(pushed.code, 0, pushed.err)
+
+  const docker = dockerAuths(readFileSync(join(directory, '.config/helm/registry/config.json'), 'utf8'))
+  const got = await fetcher({ ...reachOf(access({ url: `oci://${host}` })), docker })(greeter('^1', `oci://${host}/team/charts`))
+
+  t.equal(got.version, '1.3.0+build.7')
+  t.equal(got.sha256, sha256(archive))
 })
 
 t.test('a registry that wants a token from elsewhere', async t => {

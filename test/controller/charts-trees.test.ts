@@ -3,7 +3,7 @@
 import { execFile, execFileSync } from 'node:child_process'
 import { promisify } from 'node:util'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { homedir, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import t from 'tap'
 import { chartGetter, type GetChart } from '../../controller/charts/charts.js'
@@ -24,6 +24,7 @@ import {
   filesAnswer,
   packed,
   reachOf,
+  realHelm,
   sha256,
   startWebServer,
   told,
@@ -180,7 +181,7 @@ t.test('the same commit is the same tree again, without asking anybody', async t
 
 t.test('a range means what it meant, though there is a newer version', async t => {
   const before = Object.fromEntries(Object.entries(published).filter(([name]) => !name.includes('1.10.0')))
-  const entry = new RegExp('  - apiVersion: v2\n(?: {4}[^\n]*\n)*? {4}- greeter-1\.10\.0\.tgz\n {4}version: 1\.10\.0\n')
+  const entry = / {2}- apiVersion: v2\n(?: {4}[^\n]*\n)*? {4}- greeter-1\.10\.0\.tgz\n {4}version: 1\.10\.0\n/
   const older = String(published['/index.yaml']).replace(entry, '')
   const server = await repository(filesAnswer({ ...before, '/index.yaml': older }))
   const files = umbrella(server.url)
@@ -389,17 +390,7 @@ t.test('a failure is told at once until it is time to ask again', async t => {
   t.equal((await fetching.get(need, null, 'shop')).version, '1.0.0')
 })
 
-const helm = [...(process.env.PATH ?? '').split(':'), join(homedir(), 'go/bin')]
-  .map(folder => join(folder, 'helm'))
-  .find(path => {
-    try {
-      return execFileSync(path, ['version', '--short'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).startsWith(
-        'v3',
-      )
-    } catch {
-      return false
-    }
-  })
+const helm = realHelm()
 
 t.test('the real Helm builds the same dependencies and renders the same', async t => {
   if (helm === undefined) {

@@ -1,8 +1,10 @@
 // Charts where others publish them: put into a real registry by its own API, and an http server for a repository with an index.yaml.
+import { execFileSync } from 'node:child_process'
 import { createHash, createSign } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { Access, Reach } from '../../controller/charts/access.js'
 import { chartGetter, type PackedChart } from '../../controller/charts/charts.js'
@@ -240,4 +242,19 @@ export function certificate(): { readonly key: string; readonly cert: string } {
     chance: { random: count => crypto.getRandomValues(new Uint8Array(count)), now: Date.now() },
   })
   return JSON.parse(text.slice(text.indexOf('{'))) as { key: string; cert: string }
+}
+
+/** The real Helm 3 of this machine (PATH or Go's own place for programs); undefined where there is none. */
+export function realHelm(): string | undefined {
+  const folders = [...(process.env.PATH ?? '').split(':'), join(homedir(), 'go/bin')]
+  return folders
+    .map(folder => join(folder, 'helm'))
+    .find(path => {
+      try {
+        const version = execFileSync(path, ['version', '--short'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+        return version.startsWith('v3')
+      } catch {
+        return false
+      }
+    })
 }
