@@ -208,7 +208,10 @@ export async function startController(
     candidateOf: (request, abort) => renders.candidateOf(request, abort),
     keptOf: request => renders.keptOf(request),
     ownerOf: (place, key, except) => applications.ownerOf(place, key, except),
-    live: app => liveFor(app, [...leftAt(store.left(app.destination.place)), ...cluster.held(app.destination.name)]),
+    live: app => {
+      const { kind, name, place } = app.destination
+      return liveFor(app, [...leftAt(store.left(place)), ...(kind === 'node' ? cluster.held(name) : [])])
+    },
     declared,
     isDeclared: child => {
       const declared = applications.get(child.metadata.name)?.stored.manifest

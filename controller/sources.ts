@@ -7,7 +7,7 @@ import type { Ledger } from './ledger.js'
 import { hookTypes } from './release/hooks.js'
 import type { Candidate, CommitSha, GitTree, Rejection, Release, Revision, Stale } from './release.js'
 import type { Sticky } from './sticky.js'
-import { findsSame, type LiveObject } from './sticky/lookup.js'
+import { findsSame, type LiveObject, parseQuestion } from './sticky/lookup.js'
 
 /** What is known of one (repository, ref), as controller/git has it. Times are ms since 1970; 0 for never. */
 export interface Tip {
@@ -128,7 +128,9 @@ export function createSources(options: SourcesOptions): Sources {
       if (made === null) return null
       const candidate = Object.keys(kept).length === 0 ? made : alsoUsing(made, kept)
       const fault =
-        candidate.kind === 'release' ? (childFault(app, candidate.release, options) ?? unrunHook(candidate.release)) : null
+        candidate.kind === 'release'
+          ? (childFault(app, candidate.release, options) ?? unrunHook(candidate.release) ?? unseen(app, candidate))
+          : null
       return fault === null ? candidate : { ...held(candidate, fault), revision }
     } catch (error) {
       const rejection = rejectionOf(error)
@@ -234,6 +236,16 @@ function childFault(
       }
   }
   return null
+}
+
+/** A chart that was told that nothing is there, because nobody looked, would make what is there a second time, or do without it. */
+function unseen({ destination }: Application, { uses }: Candidate): Rejection | null {
+  const [question] = Object.keys(uses?.lookups ?? {})
+  if (destination.kind !== 'cluster' || question === undefined) return null
+  const [, kind, namespace, name] = parseQuestion(question)
+  const what = [kind, [namespace, name].filter(part => part !== '').join('/')].filter(part => part !== '').join(' ')
+  const message = `the chart looks up ${what}, and what others have in a cluster is not looked up yet: give it as a value`
+  return { reason: 'NotYet', message, excerpt: '', transient: false }
 }
 
 /** Dropped silently, a deletion would leave undone what the release says it does. */

@@ -190,3 +190,19 @@ t.test('a hook that a deletion would have to run holds its release, by name', as
     t.match(found, message === null ? { kind: 'release' } : { kind: 'rejection', rejection: { reason: 'NotYet', message } }, what)
   }
 })
+
+t.test('on a cluster, a chart that looks up what others have is held: nobody looked', async t => {
+  const onCluster: Application = { ...app, destination: { ...app.destination, place: 'cluster/eu', kind: 'cluster', name: 'eu' } }
+  const asking = (...questions: readonly string[]): Candidate => ({
+    ...candidate(release(configMap('web', 'a'))),
+    uses: { sticky: {}, own: [], lookups: Object.fromEntries(questions.map(question => [question, 'hash'])) },
+  })
+  const question = JSON.stringify(['v1', 'Secret', 'shop', 'db'])
+
+  t.match(await sources({}, asking(question)).of(onCluster), {
+    kind: 'rejection',
+    rejection: { reason: 'NotYet', message: /^the chart looks up Secret shop\/db, and what others have in a cluster/ },
+  })
+  t.match(await sources({}, asking()).of(onCluster), { kind: 'release' })
+  t.match(await sources({}, asking(question)).of(app), { kind: 'release' }, 'a node is looked at')
+})
