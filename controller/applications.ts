@@ -107,6 +107,7 @@ export class Applications {
       const app = this.#read(stored)
       this.#set(stored.name, { stored, app, ledger: this.#ledgerOf(app), pass: null, failure: null, ill: null })
       this.#tell({ type: 'application', name: stored.name })
+      if (before !== undefined) await this.#leave(before.ledger, app.destination.place)
     })
   }
 
@@ -176,6 +177,7 @@ export class Applications {
       const kept = before === undefined || isMoved ? { ledger, pass: null, failure: null, ill: null } : before
       this.#set(name, { ...kept, stored, app: parsed.application })
       this.#tell({ type: 'application', name })
+      if (isMoved) await this.#leave(before.ledger, ledger.place)
       return { app: parsed.application, result }
     })
   }
@@ -381,21 +383,24 @@ export class Applications {
     return newLedger({ name: app.name, uid: app.uid }, app.destination.place, this.#options.randomHex(16))
   }
 
-  /**
-   * What is under way at the place that is left is overtaken; the ledger of the one that it moves to is written before the declaration
-   * is: an application that is there already would count from one again.
-   */
+  /** Written before the declaration is: an application that is there already would count from one again. */
   async #move(from: Ledger, there: Ledger): Promise<Ledger> {
+    const { store } = this.#options
+    const ledger = movedTo(there, from, store.ledgers(from.application.name))
+    await store.putLedger(ledger)
+    return ledger
+  }
+
+  /** What was under way at the place that is left is overtaken, now that it is. */
+  async #leave(from: Ledger, place: string): Promise<void> {
     const { store, now } = this.#options
-    const { ledger: left, ended } = abandoned({ ledger: from, ended: [] }, `moved to ${there.place}`, now())
+    const { ledger: left, ended } = abandoned({ ledger: from, ended: [] }, `moved to ${place}`, now())
+    if (left === from) return
     await Promise.all([
       ...ended.map(attempt => store.putAttempt(from.application.name, attempt)),
       ...eventsBetween(from, left, ended).map(event => this.tellEvent(event)),
     ])
-    if (left !== from) await store.putLedger({ ...left, version: left.version + 1 })
-    const ledger = movedTo(there, from, store.ledgers(from.application.name))
-    await store.putLedger(ledger)
-    return ledger
+    await store.putLedger({ ...left, version: left.version + 1 })
   }
 
   /**

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { test } from 'tap'
-import { keepBuckets } from '../../controller/store/buckets.js'
+import { ensureBuckets, keepBuckets } from '../../controller/store/buckets.js'
 import type { Manifest } from '../../runtime/contract/manifest.js'
 import { refOf } from '../../runtime/contract/manifest.js'
 import { buckets, documentKey } from '../../runtime/contract/subjects.js'
@@ -211,8 +211,11 @@ test('what was deleted, or let go, is not taken back from a node that still know
   await until('the node knows', () => node.disk.get('shop')?.deleted === true && node.disk.get('left')?.letGo === true)
   for (const app of [gone, left]) await cluster.forget(app, never)
 
+  await field.server.wipe()
+  await until('the controller is connected again', () => field.bus.status().connected)
+  await ensureBuckets(field.bus.connection())
   const next = startCluster(field, { epoch: () => 200 })
-  await ready(next)
+  await until('the node is heard', async () => (await next.observe(left, never)).silent === null)
   await until('the node gave back what it runs', async () => {
     const kv = await bindBucket(field.bus.connection(), buckets.reports)
     return (await kv.get(documentKey('n1', 'left', 'returned')))?.operation === 'PUT' && next.seenEpoch() === 100

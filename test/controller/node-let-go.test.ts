@@ -1,5 +1,6 @@
 // What is let go, or moved away: an order to the node like any other, and nobody takes it back.
 import { test } from 'tap'
+import type { Release } from '../../controller/release.js'
 import { ensureBuckets } from '../../controller/store/buckets.js'
 import { buckets, documentKey } from '../../runtime/contract/subjects.js'
 import { bindBucket } from '../../runtime/nats/bus/values.js'
@@ -29,6 +30,24 @@ test('what is let go is an order: the node knows before it is forgotten, and is 
   t.match(node.disk.get('shop'), { letGo: false })
 })
 
+test('what was let go goes on while the next application of its name is only being tried', async t => {
+  const field = await startField(t)
+  const node = startNode(field)
+  const cluster = startCluster(field)
+  await ready(cluster)
+  await soon(() => cluster.apply(application(), [configMap('a')], order(), never))
+  await cluster.letGo(application(), order({ ledger: ledger({ deletion: lettingGo }) }), never)
+  await until('it is obeyed', () => node.disk.get('shop')?.letGo === true)
+  await cluster.forget(application(), never)
+
+  const again = application({ uid: 'uid-2' })
+  const release = { id: 'rel-2', objects: [configMap('a')] } as unknown as Release
+  await soon(() => cluster.preflight(again, release, 1, order(), never))
+  await until('it is asked', () => node.disk.get('shop')?.application.uid === 'uid-2')
+
+  t.same(names(node.disk.get('shop')?.objects ?? []), ['a'])
+})
+
 test('let go, forgotten, and asked for again after a crash in between: what runs is not ended', async t => {
   const field = await startField(t)
   const node = startNode(field)
@@ -39,16 +58,25 @@ test('let go, forgotten, and asked for again after a crash in between: what runs
   await letGo()
   await until('it is obeyed', () => node.disk.get('shop')?.letGo === true)
   await cluster.forget(application(), never)
+  t.same(cluster.kept(), [])
 
   await soon(letGo)
-  const { gone } = await cluster.observe(application(), never)
-
-  t.equal(gone, true, 'nothing of it is said there: it may be forgotten')
-  await cluster.forget(application(), never)
-  const kv = await bindBucket(field.bus.connection(), buckets.desired)
-  t.not((await kv.get(documentKey('n1', 'shop', 'head')))?.operation, 'PUT')
-  t.match(node.disk.get('shop'), { letGo: true, deleted: false })
+  await until('it is obeyed', async () => (await cluster.observe(application(), never)).obeyed?.generation === 3)
   t.same(names(node.disk.get('shop')?.objects ?? []), ['a'])
+  await cluster.forget(application(), never)
+})
+
+test('where nothing lies of it, and its node has said all, nothing is ordered to let it go', async t => {
+  const field = await startField(t)
+  startNode(field)
+  const cluster = startCluster(field)
+  await ready(cluster)
+
+  await soon(() => cluster.letGo(application(), order({ ledger: ledger({ deletion: lettingGo }) }), never))
+
+  t.equal((await cluster.observe(application(), never)).gone, true, 'it may be forgotten')
+  const kv = await bindBucket(field.bus.connection(), buckets.desired)
+  t.equal(await kv.get(documentKey('n1', 'shop', 'head')), null)
 })
 
 test('what is let go while its node is silent is found there when it listens again', async t => {

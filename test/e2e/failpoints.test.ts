@@ -1,4 +1,4 @@
-// The controller and the runtime are killed at every write of a release, a rollback and a deletion, one after the other: each time
+// The controller and the runtime are killed at every write of a release, a rollback, a deletion and a letting go, one after the other: each time
 // the end is the one that it has undisturbed. A sample, another one each day (its seed is printed); `npm run soak` walks them all.
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -16,7 +16,7 @@ const seed = Number(process.env.SLIPWAY_FAILPOINTS_SEED ?? Math.floor(Date.now()
 /** `deletion:controller.ledger`: only what begins so. */
 const only = process.env.SLIPWAY_FAILPOINTS_ONLY ?? ''
 
-t.setTimeout(every === 1 ? 3_600_000 : 400_000)
+t.setTimeout(every === 1 ? 3_600_000 : 500_000)
 t.comment(`every ${every}. failpoint, seed ${seed} (SLIPWAY_FAILPOINTS_SEED)`)
 const slipway = await startSlipway(t, { config: { pollInterval: '1s' } })
 const failpoints = await withFailpoints(slipway)
@@ -129,16 +129,10 @@ async function rollback(arm: () => void): Promise<Ending> {
 
 let gone = 0
 
-async function deletion(arm: () => void): Promise<Ending> {
-  const name = `gone-${++gone}`
-  const app = await application(slipway, name, { rollout })
-  const commit = await app.push(files(name, name, { replicas: 1 }), name)
-  await app.declare()
-  await app.settled(commit, 'Healthy')
-  const end = await ending(app, commit, name)
-  arm()
-  // The controller may be killed before it answers: what a person does then is ask again.
-  const deleted = () => slipway.client.call('DELETE', `/api/v1/applications/${name}?cascade=true`).catch((error: Error) => error)
+/** The controller may be killed before it answers: what a person does then is ask again. */
+async function removed(name: string, cascade: boolean): Promise<void> {
+  const path = `/api/v1/applications/${name}?cascade=${cascade}`
+  const deleted = () => slipway.client.call('DELETE', path).catch((error: Error) => error)
   await waitUntil('the deletion is asked for', 20_000, async () => {
     const answer = await deleted()
     return !(answer instanceof Error) || answer.message.includes(': 404 ')
@@ -149,6 +143,17 @@ async function deletion(arm: () => void): Promise<Ending> {
       () => false,
     ),
   )
+}
+
+async function deletion(arm: () => void): Promise<Ending> {
+  const name = `gone-${++gone}`
+  const app = await application(slipway, name, { rollout })
+  const commit = await app.push(files(name, name, { replicas: 1 }), name)
+  await app.declare()
+  await app.settled(commit, 'Healthy')
+  const end = await ending(app, commit, name)
+  arm()
+  await removed(name, true)
   const left = async () => ({
     containers: (await slipway.containers(name, true)).length,
     kept: await keysOf(name),
@@ -164,6 +169,31 @@ async function deletion(arm: () => void): Promise<Ending> {
       .map(line => line.replaceAll(name, 'it')),
     left: await left(),
   }
+}
+
+let left = 0
+
+/** What runs goes on, and is taken over as it runs when it is declared again; then it is ended. */
+async function lettingGo(arm: () => void): Promise<Ending> {
+  const name = `left-${++left}`
+  const app = await application(slipway, name, { rollout })
+  const web = deployment({ image, name, message: name, replicas: 1 })
+  const config = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { GREETING: name } }
+  const commit = await app.push({ 'web.yaml': documents([web, service({ name }), config]) }, name)
+  await app.declare()
+  await app.settled(commit, 'Healthy')
+  const { uid } = await app.view()
+  const before = await lives(slipway, name)
+  arm()
+  await removed(name, false)
+  const kept = (await keysOf(name)).filter(subject => subject.includes('slipway-store'))
+  await app.declare()
+  await app.settled(commit, 'Healthy')
+  const again = await lives(slipway, name)
+  const end = await ending(app, commit, name)
+  const isAnother = (await app.view()).uid !== uid
+  await removed(name, true)
+  return { ...end, kept, isAnother, goesOn: again.join() === before.join() }
 }
 
 /** What the controller keeps of it. The node's reports are apart: it gives back what it last obeyed when its key is gone. */
@@ -194,6 +224,7 @@ const stories: Readonly<Record<string, (arm: () => void) => Promise<Ending>>> = 
   release,
   rollback,
   deletion,
+  'letting go': lettingGo,
 }
 
 for (const [name, tell] of Object.entries(stories)) {

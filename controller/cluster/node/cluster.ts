@@ -296,9 +296,8 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
     held: node => places.all().flatMap(place => (place.node === node ? heldAt(place) : [])),
     forget: async app => {
       const [node, application] = [app.destination.name, app.name]
-      // Who has not obeyed it yet finds it when it listens again.
-      if (!hasObeyedTheEnd(places.place(node, application)) && (await mark(places.place(node, application), true)))
-        return places.forget(places.place(node, application))
+      // The order that lets it go stays there: who has not obeyed it yet finds it, and so does who takes over what goes on.
+      if (!hasEnded(places.place(node, application)) && (await mark(places.place(node, application), true))) return
       await withBus(bus, application, async connection => {
         await written('controller.place.forgotten', () =>
           eraseValue(connection, buckets.desired, documentKey(node, application, 'head')),
@@ -395,10 +394,9 @@ function observed(
   }
 }
 
-/** It has said that all of it ended, or that it knows nobody answers for it any more. Whether it is heard now says nothing of that. */
-function hasObeyedTheEnd({ head, report, material }: Place): boolean {
-  if (report === null || (material !== null && isNewer(material, report))) return false
-  return report.deleted || head?.document.letGo === true
+/** It has said that all of it ended. Whether it is heard now says nothing of that. */
+function hasEnded({ report, material }: Place): boolean {
+  return report?.deleted === true && (material === null || !isNewer(material, report))
 }
 
 function sequenceOf(sequence: Sequence | null): Sequence | null {
