@@ -1,6 +1,7 @@
 // The Kubernetes clusters of the configuration, wired to what the controller knows of its applications.
 import type { ControllerKeys } from '../runtime/contract/keys.js'
 import type { Manifest } from '../runtime/contract/manifest.js'
+import type { KeptApplication } from './adoption.js'
 import type { Application } from './application.js'
 import type { Applications } from './applications.js'
 import type { ClusterSource } from './cluster/kubernetes/access.js'
@@ -44,4 +45,15 @@ function sentOf(app: Application, applications: Applications): readonly Manifest
 /** Servers, by which destinations may be named, are known from then on; a cluster that takes longer is known by its name alone. */
 export async function serversKnown(clusters: Clusters): Promise<void> {
   await Promise.race([clusters.opened, new Promise(resolve => setTimeout(resolve, 10_000).unref())])
+}
+
+/** What a lost store can be made again from; what was let go on purpose is nobody's, and of a place left behind nothing is taken. */
+export async function lyingIn(
+  clusters: Clusters,
+  signal: AbortSignal,
+): Promise<readonly (KeptApplication & { readonly node: string })[]> {
+  const found = await clusters.kept(AbortSignal.any([signal, AbortSignal.timeout(15_000)]))
+  return found
+    .filter(({ kept, cluster }) => kept.ledger.deletion?.cascade !== false && kept.ledger.place === `cluster/${cluster}`)
+    .map(({ kept, epoch }) => ({ ...kept, epoch, node: '' }))
 }

@@ -10,11 +10,11 @@ import { readYaml } from '../renderer/index.js'
 import { contentHash } from '../runtime/contract/hash.js'
 import { type NodeIdentity, openControllerKeys } from '../runtime/contract/keys.js'
 import { inboxPrefix } from '../runtime/contract/subjects.js'
+import { limitLog } from '../runtime/log-limit.js'
 import { createLoop } from '../runtime/loop.js'
 import { openBus } from '../runtime/nats/bus/connect.js'
-import { limitLog } from '../runtime/log-limit.js'
 import { collectAtRest } from '../runtime/rest.js'
-import { takeBack } from './adoption.js'
+import { type KeptApplication, takeBack } from './adoption.js'
 import { createApi } from './api/server.js'
 import { openTokens, tokenLifetimeMs } from './api/tokens.js'
 import type { Declared } from './application.js'
@@ -26,7 +26,7 @@ import { withChildren } from './cluster/children.js'
 import { createNodeCluster } from './cluster/node/cluster.js'
 import { leftAt, liveFor } from './cluster/node/held.js'
 import { byPlace } from './cluster/places.js'
-import { configuredClusters, serversKnown } from './clusters.js'
+import { configuredClusters, lyingIn, serversKnown } from './clusters.js'
 import { type Config, parseConfig } from './config.js'
 import { diffObjects, maskedValue } from './diff.js'
 import { Poller } from './git/poller.js'
@@ -340,6 +340,7 @@ export async function startController(
       began: gained => {
         log.info({ epoch: gained, applications: applications.names().length }, 'leading')
         wakeAll()
+        void untilDone(adoptFromClusters, signal, error => log.warn({ error: error.message }, 'taking back from clusters'))
       },
       failed: error => log.warn({ error: error.message }, 'reading back'),
     },
@@ -367,19 +368,29 @@ export async function startController(
     adoptingNext ??= adopting = adopting.then(begin, begin)
     return adoptingNext
   }
+  /** What lies in clusters, while it is looked at: kept longer, it would bring back what was deleted since. */
+  let lying: readonly (KeptApplication & { readonly node: string })[] = []
+  async function adoptFromClusters(): Promise<void> {
+    lying = await lyingIn(clusters, signal)
+    try {
+      if (lying.length > 0) await adoptKept()
+    } finally {
+      lying = []
+    }
+  }
   async function adopt(): Promise<void> {
     if (epoch() === null || !cluster.ready()) return
     const names = await takeBack({
       store,
-      kept: () => cluster.kept(store.madeAt()),
+      kept: () => [...cluster.kept(store.madeAt()), ...lying],
       entries: () => applications.all(),
       take: (stored, kept) => applications.take(stored, kept),
-      leave: (app, node) => cluster.answer(app, [node]),
+      leave: async (app, node) => (node === '' ? undefined : cluster.answer(app, [node])),
       declare: (manifest, by, parent) => applications.declare(manifest, by, parent, false),
       now,
     })
     for (const name of names) {
-      log.warn({ application: name }, 'taken back from its node: the store had lost it')
+      log.warn({ application: name }, 'taken back from its place: the store had lost it')
       follow(name)
     }
   }

@@ -1,8 +1,11 @@
 // The product's sentence on a Kubernetes cluster: pushed, released, broken, hauled back, reverted; a real API server, its controllers and
 // its scheduler, pods that are played.
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { application } from '../support/applications.js'
 import { noKubernetes, startKubernetes } from '../support/kubernetes/server.js'
+import { waitUntil } from '../support/machine.js'
 import { startSlipway } from '../support/slipway.js'
 
 const missing = await noKubernetes()
@@ -92,6 +95,25 @@ await t.test('pods that never get ready are rolled back at the health timeout', 
   t.match(view.attempt?.verdict?.message ?? '', /not|never|no progress/)
   t.equal(await imageNow(), 'shop/web:1')
 })
+
+await t.test(
+  'NATS is wiped while the controller restarts: all is taken back from the cluster, and the bad one stays bad',
+  async t => {
+    const bad = (await shop.view()).candidate?.commit ?? ''
+    const pods = await shop.pods()
+
+    slipway.signal('nats', 'SIGSTOP')
+    rmSync(join(slipway.state, 'nats', 'store'), { recursive: true, force: true })
+    await slipway.crash('nats', 'controller')
+    await waitUntil('the controller knows the application', 60_000, async () => {
+      return (await slipway.client.application('shop').catch(() => null)) !== null
+    })
+    const view = await shop.settled(bad, 'RolledBack', 90_000)
+
+    t.same(await shop.pods(), pods)
+    t.match(view.why.next.join(' '), /not tried again until its content changes/)
+  },
+)
 
 await t.test('what an admission would refuse is held, and nothing is touched', async t => {
   const before = await cluster.call('GET', deployment)
