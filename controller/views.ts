@@ -1,14 +1,12 @@
 // From facts to what is shown (view.ts): one application's state, its sentence, and the answer to "why". Pure; words only.
-import type { ObjectRef } from '../runtime/contract/manifest.js'
-import { refText } from '../runtime/contract/manifest.js'
 import type { Application } from './application.js'
 import { faultsText } from './fields.js'
-import type { Attempt, Ledger, Mark, Verdict } from './ledger.js'
+import type { Attempt, Ledger, Mark } from './ledger.js'
 import { goodRelease, isUnderWay } from './ledger.js'
 import { attemptView, candidateView, numberOf, releaseView, time, verdictView } from './records.js'
-import type { Candidate, ReleaseId } from './release.js'
+import type { Candidate } from './release.js'
 import type { Why } from './rollout.js'
-import type { ApplicationView, AttemptView, ReleaseView, StateWord, VerdictView, WhyView } from './view.js'
+import type { ApplicationView, AttemptView, StateWord, WhyView } from './view.js'
 import { ago, likelyCause, prose, shortCommit, span } from './words.js'
 
 export interface Facts {
