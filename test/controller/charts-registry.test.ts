@@ -210,6 +210,27 @@ t.test('a registry that lies', async t => {
   }
 })
 
+t.test('a registry may keep its layers elsewhere: the way there takes no credentials', async t => {
+  const archive = packed({ name: 'greeter', version: '1.2.0' })
+  const right = basicText('reader', 'canary-password')
+  const elsewhere = await serving((_, response) => void response.end(archive))
+  const layer = { mediaType: 'application/vnd.cncf.helm.chart.content.v1.tar+gzip', digest: `sha256:${sha256(archive)}` }
+  const manifest = { config: { mediaType: 'application/vnd.cncf.helm.config.v1+json' }, layers: [layer] }
+  const server = await serving(({ url, authorization }, response) => {
+    if (authorization !== right) return void response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end()
+    if (url.includes('/blobs/')) return void response.writeHead(307, { location: `${elsewhere.url}/layer?signed=1` }).end()
+    response.end(JSON.stringify(manifest))
+  })
+  const url = `oci://127.0.0.1:${server.port}/charts`
+  const login = access({ url, username: 'reader', password: 'canary-password' })
+
+  t.equal((await fetcher(reachOf(login, access({ url: elsewhere.url })))(greeter('1.2.0', url))).version, '1.2.0')
+  t.same(
+    elsewhere.seen.map(({ url, authorization }) => [url, authorization]),
+    [['/layer?signed=1', '']],
+  )
+})
+
 t.test('tags come in pages, of this registry only', async t => {
   const server = await serving(({ url }, response) => {
     const pages: Record<string, readonly [readonly string[], string]> = {
