@@ -1,65 +1,213 @@
-// The charts of this repository on the real product: each becomes healthy on a node, and what one of them generates outlives its commits.
+// An application whose chart depends on one of an OCI registry, one of an http repository and a folder of the same commit: released, kept,
+// held where something is wrong, and never touched by a registry that is gone.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import t from 'tap'
-import { filesIn, type Name } from '../charts/charts.js'
+import { loadDirectory } from '../../renderer/chart/load.js'
+import { digestOf } from '../../renderer/chart/lock.js'
 import { application } from '../support/applications.js'
-import { startSlipway } from '../support/slipway.js'
-import { loadWebImage, removeImages } from '../support/web.js'
+import { basicText, filesAnswer, packed, putChart, sha256, startWebServer } from '../support/charts.js'
+import { registryPassword, startRegistry } from '../support/registry.js'
+import { lives, startSlipway } from '../support/slipway.js'
+import { loadWebImage, removeImages, web } from '../support/web.js'
 
-t.setTimeout(300_000)
-const slipway = await startSlipway(t)
-const { image } = await loadWebImage(slipway)
-const [repository = '', tag = ''] = image.split(/:(?=[^:]*$)/)
-
-/** As someone copies a chart into a repository, with values of their own. */
-async function started(name: Name, values: object) {
-  const app = await application(slipway, name, { source: { helm: { valueFiles: ['prod.yaml'] } }, patienceMs: 120_000 })
-  const files = Object.fromEntries(filesIn(name).map(file => [file.name, Buffer.from(file.bytes).toString('utf8')]))
-  const prod = (more: object): string =>
-    JSON.stringify({ image: { repository, tag }, terminationGracePeriodSeconds: 1, ...values, ...more })
-  const commit = await app.push({ ...files, 'prod.yaml': prod({}) })
-  await app.declare()
-  await app.settled(commit, 'Healthy')
-  const change = async (more: object) => app.settled(await app.push({ 'prod.yaml': prod(more) }), 'Healthy')
-  return { app, change }
+t.setTimeout(600_000)
+const outside = mkdtempSync(join(tmpdir(), 'slipway-charts-e2e-'))
+t.teardown(() => rmSync(outside, { recursive: true, force: true }))
+let registry = await startRegistry(outside, { programs: [] })
+if (registry === null) {
+  t.pass('SKIPPED: no docker-registry on this machine: charts of registries are not released')
+  process.exit(0)
 }
+t.teardown(() => registry?.stop())
+const { host, username, password } = registry
+const passwordFile = join(outside, 'password')
+writeFileSync(passwordFile, registryPassword)
 
-const ready = { readiness: { kind: 'http', path: '/ready', periodSeconds: 1 }, liveness: null, startup: null }
+const files: Record<string, string | Buffer> = {}
+const repository = await startWebServer(filesAnswer(files))
+t.teardown(() => repository.stop())
 
-await t.test(
-  'a web service with settings, files, a volume and a generated secret, which a new commit does not change',
-  async t => {
-    const values = {
-      replicas: 1,
-      probes: ready,
-      files: { 'a.ini': 'a = 1\n' },
-      generated: { KEY: 16 },
-      persistence: { enabled: true, size: '1Mi' },
-    }
-    const { change } = await started('web', { ...values, config: { MESSAGE: 'one' } })
-    const before = await settings()
-    await change({ config: { MESSAGE: 'two' } })
-    const after = await settings()
-
-    t.match(before.KEY, /^[A-Za-z0-9]{16}$/)
-    t.same([before.MESSAGE, after.MESSAGE], ['one', 'two'])
-    t.equal(after.KEY, before.KEY)
+const slipway = await startSlipway(t, {
+  config: {
+    repositories: [
+      { url: `oci://${host}`, username, passwordFile },
+      { name: 'team', url: `${repository.url}/charts` },
+    ],
+    pollInterval: '2s',
   },
-)
+})
+const { image } = await loadWebImage(slipway)
+t.teardown(() => removeImages(slipway, '1'))
 
-async function settings(): Promise<Readonly<Record<string, string>>> {
-  const [container] = await slipway.containers('web')
-  const inspected = await slipway.docker.containers.inspect(container?.id ?? '')
-  const { Env: env = [] } = inspected.Config as { readonly Env?: readonly string[] }
-  return Object.fromEntries(env.map(entry => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]))
+const mapOf = (name: string, text: string): string =>
+  `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: ${name} }\ndata: { version: "{{ .Chart.Version }}", text: ${text} }\n`
+
+/** The web server as a chart: its message comes from values, its version stands in the pods' template. */
+function webChart(version: string, mark = ''): Buffer {
+  const objects = web({ image, replicas: 1, message: 'MESSAGE' })
+    .replace('"value": "MESSAGE"', '"value": {{ .Values.message | quote }}')
+    .replace('"labels": {', '"labels": { "chart": "{{ .Chart.Version }}",')
+  return packed({ name: 'web', version, files: { 'templates/web.yaml': objects + mark, 'values.yaml': 'message: welcome\n' } })
 }
 
-await t.test('a worker, a stateful service in its form for a node, and work that is done once', async () => {
-  await started('worker', { command: ['/bin/sh', '-c', 'sleep 3600'] })
-  await started('stateful', { workload: 'Deployment', port: 8080, probes: ready, persistence: { size: '1Mi' } })
-  await started('cron', { schedule: '', command: ['/bin/sh', '-c', 'echo done'] })
+const publish = (version: string, mark = ''): Promise<string> =>
+  putChart({
+    host,
+    repository: 'team/charts/web',
+    tag: version,
+    archive: webChart(version, mark),
+    authorization: basicText(username, password),
+  })
+
+function publishConfig(version: string, digest = ''): void {
+  const archive = packed({ name: 'settings', version, files: { 'templates/map.yaml': mapOf('settings', 'x') } })
+  files[`/charts/settings-${version}.tgz`] = archive
+  files['/charts/index.yaml'] =
+    `apiVersion: v1\nentries:\n  settings:\n  - name: settings\n    version: ${version}\n    urls: [settings-${version}.tgz]\n    digest: ${digest || sha256(archive)}\n`
+}
+
+interface Wanted {
+  readonly web?: string
+  readonly settings?: string
+}
+
+function chartYaml({ web = '^1', settings = '1.x' }: Wanted = {}): string {
+  const dependencies = [
+    `{ name: web, version: "${web}", repository: "oci://${host}/team/charts" }`,
+    `{ name: settings, version: "${settings}", repository: "${repository.url}/charts" }`,
+    '{ name: common, version: "0.1.0", repository: "file://../../libs/common" }',
+  ]
+  return `apiVersion: v2\nname: shop\nversion: 0.1.0\ndependencies:\n${dependencies.map(one => `  - ${one}\n`).join('')}`
+}
+
+/** As `helm dependency update` writes it. */
+function lockOf(chart: string, versions: Readonly<Record<string, string>>): string {
+  const { metadata } = loadDirectory([{ name: 'Chart.yaml', bytes: Buffer.from(chart) }])
+  const locked = (metadata.dependencies ?? []).map(({ name, repository }) => ({
+    name,
+    repository,
+    version: versions[name] ?? '',
+  }))
+  const plain = { condition: '', tags: null, enabled: false, importValues: null, alias: '' }
+  const digest = digestOf(
+    metadata.dependencies,
+    locked.map(one => ({ ...one, ...plain })),
+  )
+  return JSON.stringify({ dependencies: locked, digest, generated: '2026-01-01T00:00:00Z' })
+}
+
+const shop = await application(slipway, 'shop', { source: { path: 'apps/shop' }, patienceMs: 120_000 })
+const chart = (wanted?: Wanted) => ({ 'apps/shop/Chart.yaml': chartYaml(wanted) })
+const message = (text: string) => ({ 'apps/shop/values.yaml': `web: { message: ${text} }\n` })
+const rendered = async () => (await slipway.cli('render', 'shop')).out
+const webVersion = async () => /chart: "?([\d.]+)/.exec(await rendered())?.[1]
+
+await publish('1.2.0')
+publishConfig('1.0.0')
+
+t.test('a chart with dependencies from three places is released', async t => {
+  const opened = await shop.push({
+    ...chart(),
+    ...message('first'),
+    'libs/common/Chart.yaml': 'apiVersion: v2\nname: common\nversion: 0.1.0\n',
+    'libs/common/templates/map.yaml': mapOf('common', 'one'),
+  })
+  await shop.declare()
+  await shop.settled(opened, 'Healthy')
+
+  t.equal(await webVersion(), '1.2.0')
+  for (const name of ['common', 'settings']) t.match(await rendered(), new RegExp(`name: ${name}\n`))
+  t.equal((await slipway.containers('shop')).length, 1)
+  t.match(slipway.log('controller'), /shop: no lock pins web \^1 is 1\.2\.0, settings 1\.x is 1\.0\.0/)
 })
 
-await t.test('slipway down --purge leaves nothing behind', async t => {
+t.test('a newer version changes nothing until Chart.yaml says otherwise', async t => {
+  await publish('1.3.0')
+  await shop.settled(await shop.push(message('second')), 'Healthy')
+  t.equal(await webVersion(), '1.2.0')
+  t.match(await rendered(), /value: second/)
+
+  await shop.settled(await shop.push(chart({ web: '^1.2.1' })), 'Healthy')
+  t.equal(await webVersion(), '1.3.0')
+})
+
+t.test('with a lock its versions count, and one that is out of sync holds the commit', async t => {
+  const wanted = { web: '^1', settings: '1.x' }
+  const lock = lockOf(chartYaml(wanted), { web: '1.3.0', settings: '1.0.0', common: '0.1.0' })
+  await shop.settled(await shop.push({ ...chart(wanted), 'apps/shop/Chart.lock': lock }), 'Healthy')
+  t.equal(await webVersion(), '1.3.0')
+  const before = await lives(slipway, 'shop')
+
+  const held = await shop.settled(
+    await shop.push({ 'apps/shop/Chart.lock': lock.replace('"version":"1.3.0"', '"version":"1.2.0"') }),
+    'Held',
+  )
+
+  t.match(
+    held.message,
+    /[Tt]he lock file \(Chart\.lock\) is out of sync with the dependencies file \(Chart\.yaml\).*helm dependency update/,
+  )
+  t.match(held.message, /[Nn]othing that runs was touched/)
+  t.same(await lives(slipway, 'shop'), before)
+  await shop.settled(await shop.push({ 'apps/shop/Chart.lock': lock }), 'Healthy')
+})
+
+t.test('with the registry gone what was fetched serves new commits, also after a restart', async t => {
+  registry?.stop()
+  repository.answer = (_, response) => response.writeHead(503).end()
+  await slipway.kill('controller')
+
+  await shop.settled(await shop.push(message('third')), 'Healthy')
+
+  t.match(await rendered(), /value: third/)
+  t.equal(await webVersion(), '1.3.0')
+})
+
+t.test('what was never fetched waits for the registry, is shown so, and goes on by itself', async t => {
+  const before = await lives(slipway, 'shop')
+  const commit = await shop.push({
+    ...chart({ web: '1.2.0', settings: '1.0.0' }),
+    'apps/shop/Chart.lock': null,
+    ...message('fourth'),
+  })
+
+  // 1.2.0 and 1.0.0 are still kept from the beginning: no network is needed for either.
+  await shop.settled(commit, 'Healthy')
+  t.equal(await webVersion(), '1.2.0')
+  t.not((await lives(slipway, 'shop')).join(), before.join())
+
+  const newer = await lives(slipway, 'shop')
+  const waiting = await shop.push(chart({ web: '1.4.0', settings: '1.0.0' }))
+  const held = await shop.settled(waiting, 'Held')
+  t.match(
+    held.message,
+    /[Cc]hart web 1\.4\.0 of oci:\/\/127\.0\.0\.1:\d+\/team\/charts: nothing answers there; tried again by itself/,
+  )
+  t.same(await lives(slipway, 'shop'), newer)
+
+  repository.answer = filesAnswer(files)
+  registry = await startRegistry(outside, { programs: [], port: Number(host.split(':')[1]) })
+  await publish('1.4.0')
+  await shop.settled(waiting, 'Healthy')
+  t.equal(await webVersion(), '1.4.0')
+})
+
+t.test('a version whose content changed is held, with both digests', async t => {
+  const first = sha256(webChart('1.4.0'))
+  await publish('1.4.0', '\n# published again\n')
+  rmSync(join(slipway.state, 'controller', 'charts'), { recursive: true })
+  await slipway.kill('controller')
+
+  const held = await shop.settled(await shop.push(message('fifth')), 'Held')
+
+  t.match(held.message, /[Cc]hart web 1\.4\.0 of oci.*: version 1\.4\.0 is not what it was when this application first used it/)
+  t.ok(held.message.includes(first))
+  t.notMatch(held.message, registryPassword)
+})
+
+t.test('nothing is left behind', async t => {
+  t.notMatch(slipway.log('controller'), registryPassword)
   t.same(await slipway.end(), [])
-  await removeImages(slipway, '1')
 })

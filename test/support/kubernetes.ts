@@ -1,6 +1,7 @@
 // A real Kubernetes API server and its etcd, for what only it can say of an object. Found as $KUBE_BIN, in ~/.cache/slipway or on PATH.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { homedir, tmpdir } from 'node:os'
@@ -16,7 +17,7 @@ export interface Answer {
 
 export interface Kubernetes {
   ask(method: string, path: string, body?: unknown, type?: string): Promise<Answer>
-  stop(): void
+  stop(): Promise<void>
 }
 
 interface Programs {
@@ -58,9 +59,9 @@ export async function startKubernetes({ server, etcd }: Programs): Promise<Kuber
   }
   const store = start('etcd', etcd, etcdFlags(directory, client, peer))
   const api = start('server', server, serverFlags(directory, port, client))
-  const stop = (): void => {
-    for (const child of [api, store]) child.kill('SIGKILL')
-    rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
+  const stop = async (): Promise<void> => {
+    await Promise.all([api, store].map(ended))
+    rmSync(directory, { recursive: true, force: true })
   }
   const ask: Kubernetes['ask'] = (method, path, body, type = 'application/json') =>
     answerOf({ port, token, method, path, body, type })
@@ -69,9 +70,17 @@ export async function startKubernetes({ server, etcd }: Programs): Promise<Kuber
     if (ready?.status === 200) return { ask, stop }
     if (api.exitCode === null && Date.now() < deadline) continue
     const words = readFileSync(join(directory, 'server.log'), 'utf8').slice(-2_000)
-    stop()
+    await stop()
     throw new Error(`kube-apiserver did not get ready: ${words}`)
   }
+}
+
+/** Gone, so that it writes no more into its directory. */
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const exited = once(child, 'exit')
+  child.kill('SIGKILL')
+  await exited
 }
 
 function etcdFlags(directory: string, client: number, peer: number): string[] {
