@@ -1,9 +1,7 @@
 // The controller: builds its world from configuration and keys, and wires the rooms. Nothing is decided here.
 import { randomBytes } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import { readYaml } from '../renderer/index.js'
@@ -14,11 +12,12 @@ import { limitLog } from '../runtime/log-limit.js'
 import { createLoop } from '../runtime/loop.js'
 import { openBus } from '../runtime/nats/bus/connect.js'
 import { collectAtRest } from '../runtime/rest.js'
-import { type KeptApplication, takeBack } from './adoption.js'
+import { createAdopting } from './adopting.js'
+import { takeBack } from './adoption.js'
 import { createApi } from './api/server.js'
-import { openTokens, tokenLifetimeMs } from './api/tokens.js'
+import { openTokens } from './api/tokens.js'
 import type { Declared } from './application.js'
-import { Applications, type Entry, InvalidApplicationError, TakenError } from './applications.js'
+import { Applications, InvalidApplicationError, TakenError } from './applications.js'
 import { unpackBackup } from './backup.js'
 import { readingKilled } from './charts/errors.js'
 import { accessesOf, aliasesOf, openCharts } from './charts/open.js'
@@ -29,10 +28,12 @@ import { byPlace } from './cluster/places.js'
 import { configuredClusters, lyingIn, serversKnown } from './clusters.js'
 import { type Config, parseConfig } from './config.js'
 import { diffObjects, maskedValue } from './diff.js'
+import { createFollowing } from './following.js'
 import { Poller } from './git/poller.js'
 import { writeRevert } from './git/revert.js'
 import { GitStore } from './git/store.js'
 import { credentialsIn } from './git/url.js'
+import { adminToken, nodeIdentities } from './joined.js'
 import { keyFiles, pendingRestore } from './key-files.js'
 import { createLeading, untilDone } from './leading.js'
 import { namedReleases } from './ledger.js'
@@ -46,13 +47,10 @@ import { createSources } from './sources.js'
 import { keepBuckets } from './store/buckets.js'
 import { keepLease, type Lease } from './store/lease.js'
 import { openStore } from './store/store.js'
-import { isUnmoved } from './unmoved.js'
 import { createWriteBack } from './write-back.js'
 
 const version = (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version
 
-/** What the store lost is taken back so long after a node said something, and after a failure to. */
-const [adoptAfterMs, adoptAgainMs] = [1_000, 10_000]
 /** EX_CONFIG: starting again cannot help; the keeper stops. */
 const exitConfig = 78
 
@@ -220,42 +218,14 @@ export async function startController(
   })
 
   // -- Passes --
-  const following = new Map<string, { readonly key: string; readonly stop: () => void }>()
-  function follow(name: string): void {
-    const entry = applications.get(name)
-    const before = following.get(name)
-    const key = entry === null ? '' : `${entry.app.source.repoURL}\n${entry.app.source.targetRevision}`
-    if (before?.key !== key) {
-      before?.stop()
-      following.delete(name)
-      if (entry !== null && entry.app.source.repoURL !== '')
-        following.set(name, { key, stop: poller.follow(entry.app.source.repoURL, entry.app.source.targetRevision) })
-    }
-    if (entry === null) loop.forget(name)
-    else loop.wake(name)
-  }
-  function followersOf(url: string, ref: string): readonly string[] {
-    const all = applications.all().filter(({ app }) => app.source.repoURL === url && app.source.targetRevision === ref)
-    return all.map(({ app }) => app.name)
-  }
-  function wakeFollowers(url: string, ref: string): void {
-    for (const name of followersOf(url, ref)) loop.wake(name)
-  }
-  /** Those that a new commit concerns get a pass; of the others it is shown only. */
-  async function lookAtFollowers(url: string, ref: string): Promise<void> {
-    for (const [at, name] of followersOf(url, ref).entries()) {
-      // A thousand of them take a few tenths of a second: others get their turn meanwhile.
-      if (at % 20 === 19) await nextTurn()
-      const looked = applications.inTurn(name, isSameAt).catch(() => false)
-      void looked.then(isSame => (isSame === true ? undefined : loop.wake(name)))
-    }
-  }
-  async function isSameAt(entry: Entry): Promise<boolean> {
-    const candidate = await sources.kept(entry.app, entry.ledger, signal)
-    if (candidate === null || !isUnmoved(entry, candidate)) return false
-    applications.noted(entry.app.name, candidate)
-    return true
-  }
+  const { follow, wakeFollowers, lookAtFollowers } = createFollowing({
+    applications,
+    sources,
+    follow: (url, ref) => poller.follow(url, ref),
+    wake: name => loop.wake(name),
+    forget: name => loop.forget(name),
+    signal,
+  })
 
   const world: World = {
     now,
@@ -331,7 +301,7 @@ export async function startController(
     await restorePending()
     for (const problem of [...problems, ...applications.load()]) log.warn({ problem }, 'store')
     await store.sweep()
-    await adoptKept()
+    await adopting.now()
   }
   const leading = createLeading(
     {
@@ -340,7 +310,7 @@ export async function startController(
       began: gained => {
         log.info({ epoch: gained, applications: applications.names().length }, 'leading')
         wakeAll()
-        void untilDone(adoptFromClusters, signal, error => log.warn({ error: error.message }, 'taking back from clusters'))
+        adopting.fromClusters()
       },
       failed: error => log.warn({ error: error.message }, 'reading back'),
     },
@@ -354,46 +324,30 @@ export async function startController(
     waiting.done()
     log.warn({ entries: count }, 'a backup was taken back with its keys')
   }
-  let adopting: Promise<void> = Promise.resolve()
-  let adoptingNext: Promise<void> | null = null
-  /**
-   * One after the other: each report of a node asks for it, and two at once would take back the same application twice. Those who ask
-   * while one is made share the next.
-   */
-  function adoptKept(): Promise<void> {
-    const begin = () => {
-      adoptingNext = null
-      return adopt()
-    }
-    adoptingNext ??= adopting = adopting.then(begin, begin)
-    return adoptingNext
-  }
-  /** What lies in clusters, while it is looked at: kept longer, it would bring back what was deleted since. */
-  let lying: readonly (KeptApplication & { readonly node: string })[] = []
-  async function adoptFromClusters(): Promise<void> {
-    lying = await lyingIn(clusters, signal)
-    try {
-      if (lying.length > 0) await adoptKept()
-    } finally {
-      lying = []
-    }
-  }
-  async function adopt(): Promise<void> {
-    if (epoch() === null || !cluster.ready()) return
-    const names = await takeBack({
-      store,
-      kept: () => [...cluster.kept(store.madeAt()), ...lying],
-      entries: () => applications.all(),
-      take: (stored, kept) => applications.take(stored, kept),
-      leave: async (app, node) => (node === '' ? undefined : cluster.answer(app, [node])),
-      declare: (manifest, by, parent) => applications.declare(manifest, by, parent, false),
-      now,
-    })
-    for (const name of names) {
-      log.warn({ application: name }, 'taken back from its place: the store had lost it')
-      follow(name)
-    }
-  }
+  const adopting = createAdopting(
+    {
+      isLeading: () => leading.isLeading(),
+      isReady: () => epoch() !== null && cluster.ready(),
+      onNodes: () => cluster.kept(store.madeAt()),
+      inClusters: () => lyingIn(clusters, signal),
+      take: async kept =>
+        await takeBack({
+          store,
+          kept: () => kept,
+          entries: () => applications.all(),
+          take: (stored, found) => applications.take(stored, found),
+          leave: async (app, node) => (node === '' ? undefined : cluster.answer(app, [node])),
+          declare: (manifest, by, parent) => applications.declare(manifest, by, parent, false),
+          now,
+        }),
+      taken(name) {
+        log.warn({ application: name }, 'taken back from its place: the store had lost it')
+        follow(name)
+      },
+      failed: error => log.warn({ error: error.message }, 'taking back'),
+    },
+    signal,
+  )
   const buckets = keepBuckets(
     bus,
     made => {
@@ -405,20 +359,7 @@ export async function startController(
     },
     signal,
   )
-  let adoptTimer: NodeJS.Timeout | null = null
-  /** Not at every word of a node: each look is over all applications. */
-  const adoptSoon = (inMs: number) => {
-    if (adoptTimer !== null) return
-    adoptTimer = setTimeout(() => {
-      adoptTimer = null
-      if (!leading.isLeading()) return
-      adoptKept().catch(error => {
-        log.warn({ error: (error as Error).message }, 'taking back')
-        adoptSoon(adoptAgainMs)
-      })
-    }, inMs).unref()
-  }
-  cluster.onChange(() => adoptSoon(adoptAfterMs))
+  cluster.onChange(adopting.soon)
   const leased = (async () => {
     await untilDone(
       async () => void (await store.load()),
@@ -528,22 +469,6 @@ function yamlOf(text: string): unknown {
 
 function notDeclared(name: string): never {
   throw new Error(`application ${name} is not declared`)
-}
-
-/** The nodes that `slipway up` joined on this machine: their public keys, one file each. */
-function nodeIdentities(directory: string): ReadonlyMap<string, NodeIdentity> {
-  if (!existsSync(directory)) return new Map()
-  const files = readdirSync(directory).filter(file => file.endsWith('.json'))
-  const read = files.map(file => JSON.parse(readFileSync(join(directory, file), 'utf8')) as NodeIdentity)
-  return new Map(read.map(identity => [identity.node, identity]))
-}
-
-/** For the command line of this machine: made once, in the keys directory, where only its owner can read it. */
-async function adminToken(file: string, tokens: Awaited<ReturnType<typeof openTokens>>): Promise<void> {
-  const there = existsSync(file) ? readFileSync(file, 'utf8').trim() : ''
-  if (there !== '' && tokens.verify(there, 'token') !== null) return
-  const { secret } = await tokens.mint('token', 'slipway up', 'admin', tokenLifetimeMs)
-  await writeFile(file, `${secret}\n`, { mode: 0o600 })
 }
 
 /** One line a pass that did something; nothing where nothing changed. */

@@ -1,0 +1,66 @@
+// Which applications follow which (repository, ref), and which of them a new commit wakes.
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Applications, Entry } from './applications.js'
+import type { Sources } from './sources.js'
+import { isUnmoved } from './unmoved.js'
+
+export interface FollowingOptions {
+  readonly applications: Pick<Applications, 'get' | 'all' | 'inTurn' | 'noted'>
+  readonly sources: Pick<Sources, 'kept'>
+  /** Begins to poll; returns how to end it. */
+  follow(url: string, ref: string): () => void
+  /** A pass for this application. */
+  wake(name: string): void
+  forget(name: string): void
+  readonly signal: AbortSignal
+}
+
+export interface Following {
+  /** The application is new, changed or gone. */
+  follow(name: string): void
+  wakeFollowers(url: string, ref: string): void
+  /** Those that a new commit concerns get a pass; of the others it is shown only. */
+  lookAtFollowers(url: string, ref: string): Promise<void>
+}
+
+export function createFollowing({ applications, sources, signal, ...options }: FollowingOptions): Following {
+  const following = new Map<string, { readonly key: string; readonly stop: () => void }>()
+
+  function follow(name: string): void {
+    const entry = applications.get(name)
+    const before = following.get(name)
+    const key = entry === null ? '' : `${entry.app.source.repoURL}\n${entry.app.source.targetRevision}`
+    if (before?.key !== key) {
+      before?.stop()
+      following.delete(name)
+      if (entry !== null && entry.app.source.repoURL !== '')
+        following.set(name, { key, stop: options.follow(entry.app.source.repoURL, entry.app.source.targetRevision) })
+    }
+    if (entry === null) options.forget(name)
+    else options.wake(name)
+  }
+  function followersOf(url: string, ref: string): readonly string[] {
+    const all = applications.all().filter(({ app }) => app.source.repoURL === url && app.source.targetRevision === ref)
+    return all.map(({ app }) => app.name)
+  }
+  async function isSameAt(entry: Entry): Promise<boolean> {
+    const candidate = await sources.kept(entry.app, entry.ledger, signal)
+    if (candidate === null || !isUnmoved(entry, candidate)) return false
+    applications.noted(entry.app.name, candidate)
+    return true
+  }
+  return {
+    follow,
+    wakeFollowers(url, ref) {
+      for (const name of followersOf(url, ref)) options.wake(name)
+    },
+    async lookAtFollowers(url, ref) {
+      for (const [at, name] of followersOf(url, ref).entries()) {
+        // A thousand of them take a few tenths of a second: others get their turn meanwhile.
+        if (at % 20 === 19) await nextTurn()
+        const looked = applications.inTurn(name, isSameAt).catch(() => false)
+        void looked.then(isSame => (isSame === true ? undefined : options.wake(name)))
+      }
+    },
+  }
+}
