@@ -5,7 +5,9 @@ import { LRUCache } from 'lru-cache'
 import type { ChartCache, Files, FileQuestion } from '../../renderer/index.js'
 
 /** Bytes of files, which a loaded chart exceeds several times over: templates become trees, and CRDs objects. */
-export const mostHeldBytes = 24_000_000
+export const mostHeldBytes = 12_000_000
+/** Of the heap, what may be taken after a job before something is let go. */
+const mostOfHeap = 0.6
 const mostCharts = 200
 
 export interface SentFile {
@@ -50,6 +52,15 @@ export class Held {
         const bytes = files.paths.reduce((sum, path) => sum + (files.read(path)?.length ?? 0), 0)
         this.#charts.set(key, { chart, bytes })
       },
+    }
+  }
+
+  /** After a job. `used`: of the heap, 0 to 1. What was longest not asked for goes, with all that was made of it. */
+  settle(used: number): void {
+    if (used < mostOfHeap) return
+    for (const kept of [this.#charts, this.#blobs]) {
+      const most = kept.calculatedSize / 2
+      while (kept.size > 0 && kept.calculatedSize > most) kept.pop()
     }
   }
 

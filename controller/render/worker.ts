@@ -1,6 +1,7 @@
 // The child process that renders: a job in, its result as JSON out. It opens nothing and knows nothing but the jobs, randomness and the time,
 // for what has to be made.
 import { randomBytes } from 'node:crypto'
+import { getHeapStatistics } from 'node:v8'
 import { answerTo, type ChartQuestion, type FileQuestion, render, StickyBook } from '../../renderer/index.js'
 import { Held } from './held.js'
 import type { ChildAnswer, ChildJob } from './pool.js'
@@ -19,6 +20,8 @@ process.on('message', (job: ChildJob | ChartQuestion) => {
       ? rendered
       : { error: { ...error, message: book.masked(error.message), excerpt: book.masked(error.excerpt) } }
   const result = { ...shown, touched: book.touched() }
+  const heap = getHeapStatistics()
+  held.settle(heap.used_heap_size / heap.heap_size_limit)
   const answer: ChildAnswer = { result, asked: [...asked.values()], lost: held.lost() }
   process.send?.(JSON.stringify(answer))
 })

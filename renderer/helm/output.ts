@@ -120,7 +120,7 @@ interface Headed {
 
 /** Documents of earlier renders by their text: most come out the same again, and reading them takes longer than writing them. */
 const kept = { recent: new Map<string, Headed>(), older: new Map<string, Headed>(), characters: 0 }
-const mostCharacters = 8_000_000
+const mostCharacters = 3_000_000
 
 function headOf(path: string, written: string): Headed {
   const known = kept.recent.get(written)

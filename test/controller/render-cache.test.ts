@@ -196,6 +196,22 @@ t.test('a child holds no more than its room, and says what it let go', async t =
   t.same(held.lost(), ['e'], 'one that is too large is never held')
 })
 
+t.test('a child whose heap fills up lets go of what was longest not asked for', async t => {
+  const held = new Held()
+  for (const oid of ['a', 'b', 'c', 'd'])
+    held.filesOf([{ path: oid, content: oid }], new Map([[oid, new Uint8Array(400)]]), () => {})
+
+  held.settle(0.3)
+  t.same(held.lost(), [])
+  held.settle(0.9)
+  t.same(held.lost(), ['a', 'b'])
+  held.settle(0.9)
+  held.settle(0.9)
+  t.same(held.lost(), ['c', 'd'])
+  held.settle(0.9)
+  t.same(held.lost(), [])
+})
+
 t.test('the same files are the same chart, whatever the order of the job', async t => {
   const held = new Held()
   const id = (content: string | Uint8Array) =>
