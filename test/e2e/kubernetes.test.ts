@@ -147,6 +147,7 @@ await t.test('the controller is killed while a bad release rolls out: the same e
 })
 
 await t.test('the API server is away while a release rolls out: no verdict meanwhile, and then it goes on', async t => {
+  await shop.declare({ rollout: { bakeTime: '1s', healthTimeout: '90s' } })
   const commit = await shop.push(shopFiles('4c', 'ready 3000'), 'Take a while')
   await shop.until('it rolls out', seen => seen.candidate?.commit === commit && seen.attempt?.step === 'Verifying')
 
@@ -175,6 +176,57 @@ await t.test('what somebody changes by hand is healed', async t => {
     await new Promise(resolve => setTimeout(resolve, 100))
 
   t.ok(await healed())
+})
+
+/** A Job that runs before the release. */
+function hook(name: string, play: string): string {
+  const annotations = { 'argocd.argoproj.io/hook': 'PreSync', 'argocd.argoproj.io/hook-delete-policy': 'HookSucceeded' }
+  const containers = [{ name: 'migrate', image: 'shop/migrate:1' }]
+  const template = {
+    metadata: { annotations: { 'test.slipway.dev/play': play } },
+    spec: { restartPolicy: 'Never', containers },
+  }
+  return JSON.stringify({
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: { name, annotations },
+    spec: { backoffLimit: 0, template },
+  })
+}
+
+await t.test(
+  'a hook runs before the release, waves follow each other, and what a commit drops goes once it is healthy',
+  async t => {
+    const later = { 'argocd.argoproj.io/sync-wave': '1' }
+    const extra = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'later', annotations: later }, data: {} }
+    const first = await shop.push({
+      ...shopFiles('6'),
+      'hook.yaml': hook('migrate', 'ready'),
+      'extra.yaml': JSON.stringify(extra),
+    })
+    await shop.settled(first, 'Healthy')
+    const made = await cluster.call('GET', '/api/v1/namespaces/shop/configmaps/later')
+    const rolled = await cluster.call('GET', deployment)
+    const moves = (await shop.view()).attempt?.moves.map(({ message }) => message).join('; ') ?? ''
+
+    const second = await shop.push({ 'hook.yaml': null, 'extra.yaml': null }, 'Drop both')
+    await shop.settled(second, 'Healthy')
+
+    t.match(moves, /PreSync: Job migrate-presync-\d+.*wave 3 of 3/)
+    const ready = rolled.status.conditions.find((one: { type: string }) => one.type === 'Available')
+    t.ok(made.metadata.creationTimestamp >= ready.lastUpdateTime, 'the second wave came after the first was available')
+    t.equal(await cluster.find('/api/v1/namespaces/shop/configmaps/later'), null)
+    t.same((await cluster.call('GET', '/apis/batch/v1/namespaces/shop/jobs')).items, [])
+  },
+)
+
+await t.test('a hook that fails: nothing of the release is applied', async t => {
+  const commit = await shop.push({ ...shopFiles('7'), 'hook.yaml': hook('migrate', 'fail') }, 'Migrate wrongly')
+
+  const view = await shop.settled(commit, 'RolledBack')
+
+  t.match(view.attempt?.verdict?.message ?? '', /PreSync hook Job shop\/migrate-presync-\d+ failed/)
+  t.equal(await imageNow(), 'shop/web:6')
 })
 
 await t.test('deleted, it takes along what it made', async t => {
