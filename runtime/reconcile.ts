@@ -84,12 +84,13 @@ export function createReconciler(
   const documents = () => [...obeyed.values()]
   const preflights = world.preflights(documents, () => memory, wake, ending.signal)
   const unlisten = world.pods.onChange(wake)
-  const steer = inTurn(() =>
-    world.dataPlane.apply(
-      trafficOf({ documents: documents(), pods: world.pods.list(), memory: planned, refusals: world.refusals }),
-      ending.signal,
-    ),
-  )
+  /** The pods as they were when the traffic was last steered. */
+  let steeredBy = world.pods.list()
+  const steer = inTurn(async () => {
+    const pods = world.pods.list()
+    const traffic = trafficOf({ documents: documents(), pods, memory: planned, refusals: world.refusals })
+    await world.dataPlane.apply(traffic, ending.signal).finally(() => (steeredBy = pods))
+  })
 
   /** What cannot be kept on disk is neither obeyed nor begun; what runs goes on being steered and reported. */
   async function pass(signal: AbortSignal): Promise<{ readonly wakeAt: number | null }> {
@@ -109,8 +110,10 @@ export function createReconciler(
     const steering = await (steered ?? settle(steer()))
     const isSteered = steering === null || steering.name === 'ListenerConflict'
     if (forgetful === null && isSteered && !signal.aborted) for (const step of plan.terminate) end(step)
+    // Nobody hears that a pod is ready before it gets its traffic.
+    const told = isSteered ? steeredBy : world.pods.list()
     await preflights.quickOnes()
-    tell(plan)
+    tell(plan, told)
     const failure = unsaved ?? forgetful ?? unmade
     if (failure !== null) throw failure
     if (steering !== null && !isSteered) {
@@ -230,8 +233,7 @@ export function createReconciler(
     if (cut > 0) world.log('connections cut at the drain limit', { pod: pod.record.name, cut })
   }
 
-  function tell(plan: NodePlan): void {
-    const pods = world.pods.list()
+  function tell(plan: NodePlan, pods: readonly PodView[]): void {
     for (const document of obeyed.values()) {
       const { name } = document.application
       const report = reportOf({
