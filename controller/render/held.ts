@@ -34,10 +34,12 @@ export class Held {
 
   /** The files of a job as the renderer reads them. `blobs`: those that came with it. */
   filesOf(sent: readonly SentFile[], blobs: ReadonlyMap<string, Uint8Array>, asked: (question: FileQuestion) => void): Files {
+    // Those that are held first: what came makes room for itself among them.
+    const known = new Map(sent.flatMap(({ content }) => this.#known(content)))
     const bytes = new Map<string, Uint8Array>()
     const hash = createHash('sha1')
     for (const { path, content } of sent) {
-      const found = typeof content === 'string' ? this.#blobOf(content, blobs) : content
+      const found = typeof content === 'string' ? (known.get(content) ?? this.#blobOf(content, blobs)) : content
       bytes.set(path, found)
       hash.update(`${path}\0${typeof content === 'string' ? content : createHash('sha1').update(content).digest('hex')}\0`)
     }
@@ -69,6 +71,11 @@ export class Held {
     const lost = this.#lost.filter(oid => !this.#blobs.has(oid))
     this.#lost = []
     return lost
+  }
+
+  #known(content: SentFile['content']): (readonly [string, Uint8Array])[] {
+    const bytes = typeof content === 'string' ? this.#blobs.get(content) : undefined
+    return typeof content === 'string' && bytes !== undefined ? [[content, bytes]] : []
   }
 
   #blobOf(oid: string, blobs: ReadonlyMap<string, Uint8Array>): Uint8Array {

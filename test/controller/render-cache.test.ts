@@ -191,9 +191,11 @@ t.test('a child holds no more than its room, and says what it let go', async t =
     'a job has all of its files, whatever there is room for',
   )
   t.same(held.lost().toSorted(), ['a', 'b'])
+  held.filesOf(of('e', 'f', 'c', 'd'), sent('e', 'f'), () => {})
+  t.same(held.lost().toSorted(), ['c', 'd'], 'what is held is there for a job, although what came with it takes its room')
   t.throws(() => held.filesOf(of('a'), new Map(), () => {}), /blob a was neither sent nor held/)
-  held.filesOf(of('e'), new Map([['e', new Uint8Array(2000)]]), () => {})
-  t.same(held.lost(), ['e'], 'one that is too large is never held')
+  held.filesOf(of('g'), new Map([['g', new Uint8Array(2000)]]), () => {})
+  t.same(held.lost(), ['g'], 'one that is too large is never held')
 })
 
 t.test('a child whose heap fills up lets go of what was longest not asked for', async t => {
