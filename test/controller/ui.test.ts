@@ -119,7 +119,7 @@ t.test('why shows the evidence, the likely cause, and the lines to copy', async 
 })
 
 t.test('how long ago something was goes on being counted', async test => {
-  const { page, api } = await opened(test, [view('shop')], { path: '#/apps/shop/events' })
+  const { page, api } = await opened(test, [view('shop')], { path: '#/apps/shop' })
   api.told.events = [event('shop', 'rolled-back', { message: 'hauled back', at: ago(5) })]
   api.told.history = [attempt()]
   for (const [tab, where] of [

@@ -7,15 +7,16 @@ import type { Application } from '../../application.js'
 import type { Ledger } from '../../ledger.js'
 import { keptKinds } from '../../release/sent.js'
 import type { Release } from '../../release.js'
-import type { Applied, Cluster, Observed, Order, Silence } from '../cluster.js'
+import type { Applied, Cluster, Observed, Order } from '../cluster.js'
 import type { createPacker, Kept } from '../node/ledger.js'
 import { type Cache, createCache, type Entry, type Kind } from './cache.js'
 import type { ApiClient } from './client.js'
 import { createDiscovery } from './discovery.js'
 import { createKeeping, type Found, OvertakenError } from './keeping.js'
+import { keepLog, logLines } from './logs.js'
 import { observedObject, observedPods } from './look.js'
-import type { SeenPod } from './pods.js'
 import { ask, definedBy, running } from './preflight.js'
+import { silenceOf, startPulse } from './pulse.js'
 import { fieldManager, isSame, scaledBy, trackedBy, withoutReplicas } from './seen.js'
 import { applyObject, inParallel, liveObject, releaseObject, removeObject, resourceOf, unknownKind, type Write } from './write.js'
 
@@ -463,94 +464,3 @@ function namespaceMetadata(app: Application): NonNullable<SyncPolicy['managedNam
 
 /** How long a pass waits for the first list of a kind, ms. */
 const listMs = 5_000
-/** A watch that begins anew now and then is no silence; what was never listed is. */
-const watchTroubleMs = 8_000
-
-function silenceOf(name: string, trouble: ReturnType<Cache['trouble']>, isWhole: boolean, now: number): Silence | null {
-  if (trouble === null || (isWhole && now - trouble.since < watchTroubleMs)) return null
-  return { since: trouble.since, message: `cluster ${name}: ${trouble.message}`, hears: true }
-}
-
-/** Asks now and then whether it is there: a cluster where nothing changes says nothing else for a minute. */
-function startPulse(
-  { client, name, now, pingMs = 5_000 }: Pick<KubernetesOptions, 'client' | 'name' | 'now' | 'pingMs'>,
-  isWanted: () => boolean,
-  turned: () => void,
-  signal: AbortSignal,
-) {
-  let [heardAt, silent] = [0, null as Silence | null]
-  const beat = async () => {
-    if (!isWanted()) return
-    const before = silent
-    try {
-      await client.call('GET', '/version', {}, AbortSignal.any([signal, AbortSignal.timeout(pingMs)]))
-      ;[heardAt, silent] = [now(), null]
-    } catch (error) {
-      silent = { since: silent?.since ?? now(), message: `cluster ${name}: ${(error as Error).message}`, hears: false }
-    }
-    if ((before === null) !== (silent === null)) turned()
-  }
-  const timer = setInterval(() => void beat(), pingMs)
-  timer.unref()
-  signal.addEventListener('abort', () => clearInterval(timer))
-  return { heardAt: () => Math.max(heardAt, client.heardAt()), silence: () => silent }
-}
-
-/** The last lines before a container's newest end, for the verdict; a kubelet that has none costs nothing but them. */
-async function keepLog(
-  client: ApiClient,
-  cache: Cache,
-  { namespace, name, uid }: SeenPod,
-  container: string,
-  signal: AbortSignal,
-): Promise<void> {
-  for (const previous of [true, false]) {
-    try {
-      const wish = { tail: 20, follow: false, previous }
-      const lines: string[] = []
-      for await (const line of logLines(
-        client,
-        namespace,
-        name,
-        container,
-        wish,
-        AbortSignal.any([signal, AbortSignal.timeout(5_000)]),
-      ))
-        lines.push(line.text)
-      if (lines.length > 0) return cache.noteLog(uid, container, lines.slice(-20))
-    } catch {
-      // not started again yet, or its kubelet does not answer: the next end asks again
-    }
-  }
-}
-
-async function* logLines(
-  client: ApiClient,
-  namespace: string,
-  pod: string,
-  container: string,
-  wish: { readonly tail: number; readonly follow: boolean; readonly previous: boolean },
-  signal: AbortSignal,
-): AsyncIterable<{ readonly at: string; readonly stream: string; readonly text: string }> {
-  const query = {
-    ...(container === '' ? {} : { container }),
-    tailLines: String(wish.tail),
-    timestamps: 'true',
-    ...(wish.follow ? { follow: 'true' } : {}),
-    ...(wish.previous ? { previous: 'true' } : {}),
-  }
-  const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(pod)}/log`
-  const decoder = new TextDecoder()
-  let rest = ''
-  for await (const chunk of await client.open(path, query, signal)) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
-    rest = lines.pop() ?? ''
-    for (const line of lines) yield logLine(line)
-  }
-  if (rest !== '') yield logLine(rest)
-}
-
-function logLine(line: string) {
-  const space = line.indexOf(' ')
-  return { at: line.slice(0, space), stream: 'stdout', text: line.slice(space + 1) }
-}
