@@ -107,10 +107,10 @@ t.test("an application sees what lies with its node, others' Secrets only in its
       report: { objects: [{ ref: refOf(web), status: { readyReplicas: 1 } }] } as never,
     })
   const seen = liveFor(app, [
-    ...leftAt([{ application: other, objects: [secret('left'), secret('own')] }]),
-    ...document(own, false, false, { ...secret('own'), data: { a: 'eA==' }, stringData: { b: 'x' } }),
+    ...leftAt([{ application: other, objects: [secret('left'), secret('named'), secret('taken')] }]),
+    ...document(own, false, false, secret('named'), { ...secret('own'), data: { a: 'eA==' }, stringData: { b: 'x' } }),
     ...document(former, false, false, secret('former')),
-    ...document(other, false, false, secret('theirs'), secret('hidden', 'blog'), configMap('shown', ''), web),
+    ...document(other, false, false, secret('taken'), secret('theirs'), secret('hidden', 'blog'), configMap('shown', ''), web),
     ...document(other, true, false, secret('free')),
     ...document(other, false, true, secret('ended')),
   ])
@@ -119,8 +119,10 @@ t.test("an application sees what lies with its node, others' Secrets only in its
     'former free',
     'free free',
     'left free',
+    'named free',
     'own',
     'shown',
+    'taken',
     'theirs',
     'web',
   ])

@@ -40,10 +40,13 @@ export function liveFor(
   held: readonly Held[],
 ): readonly LiveObject[] {
   const namespace = destination.namespace === '' ? 'default' : destination.namespace
+  const free = new Set(held.flatMap(({ letGo, object }) => (letGo ? [refKey(refOf(object))] : [])))
   return newestOf(held).flatMap(({ application, letGo, object }) => {
     const isOwn = application.uid === uid
     const isHidden = object.kind === 'Secret' && !isOwn && object.metadata.namespace !== namespace
-    return isHidden ? [] : [{ object: asStored(object), isFree: letGo || (application.name === name && !isOwn) }]
+    // Its first order names what is there before it has rendered anything: that is its own only once nobody is said to have left it.
+    const isFree = letGo || (application.name === name && (!isOwn || free.has(refKey(refOf(object)))))
+    return isHidden ? [] : [{ object: asStored(object), isFree }]
   })
 }
 
