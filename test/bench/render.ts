@@ -301,6 +301,11 @@ function told({ charts, helm, found, options }: Stage, thousandMs: Figure, secon
       'helmProcessOverWarm (median chart)': atLeast(10, medianOf(warmer)),
       'helmProcessOverCold (median chart)': atLeast(3, medianOf(colder)),
       ...Object.fromEntries(
+        charts
+          .filter(chart => chart.mints)
+          .map(chart => [`helmProcessOverWarm.${chart.name} (kept keys)`, atLeast(100, warmer(chart))]),
+      ),
+      ...Object.fromEntries(
         charts.map(chart => [`warmMs.${chart.name}`, besideHelm(of('helmInProcessMs', chart), of('warmMs', chart))]),
       ),
       'cachedMs (median chart)': atMost(

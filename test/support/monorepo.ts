@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { type Application, parseApplication } from '../../controller/application.js'
+import type { Bringing } from '../../controller/charts/complete.js'
 import { chartTrees } from '../../controller/charts/tree.js'
 import { GitStore } from '../../controller/git/store.js'
 import { type Ledger, newLedger } from '../../controller/ledger.js'
@@ -13,6 +14,7 @@ import { type Candidates, makeCandidates } from '../../controller/render/candida
 import { RenderPool } from '../../controller/render/pool.js'
 import { createSources, type Sources } from '../../controller/sources.js'
 import { keeping } from '../../controller/sticky.js'
+import { answerTo } from '../../renderer/index.js'
 import { authored } from '../bench/push/applications.js'
 
 const run = promisify(execFile)
@@ -84,7 +86,8 @@ export class Monorepo {
     }
     const git = (...args: readonly string[]) => run('git', ['-C', this.#work, ...args], { env: authored })
     await git('init', '--quiet', '--initial-branch=main')
-    await git('add', '-A')
+    // Charts bring a .gitignore of their own.
+    await git('add', '--all', '--force')
     await git('commit', '--quiet', '-m', 'Change something')
     this.#tip = (await this.#git.poll(this.#work, 'main', signal)).tip
   }
@@ -116,8 +119,12 @@ export class Monorepo {
   }
 }
 
-function noCharts(): never {
-  throw new Error('no chart is to be fetched here')
+/** Charts are read here, and fetched from nowhere. */
+function noCharts(): Bringing {
+  const refuse = (): never => {
+    throw new Error('no chart is to be fetched here')
+  }
+  return { read: async question => answerTo(question), get: refuse, store: { content: refuse, keep: refuse } }
 }
 
 const declared = { uid: 'u', parent: null, defaultNode: 'lab', readYaml: () => ({}) }
