@@ -11,7 +11,7 @@ import { messagesIn } from '../support/nats-look.js'
 import { lives, startSlipway } from '../support/slipway.js'
 import { deployment, documents, job, loadWebImage, removeImages, service } from '../support/web.js'
 
-const every = process.env.SLIPWAY_FAILPOINTS === 'all' ? 1 : Number(process.env.SLIPWAY_FAILPOINTS_EVERY ?? 10)
+const every = process.env.SLIPWAY_FAILPOINTS === 'all' ? 1 : Number(process.env.SLIPWAY_FAILPOINTS_EVERY ?? 16)
 const seed = Number(process.env.SLIPWAY_FAILPOINTS_SEED ?? Math.floor(Date.now() / 86_400_000))
 /** `deletion:controller.ledger`: only what begins so. */
 const only = process.env.SLIPWAY_FAILPOINTS_ONLY ?? ''
