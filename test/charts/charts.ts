@@ -1,6 +1,7 @@
 // The charts of this repository as a user would render them: their folders, and what they come to with values of ci/.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
+import { noSets } from '../../renderer/helm/template.js'
 import {
   type Files,
   helmTemplate,
@@ -10,7 +11,7 @@ import {
   type TemplateRequest,
   walked,
 } from '../../renderer/index.js'
-import { noSets } from '../../renderer/helm/template.js'
+import { requestOf } from '../support/helm-flags.js'
 import { options } from '../support/render.js'
 
 export const names = ['cron', 'stateful', 'web', 'worker'] as const
@@ -38,21 +39,12 @@ function valuesOf(name: Name, set: Set): readonly ChartFile[] {
 /** As `slipway render` prints it. */
 export function text(name: Name, set: Set, more: Partial<TemplateRequest['sets']> = {}): string {
   return helmTemplate({
+    ...requestOf(['--kube-version', 'v1.36.0']),
     chart: { files: filesIn(name) },
     name: 'demo',
     namespace: 'default',
     valueFiles: valuesOf(name, set),
     sets: { ...noSets, ...more },
-    readFile: () => new Uint8Array(),
-    kubeVersion: 'v1.36.0',
-    apiVersions: [],
-    includeCrds: false,
-    skipTests: false,
-    noHooks: false,
-    showOnly: [],
-    isUpgrade: false,
-    skipSchema: false,
-    profile: '3',
     chance: { random: count => new Uint8Array(count), now: 0 },
   }).text
 }

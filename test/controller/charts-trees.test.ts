@@ -1,22 +1,21 @@
 // A commit's tree with the charts it depends on: from registries, repositories and folders of the same commit; what is kept, what is said, what
 // never waits. Compared with `helm dependency build` and `helm template` where the real Helm is on the machine.
 import { execFile, execFileSync } from 'node:child_process'
-import { promisify } from 'node:util'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 import t from 'tap'
 import { chartGetter, type GetChart } from '../../controller/charts/charts.js'
 import type { Pins } from '../../controller/charts/complete.js'
 import { ChartSourceError } from '../../controller/charts/errors.js'
-import { entriesOf, pinsIn } from '../../controller/charts/pins.js'
-import type { StickyEntry } from '../../controller/sticky.js'
 import { createFetching } from '../../controller/charts/fetching.js'
+import { entriesOf, pinsIn } from '../../controller/charts/pins.js'
 import { openChartStore } from '../../controller/charts/store.js'
 import { type AskedTree, chartTrees, type TreeWithCharts } from '../../controller/charts/tree.js'
 import type { GitTree, TreeEntry, TreeId } from '../../controller/release.js'
+import type { StickyEntry } from '../../controller/sticky.js'
 import { answerTo, helmTemplate } from '../../renderer/index.js'
-import { noSets } from '../../renderer/helm/template.js'
 import { contentHash } from '../../runtime/contract/hash.js'
 import {
   access,
@@ -31,6 +30,7 @@ import {
   versionMap,
   type WebServer,
 } from '../support/charts.js'
+import { requestOf } from '../support/helm-flags.js'
 import { waitUntil } from '../support/machine.js'
 
 const signal = new AbortController().signal
@@ -98,21 +98,11 @@ async function filesOf({ tree }: TreeWithCharts): Promise<{ readonly name: strin
 
 async function rendered(tree: TreeWithCharts): Promise<string> {
   return helmTemplate({
+    ...requestOf([]),
     chart: { files: await filesOf(tree) },
     name: 'shop',
     namespace: 'store',
     valueFiles: [],
-    sets: noSets,
-    readFile: () => new Uint8Array(),
-    kubeVersion: '',
-    apiVersions: [],
-    includeCrds: false,
-    skipTests: false,
-    noHooks: false,
-    showOnly: [],
-    isUpgrade: false,
-    skipSchema: false,
-    profile: '3',
     chance: { random: count => new Uint8Array(count), now: 0 },
   }).text
 }

@@ -12,7 +12,7 @@ import type { ChartSourceError } from '../../controller/charts/errors.js'
 import { type ChartStore, type Found, openChartStore } from '../../controller/charts/store.js'
 import { pack } from '../../renderer/chart/pack.js'
 import { answerTo, helmTemplate, type Need } from '../../renderer/index.js'
-import { noSets } from '../../renderer/helm/template.js'
+import { requestOf } from './helm-flags.js'
 
 export interface TestChart {
   readonly name: string
@@ -224,21 +224,11 @@ export function certificate(): { readonly key: string; readonly cert: string } {
   const template =
     '{{ $c := genSelfSignedCert "127.0.0.1" (list "127.0.0.1") (list "localhost") 2 }}{{ toJson (dict "kind" "K" "key" $c.Key "cert" $c.Cert) }}'
   const { text } = helmTemplate({
+    ...requestOf([]),
     chart: { archive: packed({ name: 'c', version: '1.0.0', files: { 'templates/c.yaml': template } }) },
     name: 'c',
     namespace: 'c',
     valueFiles: [],
-    sets: noSets,
-    readFile: () => new Uint8Array(),
-    kubeVersion: '',
-    apiVersions: [],
-    includeCrds: false,
-    skipTests: false,
-    noHooks: false,
-    showOnly: [],
-    isUpgrade: false,
-    skipSchema: false,
-    profile: '3',
     chance: { random: count => crypto.getRandomValues(new Uint8Array(count)), now: Date.now() },
   })
   return JSON.parse(text.slice(text.indexOf('{'))) as { key: string; cert: string }

@@ -1,21 +1,9 @@
 // Handlebars templates whose meaning is the same here and in the handlebars package: blocks, scopes, data, partials, white space.
 // Left out is what differs on purpose: the truth of `{}`, the order of keys, missing values, helpers beyond the built-in ones, and literals
 // that are printed (there `{{12}}` looks for a key of that name), and `../` out of a block whose `this` is the one above it.
+import { type Chance, chanceOf } from '../chance.js'
 
 type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
-
-type Chance = () => number
-
-/** mulberry32: the same numbers for the same seed, everywhere. */
-function chanceOf(seed: number): Chance {
-  let state = Math.imul(seed + 1, 0x9e3779b1) >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
-  }
-}
 
 /** Keys in order, none of them a number: both sides go through maps the same way then. */
 export const values: { readonly [key: string]: Json } = {

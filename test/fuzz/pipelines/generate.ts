@@ -1,21 +1,10 @@
 // Templates of one action each, whose pipelines go through all of Sprig's and Helm's functions, with arguments that mostly fit.
+
 import { goFunctions } from '../../../renderer/functions/go.js'
 import type { GoFunction } from '../../../renderer/functions/signature.js'
 import { builtins } from '../../../renderer/gotemplate/index.js'
 import type { ParamType } from '../../../renderer/value/value.js'
-
-type Chance = () => number
-
-/** mulberry32: the same numbers for the same seed, everywhere. */
-function chanceOf(seed: number): Chance {
-  let state = Math.imul(seed + 1, 0x9e3779b1) >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
-  }
-}
+import { type Chance, chanceOf } from '../chance.js'
 
 /** What the templates see. */
 export const data = {

@@ -1,4 +1,5 @@
 // Templates and data made up from a seed: every statement, odd pipelines, wrong types, and now and then a text that is broken.
+import { type Chance, chanceOf } from '../chance.js'
 
 export interface Case {
   readonly name: string
@@ -6,19 +7,6 @@ export interface Case {
   readonly texts: readonly string[]
   readonly data: unknown
   readonly missing: 'default' | 'zero' | 'error'
-}
-
-type Chance = () => number
-
-/** mulberry32: the same numbers for the same seed, everywhere. */
-function chanceOf(seed: number): Chance {
-  let state = Math.imul(seed + 1, 0x9e3779b1) >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
-  }
 }
 
 /** What is known where a piece of template stands. */
