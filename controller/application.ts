@@ -1,6 +1,8 @@
 // What a user declares: Argo CD's Application with `spec.rollout` beside it, read strictly (fields of Argo CD v3.4 crd-application.yaml).
 import { groupOf, type Manifest } from '../runtime/contract/manifest.js'
 import { type Fault, type Fields, fieldsOf, isRecord } from './fields.js'
+import { ignoreRulesOf } from './application/ignore.js'
+import { optionFault } from './release/options.js'
 
 export interface Application {
   readonly name: string
@@ -12,6 +14,7 @@ export interface Application {
   readonly source: Source
   readonly destination: Destination
   readonly sync: SyncPolicy
+  readonly ignoreDifferences: readonly IgnoreRule[]
   readonly rollout: RolloutPolicy
   readonly revisionHistoryLimit: number
   /** What deleting the declaration does to what runs. */
@@ -60,6 +63,24 @@ export interface SyncPolicy {
   readonly prune: boolean
   readonly selfHeal: boolean
   readonly allowEmpty: boolean
+  /** `syncOptions`, without spaces: `Replace=true`. What they mean: `release/options.ts`. */
+  readonly options: readonly string[]
+  /** For a namespace that is made for the application (`CreateNamespace=true`). */
+  readonly namespaceMetadata: {
+    readonly labels: Readonly<Record<string, string>>
+    readonly annotations: Readonly<Record<string, string>>
+  }
+}
+
+/** Fields of live objects that are not compared. `group`, `kind`: `*` for any (Argo CD's glob); `name`, `namespace`: '' for any. */
+export interface IgnoreRule {
+  readonly group: string
+  readonly kind: string
+  readonly name: string
+  readonly namespace: string
+  readonly jsonPointers: readonly string[]
+  readonly jqPathExpressions: readonly string[]
+  readonly managedFieldsManagers: readonly string[]
 }
 
 export interface RolloutPolicy {
@@ -167,6 +188,7 @@ function read(input: unknown, declared: Declared): { readonly application: Appli
     source: sourceOf(spec, declared.readYaml),
     destination: destinationOf(spec, declared),
     sync: syncPolicyOf(spec, own),
+    ignoreDifferences: ignoreRulesOf(spec),
     rollout: rolloutOf(spec, annotations),
     revisionHistoryLimit: spec.whole('revisionHistoryLimit', 10, 0, 100),
     deletion: deletionOf(spec, meta, own),
@@ -338,39 +360,24 @@ function clusterMeant(destination: Fields, name: string, clusters: readonly Know
   return bare
 }
 
-/** How Argo CD writes to a cluster: a node does all of it by itself, or has no use for it. */
-const heeded = new Set([
-  'CreateNamespace',
-  'Validate',
-  'SkipDryRunOnMissingResource',
-  'ApplyOutOfSyncOnly',
-  'PrunePropagationPolicy',
-  'PruneLast',
-  'Replace',
-  'Force',
-  'ServerSideApply',
-  'ServerSideDiff',
-  'ClientSideApplyMigration',
-  'FailOnSharedResource',
-  'RespectIgnoreDifferences',
-])
-
 /** Slipway's own group: automated, pruning, self-healing unless written otherwise; Argo CD's: manual unless written. */
 function syncPolicyOf(spec: Fields, own: boolean): SyncPolicy {
   const policy = spec.inner('syncPolicy', ['automated', 'retry', 'syncOptions', 'managedNamespaceMetadata'])
-  for (const [at, option] of policy.textList('syncOptions').entries())
-    if (!heeded.has(option.split('=')[0]?.trim() ?? ''))
-      policy.fault(
-        `syncOptions[${at}]`,
-        `${JSON.stringify(option)} is not supported for a whole application; see spec.syncPolicy and spec.deletion`,
-      )
+  const options = policy.textList('syncOptions').map(option => option.replace(/\s/g, ''))
+  for (const [at, option] of options.entries()) {
+    const fault = optionFault(option)
+    if (fault !== '') policy.fault(`syncOptions[${at}]`, fault)
+  }
   const written = policy.has('automated')
   const automated = policy.inner('automated', ['enabled', 'prune', 'selfHeal', 'allowEmpty'])
+  const metadata = policy.inner('managedNamespaceMetadata', ['labels', 'annotations'])
   return {
     automated: automated.flag('enabled', own || written),
-    prune: automated.flag('prune', own),
+    prune: automated.flag('prune', own) && !options.some(option => option === 'Prune=false' || option === 'Prune=confirm'),
     selfHeal: automated.flag('selfHeal', own),
     allowEmpty: automated.flag('allowEmpty', false),
+    options,
+    namespaceMetadata: { labels: metadata.texts('labels'), annotations: metadata.texts('annotations') },
   }
 }
 

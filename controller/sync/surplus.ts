@@ -2,7 +2,7 @@
 // or stands in the way of something new.
 import { type Manifest, type ObjectRef, refKey, refOf } from '../../runtime/contract/manifest.js'
 import type { Current, HookRun, Ledger, Stay } from '../ledger.js'
-import { annotation } from '../release/hooks.js'
+import { optionsOf } from '../release/options.js'
 import { keptKinds, ordinaryObjects, staysForward } from '../release/sent.js'
 import type { Release, ReleaseId } from '../release.js'
 import type { Mode, Stage } from './plan.js'
@@ -48,11 +48,9 @@ export function staysOf(object: Manifest): readonly Stay[] {
   return [...(isProtected(object) ? (['prune'] as const) : []), ...(staysForward(object) ? (['rollback'] as const) : [])]
 }
 
+/** Of the object alone: what an application's options say of all of them is its policy already. */
 function isProtected(object: Manifest): boolean {
-  const options = annotation(object, 'argocd.argoproj.io/sync-options')
-    .split(',')
-    .map(option => option.trim())
-  return options.includes('Prune=false') || options.includes('Prune=confirm')
+  return optionsOf([], object).prune !== 'yes'
 }
 
 /** Of earlier attempts, or done with a policy that says so. What this attempt's plan still names stays. */

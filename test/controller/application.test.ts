@@ -1,6 +1,8 @@
 import t from 'tap'
 import { type Application, type Declared, parseApplication, readKept } from '../../controller/application.js'
 import { durationMs } from '../../controller/fields.js'
+import { optionsOf } from '../../controller/release/options.js'
+import type { Manifest } from '../../runtime/contract/manifest.js'
 
 const declared: Declared = { uid: 'u1', parent: null, defaultNode: 'lab', readYaml: text => JSON.parse(text) as unknown }
 
@@ -27,7 +29,7 @@ function faultsOf(input: unknown): readonly string[] {
 t.test('the least that can be declared gets the policy of a delivery tool', async t => {
   const app = parsed(shopWith())
 
-  t.same(app.sync, { automated: true, prune: true, selfHeal: true, allowEmpty: false })
+  t.match(app.sync, { automated: true, prune: true, selfHeal: true, allowEmpty: false })
   t.same(app.destination, { place: 'node/lab', kind: 'node', name: 'lab', namespace: 'default' })
   t.equal(app.source.targetRevision, 'HEAD')
   t.match(app.rollout, {
@@ -51,7 +53,7 @@ t.test("in Argo CD's group Argo CD's defaults hold, and annotations say what spe
     ),
   )
 
-  t.same(app.sync, { automated: false, prune: false, selfHeal: false, allowEmpty: false })
+  t.match(app.sync, { automated: false, prune: false, selfHeal: false, allowEmpty: false })
   t.equal(app.deletion, 'orphan')
   t.equal(app.rollout.bakeTimeMs, 5000)
   t.equal(app.rollout.onFailure, 'Hold')
@@ -153,9 +155,17 @@ t.test('every fault is named at once, with its path and what was wanted', async 
       ],
     ],
     [
-      shopWith({ syncPolicy: { syncOptions: ['CreateNamespace=true', 'Prune=false'] } }),
+      shopWith({ syncPolicy: { syncOptions: ['CreateNamespace=true', 'PrunePropagationPolicy=soon'] } }),
       [
-        'spec.syncPolicy.syncOptions[1]: "Prune=false" is not supported for a whole application; see spec.syncPolicy and spec.deletion',
+        'spec.syncPolicy.syncOptions[1]: "PrunePropagationPolicy=soon": want PrunePropagationPolicy=foreground or PrunePropagationPolicy=background or PrunePropagationPolicy=orphan',
+      ],
+    ],
+    [
+      shopWith({ ignoreDifferences: [{ jsonPointers: ['spec/replicas'], jsonPointer: '/x' }] }),
+      [
+        'spec.ignoreDifferences[0].jsonPointer: unknown field (did you mean jsonPointers?)',
+        'spec.ignoreDifferences[0].kind: is missing; give the kind that the rule is for, or "*"',
+        'spec.ignoreDifferences[0].jsonPointers[0]: want a JSON pointer such as /spec/replicas, got "spec/replicas"',
       ],
     ],
     [
@@ -191,6 +201,40 @@ t.test('what only says how Argo CD writes to a cluster is taken as it is', async
   const app = parsed(shopWith({ syncPolicy, ignoreDifferences: [] }, { metadata: { name: 'shop', annotations } }))
 
   t.equal(app.rollout.bakeTimeMs, 3000)
+})
+
+t.test('an option of a whole application that keeps things from being pruned is its policy', t => {
+  for (const [options, prune] of [
+    [[], true],
+    [['Prune=false'], false],
+    [['Prune=confirm'], false],
+    [['Prune=true'], true],
+  ] as const)
+    t.equal(parsed(shopWith({ syncPolicy: { syncOptions: options } })).sync.prune, prune, options.join())
+  t.end()
+})
+
+t.test("an object's own option wins over its application's", t => {
+  const object = (annotations: object) =>
+    ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a', annotations } }) as Manifest
+  const own = (text: string) => object({ 'argocd.argoproj.io/sync-options': text })
+  const cases: readonly [readonly string[], Manifest, object][] = [
+    [
+      [],
+      object({}),
+      { replace: false, force: false, validate: true, prune: 'yes', delete: 'yes', propagation: 'Foreground', migrate: true },
+    ],
+    [['Replace=true'], object({}), { replace: true }],
+    [['Replace=true'], own('Replace=false'), { replace: false }],
+    [[], own(' Force=true , Prune=confirm,Delete=false'), { force: true, prune: 'confirm', delete: 'no' }],
+    [['Delete=confirm'], object({}), { delete: 'confirm' }],
+    [[], object({ 'helm.sh/resource-policy': 'keep' }), { prune: 'no', delete: 'no' }],
+    [['PrunePropagationPolicy=background'], own('PrunePropagationPolicy=orphan'), { propagation: 'Orphan' }],
+    [['Validate=false', 'SkipDryRunOnMissingResource=true'], object({}), { validate: false, skipDryRunOnMissing: true }],
+    [['RespectIgnoreDifferences=true', 'ClientSideApplyMigration=false'], object({}), { respectIgnored: true, migrate: false }],
+  ]
+  for (const [application, one, expected] of cases) t.match(optionsOf(application, one), expected, JSON.stringify(expected))
+  t.end()
 })
 
 t.test('durations are read as Go writes them', async t => {

@@ -5,6 +5,7 @@ import { manifestHash } from '../../../runtime/contract/hash.js'
 import { type Manifest, type ObjectRef, refKey, refOf, refText } from '../../../runtime/contract/manifest.js'
 import type { Application } from '../../application.js'
 import type { Ledger } from '../../ledger.js'
+import { createsNamespace } from '../../release/options.js'
 import { keptKinds } from '../../release/sent.js'
 import type { Release } from '../../release.js'
 import type { Applied, Cluster, Observed, Order } from '../cluster.js'
@@ -286,7 +287,7 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
 
   async function makeNamespace(app: Application, signal: AbortSignal): Promise<void> {
     const { namespace } = app.destination
-    const { labels = {}, annotations = {} } = namespaceMetadata(app)
+    const { labels, annotations } = app.sync.namespaceMetadata
     const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels, annotations } }
     const call = { body, query: { fieldManager, force: 'true' }, contentType: 'application/apply-patch+yaml' }
     await client.call('PATCH', `/api/v1/namespaces/${encodeURIComponent(namespace)}`, call, signal)
@@ -302,7 +303,7 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
       application: app.name,
       release,
       round,
-      creates: createsNamespace(app) ? [app.destination.namespace] : [],
+      creates: createsNamespace(app.sync.options) ? [app.destination.namespace] : [],
       found: (object: Parameters<Cache['put']>[0]) => cache.put(object),
     }
     const answer = (given: PreflightAnswer) => {
@@ -333,7 +334,7 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
     },
     async apply(app, objects, order, signal) {
       let isKept = await remember(app, order, signal)
-      if (!isKept && createsNamespace(app)) {
+      if (!isKept && createsNamespace(app.sync.options)) {
         await makeNamespace(app, signal)
         isKept = await remember(app, order, signal)
       }
@@ -440,26 +441,6 @@ function byKind(objects: readonly Manifest[]): readonly (readonly Manifest[])[] 
     else groups.push([object])
   }
   return groups
-}
-
-interface SyncPolicy {
-  readonly syncOptions?: readonly string[]
-  readonly managedNamespaceMetadata?: {
-    readonly labels?: Readonly<Record<string, string>>
-    readonly annotations?: Readonly<Record<string, string>>
-  }
-}
-
-function policyOf(app: Application): SyncPolicy {
-  return ((app.manifest.spec as { syncPolicy?: SyncPolicy } | undefined)?.syncPolicy ?? {}) as SyncPolicy
-}
-
-function createsNamespace(app: Application): boolean {
-  return policyOf(app).syncOptions?.some(option => option.replace(/\s/g, '') === 'CreateNamespace=true') ?? false
-}
-
-function namespaceMetadata(app: Application): NonNullable<SyncPolicy['managedNamespaceMetadata']> {
-  return policyOf(app).managedNamespaceMetadata ?? {}
 }
 
 /** How long a pass waits for the first list of a kind, ms. */
