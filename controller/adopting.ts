@@ -9,8 +9,10 @@ export interface AdoptingOptions {
   /** The store may be written, and nodes are known. */
   isReady(): boolean
   onNodes(): readonly Kept[]
-  /** Throws where a cluster does not answer. */
-  inClusters(): Promise<readonly Kept[]>
+  /** Names of all clusters. */
+  readonly clusters: readonly string[]
+  /** What lies in this one. Throws where it does not answer. */
+  inCluster(name: string): Promise<readonly Kept[]>
   /** Takes back what the store lacks of these; returns the names. */
   take(kept: readonly Kept[]): Promise<readonly string[]>
   taken(name: string): void
@@ -21,7 +23,7 @@ export interface Adopting {
   now(): Promise<void>
   /** Not at every word of a node: each look is over all applications. */
   soon(): void
-  /** Once; tried until each cluster answered. */
+  /** Once of each cluster; tried until it answered. */
   fromClusters(): void
 }
 
@@ -32,12 +34,12 @@ export function createAdopting(options: AdoptingOptions, signal: AbortSignal): A
   let last: Promise<void> = Promise.resolve()
   let next: Promise<void> | null = null
   let timer: NodeJS.Timeout | null = null
-  /** What lies in clusters, while it is looked at: kept longer, it would bring back what was deleted since. */
-  let lying: readonly Kept[] = []
+  /** What lies in each cluster, while it is looked at: kept longer, it would bring back what was deleted since. */
+  const lying = new Map<string, readonly Kept[]>()
 
   async function adopt(): Promise<void> {
     if (!options.isReady()) return
-    for (const name of await options.take([...options.onNodes(), ...lying])) options.taken(name)
+    for (const name of await options.take([...options.onNodes(), ...[...lying.values()].flat()])) options.taken(name)
   }
   /**
    * One after the other: each report of a node asks for it, and two at once would take back the same application twice. Those who ask
@@ -62,17 +64,22 @@ export function createAdopting(options: AdoptingOptions, signal: AbortSignal): A
       })
     }, ms).unref()
   }
-  async function lookAtClusters(): Promise<void> {
-    lying = await options.inClusters()
+  async function lookAt(cluster: string): Promise<void> {
+    lying.set(cluster, await options.inCluster(cluster))
     try {
-      if (lying.length > 0) await now()
+      if (lying.get(cluster)?.length !== 0) await now()
     } finally {
-      lying = []
+      lying.delete(cluster)
     }
   }
-  return {
-    now,
-    soon: () => within(afterMs),
-    fromClusters: () => void untilDone(lookAtClusters, signal, options.failed),
+  /** One that is away for a day says so once. */
+  function follow(cluster: string): void {
+    let told = ''
+    const failed = (error: Error) => {
+      if (error.message !== told) options.failed(error)
+      told = error.message
+    }
+    void untilDone(() => lookAt(cluster), signal, failed)
   }
+  return { now, soon: () => within(afterMs), fromClusters: () => options.clusters.forEach(follow) }
 }

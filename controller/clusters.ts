@@ -1,4 +1,6 @@
 // The Kubernetes clusters of the configuration, wired to what the controller knows of its applications.
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import type { ControllerKeys } from '../runtime/contract/keys.js'
 import type { Manifest } from '../runtime/contract/manifest.js'
 import type { KeptApplication } from './adoption.js'
@@ -6,11 +8,14 @@ import type { Application } from './application.js'
 import type { Applications } from './applications.js'
 import type { ClusterSource } from './cluster/kubernetes/access.js'
 import { type Clusters, openClusters } from './cluster/kubernetes/clusters.js'
+import type { KnownClusters } from './cluster/kubernetes/identity.js'
 import { createPacker } from './cluster/node/ledger.js'
 import { namedReleases } from './ledger.js'
 import { asSent, ordinaryObjects } from './release/sent.js'
 
 export interface ConfiguredOptions {
+  /** Where it is written which cluster was met under which name. */
+  readonly knownFile: string
   readonly sources: readonly ClusterSource[]
   readonly keys: ControllerKeys
   readonly applications: () => Applications
@@ -24,6 +29,7 @@ export function configuredClusters(options: ConfiguredOptions): Clusters {
   const { sources, keys, applications, epoch, overtaken, warn, now } = options
   return openClusters({
     sources,
+    known: knownIn(options.knownFile),
     packer: createPacker(keys.storage),
     epoch,
     overtaken,
@@ -33,6 +39,28 @@ export function configuredClusters(options: ConfiguredOptions): Clusters {
     warn,
     now,
   })
+}
+
+/** A file of the state directory: `{ "prod": "<uid of kube-system>" }`. Lost, clusters are learned anew as they are met. */
+function knownIn(file: string): KnownClusters {
+  const uids: Record<string, string> = existsSync(file) ? readUids(file) : {}
+  return {
+    uid: name => uids[name] ?? '',
+    learn(name, uid) {
+      uids[name] = uid
+      mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+      writeFileSync(`${file}.new`, JSON.stringify(uids), { mode: 0o600 })
+      renameSync(`${file}.new`, file)
+    },
+  }
+}
+
+function readUids(file: string): Record<string, string> {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>
+  } catch (cause) {
+    throw new Error(`${file} is no JSON: ${(cause as Error).message}; remove it and clusters are learned anew`, { cause })
+  }
 }
 
 /** What of current should be there, as it was sent. */
@@ -50,10 +78,11 @@ export async function serversKnown(clusters: Clusters): Promise<void> {
 /** What a lost store can be made again from; what was let go on purpose is nobody's, and of a place left behind nothing is taken. */
 export async function lyingIn(
   clusters: Clusters,
+  name: string,
   signal: AbortSignal,
 ): Promise<readonly (KeptApplication & { readonly node: string })[]> {
-  const found = await clusters.kept(AbortSignal.any([signal, AbortSignal.timeout(15_000)]))
+  const found = await clusters.kept(name, AbortSignal.any([signal, AbortSignal.timeout(15_000)]))
   return found
-    .filter(({ kept, cluster }) => kept.ledger.deletion?.cascade !== false && kept.ledger.place === `cluster/${cluster}`)
+    .filter(({ kept }) => kept.ledger.deletion?.cascade !== false && kept.ledger.place === `cluster/${name}`)
     .map(({ kept, epoch }) => ({ ...kept, epoch, node: '' }))
 }

@@ -126,7 +126,12 @@ export function registryLogins(env: Readonly<Record<string, string | undefined>>
   return [helm, join(env.DOCKER_CONFIG ?? join(home, '.docker'), 'config.json')]
 }
 
-const clusterFields = ['name', 'kubeconfig', 'context', 'allowExec', 'inCluster', 'server', 'caFile', 'tokenFile']
+const clusterWays = ['kubeconfig', 'inCluster', 'server']
+const clusterFields = [
+  ...['name', 'uid', 'requestsPerSecond'],
+  ...clusterWays,
+  ...['context', 'allowExec', 'caFile', 'tokenFile'],
+]
 
 /** Each by a kubeconfig's context, as the account of the pod that the controller runs in, or by server, authority and token. */
 function clustersOf(root: Fields, env: Readonly<Record<string, string | undefined>>): readonly ClusterSource[] {
@@ -138,31 +143,32 @@ function clustersOf(root: Fields, env: Readonly<Record<string, string | undefine
       cluster.fault('name', `want lower-case letters, digits, '-' and '.', at most 63, got ${JSON.stringify(name)}`)
     if (names.has(name)) cluster.fault('name', `${name} is there twice`)
     names.add(name)
-    const ways = ['kubeconfig', 'inCluster', 'server'].filter(field => cluster.has(field))
-    if (ways.length !== 1) cluster.fault('kubeconfig', 'want one of kubeconfig, inCluster or server')
-    if (cluster.has('kubeconfig'))
-      return {
-        name,
-        kind: 'kubeconfig',
-        file: cluster.text('kubeconfig', ''),
-        context: cluster.text('context', ''),
-        allowExec: cluster.flag('allowExec', false),
-      }
-    if (cluster.has('server')) {
-      if (!cluster.has('tokenFile'))
-        cluster.fault('tokenFile', 'is missing: the file with the token of an account in the cluster')
-      const [server, caFile] = [cluster.text('server', ''), cluster.text('caFile', '')]
-      return { name, kind: 'token', server, caFile, tokenFile: cluster.text('tokenFile', '') }
-    }
-    const host = env.KUBERNETES_SERVICE_HOST ?? 'kubernetes.default.svc'
-    const port = env.KUBERNETES_SERVICE_PORT ?? '443'
-    return {
+    if (clusterWays.filter(field => cluster.has(field)).length !== 1)
+      cluster.fault('kubeconfig', 'want one of kubeconfig, inCluster or server')
+    const common = {
       name,
-      kind: 'account',
-      directory: accountDirectory,
-      server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
+      ...(cluster.has('uid') ? { uid: cluster.text('uid', '') } : {}),
+      ...(cluster.has('requestsPerSecond') ? { requestsPerSecond: cluster.whole('requestsPerSecond', 1000, 1, 10_000) } : {}),
     }
+    return { ...common, ...wayTo(cluster, env) }
   })
+}
+
+type WayTo<S = ClusterSource> = S extends ClusterSource ? Omit<S, 'name' | 'uid' | 'requestsPerSecond'> : never
+
+function wayTo(cluster: Fields, env: Readonly<Record<string, string | undefined>>): WayTo {
+  if (cluster.has('kubeconfig')) {
+    const [file, context] = [cluster.text('kubeconfig', ''), cluster.text('context', '')]
+    return { kind: 'kubeconfig', file, context, allowExec: cluster.flag('allowExec', false) }
+  }
+  if (cluster.has('server')) {
+    if (!cluster.has('tokenFile')) cluster.fault('tokenFile', 'is missing: the file with the token of an account in the cluster')
+    const [server, caFile] = [cluster.text('server', ''), cluster.text('caFile', '')]
+    return { kind: 'token', server, caFile, tokenFile: cluster.text('tokenFile', '') }
+  }
+  const host = env.KUBERNETES_SERVICE_HOST ?? 'kubernetes.default.svc'
+  const port = env.KUBERNETES_SERVICE_PORT ?? '443'
+  return { kind: 'account', directory: accountDirectory, server: `https://${host.includes(':') ? `[${host}]` : host}:${port}` }
 }
 
 function overridden(file: unknown, env: Readonly<Record<string, string | undefined>>): unknown {

@@ -111,6 +111,7 @@ export async function startController(
   const store = openStore({ bus, key: keys.storage, epoch, now })
   const clusters = configuredClusters({
     sources: config.clusters,
+    knownFile: join(config.stateDir, 'controller', 'clusters.json'),
     keys,
     applications: () => applications,
     epoch,
@@ -329,7 +330,8 @@ export async function startController(
       isLeading: () => leading.isLeading(),
       isReady: () => epoch() !== null && cluster.ready(),
       onNodes: () => cluster.kept(store.madeAt()),
-      inClusters: () => lyingIn(clusters, signal),
+      clusters: config.clusters.map(({ name }) => name),
+      inCluster: name => lyingIn(clusters, name, signal),
       take: async kept =>
         await takeBack({
           store,

@@ -105,7 +105,7 @@ t.test('the configuration names clusters in one of three ways', async t => {
       clusters: [
         { name: 'prod', kubeconfig: '/etc/kube', context: 'prod-eu' },
         { name: 'here', inCluster: true },
-        { name: 'far', server: 'https://far:6443', caFile: '/ca', tokenFile: '/token' },
+        { name: 'far', server: 'https://far:6443', caFile: '/ca', tokenFile: '/token', uid: 'a-b', requestsPerSecond: 50 },
       ],
     },
     { KUBERNETES_SERVICE_HOST: '10.96.0.1', KUBERNETES_SERVICE_PORT: '6443' },
@@ -121,7 +121,15 @@ t.test('the configuration names clusters in one of three ways', async t => {
       directory: '/var/run/secrets/kubernetes.io/serviceaccount',
       server: 'https://10.96.0.1:6443',
     },
-    { name: 'far', kind: 'token', server: 'https://far:6443', caFile: '/ca', tokenFile: '/token' },
+    {
+      name: 'far',
+      uid: 'a-b',
+      requestsPerSecond: 50,
+      kind: 'token',
+      server: 'https://far:6443',
+      caFile: '/ca',
+      tokenFile: '/token',
+    },
   ])
 })
 

@@ -79,6 +79,7 @@ async function given(
       ledger: () => state.ledger,
       releases: () => [],
       sent: () => state.current,
+      known: { uid: () => '', learn: () => {} },
       warn: () => {},
       now: Date.now,
       pingMs: 300,
@@ -244,17 +245,15 @@ t.test(
     const objects = spelled(one)
     const applied = await one.apply(objects)
     t.same([...new Set(applied.map(({ result, message }) => `${result}${message}`))], ['created'])
-    const versions = async () => {
-      const observed = await one.cluster.observe(one.app, signal)
-      return Promise.all(
-        observed.objects.map(async ({ ref }) => [
-          ref.kind,
-          (await real.call('GET', pathOf(ref))).metadata.managedFields
+    const versions = () =>
+      Promise.all(
+        objects.map(async object => [
+          object.kind,
+          (await real.call('GET', pathOf(refOf(object)))).metadata.managedFields
             .filter((entry: { manager: string }) => entry.manager === 'slipway')
             .map((entry: { time: string }) => entry.time),
         ]),
       )
-    }
     await until('controllers have written what they write', async () =>
       (await one.cluster.observe(one.app, signal)).pods.some(pod => pod.ready),
     )

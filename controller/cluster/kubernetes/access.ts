@@ -8,6 +8,10 @@ import { load } from 'js-yaml'
 export type ClusterSource = {
   /** What `destination.name` says. */
   readonly name: string
+  /** UID of its namespace kube-system, where the operator says which cluster it is. */
+  readonly uid?: string
+  /** Requests a second over time; the client's own budget where nothing is said. */
+  readonly requestsPerSecond?: number
 } & (
   | { readonly kind: 'kubeconfig'; readonly file: string; readonly context: string; readonly allowExec: boolean }
   | { readonly kind: 'account'; readonly directory: string; readonly server: string }

@@ -65,6 +65,8 @@ export interface ApiClient {
   open(path: string, query: Readonly<Record<string, string>>, signal: AbortSignal): Promise<AsyncIterable<Buffer>>
   /** When the server last answered anything, ms since 1970; 0 for never. */
   heardAt(): number
+  /** Told at each new connection: another server may be behind the address by now. */
+  onConnect(listener: () => void): void
   close(): Promise<void>
 }
 
@@ -84,7 +86,7 @@ const mostWaitMs = 10_000
 export async function createClient({
   access,
   now,
-  budget = { perSecond: 1_000, burst: 2_000 },
+  budget = budgetOf(1_000),
   random = Math.random,
 }: ClientOptions): Promise<ApiClient> {
   const { Agent, request } = await import('undici')
@@ -98,6 +100,11 @@ export async function createClient({
   })
   const watches = new Agent({ connect, headersTimeout: requestMs, bodyTimeout: 0 })
   const spend = createBudget(budget, now)
+  const listeners = new Set<() => void>()
+  for (const agent of [requests, watches])
+    agent.on('connect', () => {
+      for (const listener of listeners) listener()
+    })
   let heardAt = 0
 
   async function once(
@@ -143,6 +150,7 @@ export async function createClient({
   const client: ApiClient = {
     server: access.server,
     heardAt: () => heardAt,
+    onConnect: listener => void listeners.add(listener),
     call: async (method, path, call, signal) => (await client.send(method, path, call, signal)).body,
     async send(method, path, call, signal) {
       const url = urlOf(access.server, path, call.query)
@@ -187,6 +195,11 @@ function parsed(text: string): unknown {
 function retryAfter(header: string | string[] | undefined): number | null {
   const seconds = Number(Array.isArray(header) ? header[0] : (header ?? Number.NaN))
   return Number.isFinite(seconds) ? seconds * 1000 : null
+}
+
+/** Of so many requests a second: twice as many may go at once after a pause. */
+export function budgetOf(perSecond: number): { readonly perSecond: number; readonly burst: number } {
+  return { perSecond, burst: perSecond * 2 }
 }
 
 /** A bucket that fills with time: whoever finds it empty waits for its turn. */

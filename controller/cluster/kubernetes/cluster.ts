@@ -17,7 +17,8 @@ import { createKeeping, type Found, OvertakenError } from './keeping.js'
 import { keepLog, logLines } from './logs.js'
 import { observedObject, observedPods } from './look.js'
 import { ask, definedBy, running } from './preflight.js'
-import { silenceOf, startPulse } from './pulse.js'
+import { createIdentity, guarded, type KnownClusters } from './identity.js'
+import { silenceOf, silentText, startPulse } from './pulse.js'
 import { fieldManager, isSame, scaledBy, trackedBy, withoutReplicas } from './seen.js'
 import { applyObject, inParallel, liveObject, releaseObject, removeObject, resourceOf, unknownKind, type Write } from './write.js'
 
@@ -25,6 +26,9 @@ export interface KubernetesOptions {
   /** As `destination.name` says it. */
   readonly name: string
   readonly client: ApiClient
+  /** UID of the cluster's kube-system, where the operator says which it is; else the first one met is kept to. */
+  readonly uid?: string
+  readonly known: KnownClusters
   readonly packer: ReturnType<typeof createPacker>
   /** The epoch of the lease that we hold, null when we may not write (any more). */
   epoch(): number | null
@@ -71,8 +75,14 @@ const workloads = new Set(['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet
 const establishMs = 10_000
 
 export function createKubernetesCluster(options: KubernetesOptions): KubernetesCluster {
-  const { name, client, now } = options
+  const { name, now, warn } = options
   const ending = new AbortController()
+  const identity = createIdentity(
+    { client: options.client, name, expected: options.uid ?? '', known: options.known, warn },
+    ending.signal,
+  )
+  options.client.onConnect(identity.doubt)
+  const client = guarded(options.client, identity)
   const discovery = createDiscovery(client, now)
   const write: Write = { client, discovery }
   const keeping = createKeeping(client, name, options.packer)
@@ -96,7 +106,7 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
     ending.signal,
   )
   const pulse = startPulse(
-    options,
+    { ...options, client, hello: identity.ask },
     () => known.size > 0,
     () => [...known.keys()].forEach(tell),
     ending.signal,
@@ -192,13 +202,14 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
     let silent = pulse.silence()
     if (silent === null) {
       try {
+        await identity.certain()
         const isWhole = await watching(refs, signal)
         ledger = await readBack(app, one, signal)
         await prove(app, signal)
         silent = silenceOf(name, cache.trouble(kinds), isWhole, now())
       } catch (error) {
         if (error instanceof OvertakenError || signal.aborted) throw error
-        silent = { since: now(), message: `cluster ${name}: ${(error as Error).message}`, hears: false }
+        silent = { since: now(), message: silentText(name, error as Error), hears: false }
       }
     }
     const entries = entriesOf(app, refs)
@@ -390,7 +401,10 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
-    kept: signal => keeping.all(signal),
+    async kept(signal) {
+      await identity.certain()
+      return keeping.all(signal)
+    },
     trouble: () => pulse.silence()?.message ?? '',
     async close() {
       ending.abort(new Error('closed'))

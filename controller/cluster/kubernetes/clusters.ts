@@ -2,7 +2,7 @@
 import type { KnownCluster } from '../../application.js'
 import type { Cluster, Observed } from '../cluster.js'
 import { type Access, accessTo, type ClusterSource } from './access.js'
-import { createClient } from './client.js'
+import { budgetOf, createClient } from './client.js'
 import { createKubernetesCluster, type KubernetesCluster, type KubernetesOptions } from './cluster.js'
 import type { Found } from './keeping.js'
 
@@ -12,8 +12,8 @@ export interface Clusters {
   known(): readonly KnownCluster[]
   /** Tried once each: from then on servers are known. */
   readonly opened: Promise<void>
-  /** What lies in each, for a store that was lost; those that do not answer are left out and told. */
-  kept(signal: AbortSignal): Promise<readonly (Found & { readonly cluster: string })[]>
+  /** What lies in this one, for a store that was lost. Throws where it does not answer. */
+  kept(name: string, signal: AbortSignal): Promise<readonly Found[]>
   onChange(listener: (application: string) => void): void
   /** Why some are not reached; '' when all are. */
   trouble(): string
@@ -48,8 +48,10 @@ export function openClusters(options: ClustersOptions): Clusters {
   async function begin(slot: Slot): Promise<KubernetesCluster> {
     const access: Access = await accessTo(slot.source)
     slot.server = access.server
-    const client = await createClient({ access, now: options.now })
-    const cluster = createKubernetesCluster({ ...options, name: slot.source.name, client })
+    const { name, uid, requestsPerSecond } = slot.source
+    const budget = requestsPerSecond === undefined ? {} : { budget: budgetOf(requestsPerSecond) }
+    const client = await createClient({ access, now: options.now, ...budget })
+    const cluster = createKubernetesCluster({ ...options, name, client, ...(uid === undefined ? {} : { uid }) })
     cluster.onChange(tell)
     slot.open = cluster
     slot.trouble = ''
@@ -107,20 +109,7 @@ export function openClusters(options: ClustersOptions): Clusters {
     known: () =>
       [...slots.values()].map(({ source, server }) => ({ name: source.name, server, isOwn: source.kind === 'account' })),
     opened: Promise.all([...slots.values()].map(slot => opened(slot).catch(() => null))).then(() => undefined),
-    async kept(signal) {
-      const found = await Promise.all(
-        [...slots.values()].map(async slot => {
-          try {
-            const all = await (await opened(slot)).kept(signal)
-            return all.map(one => ({ ...one, cluster: slot.source.name }))
-          } catch (error) {
-            options.warn(`cluster ${slot.source.name}: what lies there cannot be read: ${(error as Error).message}`)
-            return []
-          }
-        }),
-      )
-      return found.flat()
-    },
+    kept: async (name, signal) => (await opened(slots.get(name)!)).kept(signal),
     onChange: listener => void listeners.add(listener),
     trouble: () => [...slots.values()].flatMap(({ trouble, open }) => trouble || open?.trouble() || []).join('; '),
     async close() {

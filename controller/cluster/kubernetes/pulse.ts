@@ -2,10 +2,13 @@
 import type { Silence } from '../cluster.js'
 import type { Cache } from './cache.js'
 import type { ApiClient } from './client.js'
+import { OtherClusterError } from './identity.js'
 
 interface PulseOptions {
   readonly client: ApiClient
   readonly name: string
+  /** A question that it can answer: throws where it does not, or not as the cluster that it should be. */
+  hello(): Promise<void>
   now(): number
   readonly pingMs?: number
 }
@@ -20,7 +23,7 @@ export function silenceOf(name: string, trouble: ReturnType<Cache['trouble']>, i
 
 /** Asks now and then whether it is there: a cluster where nothing changes says nothing else for a minute. */
 export function startPulse(
-  { client, name, now, pingMs = 5_000 }: PulseOptions,
+  { client, name, hello, now, pingMs = 5_000 }: PulseOptions,
   isWanted: () => boolean,
   turned: () => void,
   signal: AbortSignal,
@@ -30,10 +33,10 @@ export function startPulse(
     if (!isWanted()) return
     const before = silent
     try {
-      await client.call('GET', '/version', {}, AbortSignal.any([signal, AbortSignal.timeout(pingMs)]))
+      await hello()
       ;[heardAt, silent] = [now(), null]
     } catch (error) {
-      silent = { since: silent?.since ?? now(), message: `cluster ${name}: ${(error as Error).message}`, hears: false }
+      silent = { since: silent?.since ?? now(), message: silentText(name, error as Error), hears: false }
     }
     if ((before === null) !== (silent === null)) turned()
   }
@@ -41,4 +44,8 @@ export function startPulse(
   timer.unref()
   signal.addEventListener('abort', () => clearInterval(timer))
   return { heardAt: () => Math.max(heardAt, client.heardAt()), silence: () => silent }
+}
+
+export function silentText(name: string, error: Error): string {
+  return error instanceof OtherClusterError ? error.message : `cluster ${name}: ${error.message}`
 }
