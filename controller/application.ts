@@ -3,6 +3,8 @@ import { groupOf, type Manifest } from '../runtime/contract/manifest.js'
 import { type Fault, type Fields, fieldsOf, isRecord } from './fields.js'
 import { ignoreRulesOf } from './application/ignore.js'
 import { optionFault } from './release/options.js'
+import { type RetryPolicy, readRetry } from './sync/retry.js'
+import { readWindows, type SyncWindow } from './sync/windows.js'
 
 export interface Application {
   readonly name: string
@@ -16,6 +18,8 @@ export interface Application {
   readonly sync: SyncPolicy
   readonly ignoreDifferences: readonly IgnoreRule[]
   readonly rollout: RolloutPolicy
+  /** Applications whose newest release has to run healthy before one of this begins. */
+  readonly dependsOn: readonly string[]
   readonly revisionHistoryLimit: number
   /** What deleting the declaration does to what runs. */
   readonly deletion: 'cascade' | 'orphan'
@@ -70,6 +74,10 @@ export interface SyncPolicy {
     readonly labels: Readonly<Record<string, string>>
     readonly annotations: Readonly<Record<string, string>>
   }
+  /** null: as Slipway has it. */
+  readonly retry: RetryPolicy | null
+  /** Its own; its project's come beside. */
+  readonly windows: readonly SyncWindow[]
 }
 
 /** Fields of live objects that are not compared. `group`, `kind`: `*` for any (Argo CD's glob); `name`, `namespace`: '' for any. */
@@ -190,6 +198,7 @@ function read(input: unknown, declared: Declared): { readonly application: Appli
     sync: syncPolicyOf(spec, own),
     ignoreDifferences: ignoreRulesOf(spec),
     rollout: rolloutOf(spec, annotations),
+    dependsOn: dependsOnOf(spec, annotations, name),
     revisionHistoryLimit: spec.whole('revisionHistoryLimit', 10, 0, 100),
     deletion: deletionOf(spec, meta, own),
     parent: declared.parent,
@@ -206,19 +215,18 @@ function refuseUnheeded(root: Fields, meta: Fields, annotations: Readonly<Record
   for (const [name, value] of Object.entries(annotations)) {
     if (name === 'argocd.argoproj.io/skip-reconcile' && value === 'true')
       meta.fault(`annotations.${name}`, 'is not supported; pause the application instead: slipway pause')
-    if (!name.startsWith(`${ownGroup}/`) || name === declaredBy || annotationFields.has(name)) continue
+    if (!name.startsWith(`${ownGroup}/`) || name === declaredBy || name === dependsOnAnnotation || annotationFields.has(name))
+      continue
     const known = [...annotationFields.keys()].map(each => each.slice(ownGroup.length + 1))
     meta.fault(
       `annotations.${name}`,
-      `is none that Slipway heeds${name === `${ownGroup}/mode` ? ' yet' : ''}; known are ${known.join(', ')}`,
+      `is none that Slipway heeds${name === `${ownGroup}/mode` ? ' yet' : ''}; known are ${known.join(', ')}, depends-on`,
     )
   }
 }
 
 /** What `get` adds. */
 const declaredBy = `${ownGroup}/declared-by`
-
-const later = ['dependsOn', 'syncWindows'] as const
 
 const specFields = [
   'project',
@@ -231,7 +239,8 @@ const specFields = [
   'rollout',
   'deletion',
   'sources',
-  ...later,
+  'dependsOn',
+  'syncWindows',
 ]
 const sourceFields = ['repoURL', 'path', 'targetRevision', 'directory', 'helm', 'chart', 'name', 'ref', 'kustomize', 'plugin']
 
@@ -244,8 +253,6 @@ function nameOf(meta: Fields): string {
 
 function sourceOf(spec: Fields, readYaml: Declared['readYaml']): Source {
   if (spec.has('sources')) spec.fault('sources', 'several sources are not supported yet; use spec.source')
-  for (const field of later)
-    if (spec.has(field)) spec.fault(field, 'is not supported yet: nothing would wait for it; leave it out')
   const source = spec.inner('source', sourceFields)
   for (const later of ['kustomize', 'plugin', 'chart'] as const)
     if (source.has(later))
@@ -378,7 +385,23 @@ function syncPolicyOf(spec: Fields, own: boolean): SyncPolicy {
     allowEmpty: automated.flag('allowEmpty', false),
     options,
     namespaceMetadata: { labels: metadata.texts('labels'), annotations: metadata.texts('annotations') },
+    retry: readRetry(policy),
+    windows: readWindows(spec, 'syncWindows'),
   }
+}
+
+const dependsOnAnnotation = `${ownGroup}/depends-on`
+
+/** Names, or maps with a name as Flux has them; `slipway.dev/depends-on: db, cache` on Argo CD's own. */
+function dependsOnOf(spec: Fields, annotations: Readonly<Record<string, string>>, own: string): readonly string[] {
+  const listed = spec.list('dependsOn').map((entry, at) => {
+    const name = isRecord(entry) ? entry.name : entry
+    if (typeof name !== 'string' || name === '') spec.fault(`dependsOn[${at}]`, 'want the name of an application')
+    if (name === own) spec.fault(`dependsOn[${at}]`, `is ${own} itself`)
+    return String(name)
+  })
+  const annotated = (annotations[dependsOnAnnotation] ?? '').split(',').map(name => name.trim())
+  return [...new Set([...listed, ...annotated])].filter(name => name !== '' && name !== own)
 }
 
 const rolloutFields = ['healthTimeout', 'bakeTime', 'onFailure', 'writeBack', 'restartsAllowed', 'afterHooks'] as const

@@ -13,8 +13,9 @@ import type { Pass, Prepared } from './reconcile.js'
 import type { Candidate, Release, ReleaseId } from './release.js'
 import { abandoned } from './rollout/attempt.js'
 import type { Store, StoredApplication } from './store/store.js'
+import { refuseWaitingInCircle, TakenError } from './taken.js'
 import type { ApplicationView, EventView } from './view.js'
-import { applicationView, type Facts, waitingClause } from './views.js'
+import { applicationView, type Facts, gatesOf, waitingClause } from './views.js'
 
 export interface Entry {
   readonly stored: StoredApplication
@@ -46,16 +47,6 @@ export class InvalidApplicationError extends Error {
   constructor(faults: readonly Fault[]) {
     super(faultsText(faults))
     this.faults = faults
-  }
-}
-
-/** The declaration is fine, and may not be taken. `passes`: it may be later, without anybody's doing. */
-export class TakenError extends Error {
-  override name = 'TakenError'
-  readonly passes: boolean
-  constructor(message: string, passes: boolean) {
-    super(message)
-    this.passes = passes
   }
 }
 
@@ -159,6 +150,7 @@ export class Applications {
         return { app: before.app, result: 'unchanged' }
       const parsed = this.#parse(manifest, uid, keptParent)
       if (parsed.application === null) throw new InvalidApplicationError(parsed.faults)
+      refuseWaitingInCircle(parsed.application, other => this.#entries.get(other)?.app.dependsOn ?? [])
       const result = before === undefined ? 'created' : 'changed'
       if (dryRun) return { app: parsed.application, result }
       const stored: StoredApplication = {
@@ -298,6 +290,7 @@ export class Applications {
       drifted:
         health !== undefined && health.fresh && ledger.attempt?.outcome != null && health.objects.some(object => !object.there),
       waiting: pass === null ? '' : waitingClause(pass.decision.why, ledger, this.#options.now()),
+      gates: pass === null ? [] : gatesOf(pass.decision.why),
       services: () =>
         this.all().flatMap(entry =>
           (entry.pass?.observed.objects ?? []).map(object => object.ref).filter(ref => ref.kind === 'Service'),

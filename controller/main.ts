@@ -17,7 +17,7 @@ import { takeBack } from './adoption.js'
 import { createApi } from './api/server.js'
 import { openTokens } from './api/tokens.js'
 import type { Declared } from './application.js'
-import { Applications, InvalidApplicationError, TakenError } from './applications.js'
+import { Applications, InvalidApplicationError } from './applications.js'
 import { unpackBackup } from './backup.js'
 import { readingKilled } from './charts/errors.js'
 import { accessesOf, aliasesOf, openCharts } from './charts/open.js'
@@ -29,6 +29,7 @@ import { configuredClusters, lyingIn, serversKnown } from './clusters.js'
 import { type Config, parseConfig } from './config.js'
 import { diffObjects, maskedValue } from './diff.js'
 import { createFollowing } from './following.js'
+import { createGating } from './gating.js'
 import { Poller } from './git/poller.js'
 import { writeRevert } from './git/revert.js'
 import { GitStore } from './git/store.js'
@@ -47,6 +48,7 @@ import { createSources } from './sources.js'
 import { keepBuckets } from './store/buckets.js'
 import { keepLease, type Lease } from './store/lease.js'
 import { openStore } from './store/store.js'
+import { TakenError } from './taken.js'
 import { createWriteBack } from './write-back.js'
 
 const version = (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version
@@ -228,11 +230,13 @@ export async function startController(
     signal,
   })
 
+  const gating = createGating({ applications, projectWindows: () => [] })
   const world: World = {
     now,
     ledger: app => applications.get(app.name)?.ledger ?? notDeclared(app.name),
     candidate: (app, ledger, abort) => sources.candidate(app, ledger, abort),
     keep: ledger => applications.keep(ledger),
+    gates: gating.gates,
     cluster: () => places,
     release: (app, id) => applications.release(app, id),
     prepare: prepared => applications.prepare(prepared),
@@ -285,6 +289,9 @@ export async function startController(
     for (const name of applications.names()) follow(name)
   }
   clusters.onChange(name => loop.wake(name))
+  applications.onChange(change => {
+    if (change.type !== 'event') for (const name of gating.dependentsOf(change.name)) loop.wake(name)
+  })
   cluster.onChange(name => {
     loop.wake(name)
     // What charts of others looked up may be another now.

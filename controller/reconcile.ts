@@ -5,7 +5,7 @@ import type { Applied, Cluster, Observed, Order } from './cluster/cluster.js'
 import { assess, type Health } from './health/assess.js'
 import { type Ledger, newerLedger } from './ledger.js'
 import type { Candidate, Release, ReleaseId } from './release.js'
-import { type Decision, decide } from './rollout.js'
+import { type Decision, decide, type Gate } from './rollout.js'
 import { keeping } from './sticky.js'
 import { afterApplied, afterStep, nextStep, type SyncStep } from './sync.js'
 
@@ -17,6 +17,8 @@ export interface World {
   readonly candidate: (app: Application, ledger: Ledger, signal: AbortSignal) => Promise<Candidate | null>
   /** A ledger with values that a render made: stored, before anything is made of them. */
   readonly keep: (ledger: Ledger, signal: AbortSignal) => Promise<void>
+  /** What outside its ledger a release of it waits for. */
+  readonly gates?: (app: Application, candidate: Candidate | null, now: number) => readonly Gate[]
   readonly cluster: (app: Application) => Cluster
   readonly release: (app: Application, id: ReleaseId) => Release | null
   /** Before the step: releases that the ledger names, attempts that ended. */
@@ -49,7 +51,8 @@ export async function reconcile(app: Application, world: World, signal: AbortSig
   const { candidate, ledger: before } = await rendered(app, observed, world, signal)
   const releases = releasesOf(app, candidate, world)
   const health = assess({ app, release: before.current && releases(before.current.release), ledger: before, observed, now })
-  const decision = decide({ app, ledger: before, candidate, releases, observed, health, now })
+  const gates = world.gates?.(app, candidate, now) ?? []
+  const decision = decide({ app, ledger: before, candidate, releases, observed, health, gates, now })
   const step = nextStep({ app, decision, releases, observed, now })
   const ledger = afterStep(decision.ledger, step, now)
   const prepared = { app, now, before, candidate, observed, health, decision, step, ledger }

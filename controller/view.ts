@@ -57,6 +57,13 @@ export interface ApplicationView {
     readonly at: string
   }[]
   readonly why: WhyView
+  /** What its newest release waits for: sync windows, other applications. `until`: when that ends by itself. */
+  readonly blockedBy: readonly {
+    readonly kind: 'window' | 'dependency'
+    readonly application: string
+    readonly message: string
+    readonly until: string
+  }[]
   readonly policy: {
     readonly automated: boolean
     readonly selfHeal: boolean

@@ -5,7 +5,7 @@ import type { Attempt, Ledger, Mark } from './ledger.js'
 import { goodRelease, isUnderWay } from './ledger.js'
 import { attemptView, candidateView, numberOf, releaseView, time, verdictView } from './records.js'
 import type { Candidate } from './release.js'
-import type { Why } from './rollout.js'
+import type { Gate, Why } from './rollout.js'
 import type { ApplicationView, AttemptView, StateWord, WhyView } from './view.js'
 import { ago, likelyCause, prose, shortCommit, span } from './words.js'
 
@@ -26,6 +26,8 @@ export interface Facts {
   readonly drifted: boolean
   /** Why the candidate waits, in one clause: `held back: judged bad 12 s ago`, `waiting for you`; '' where it does not. */
   readonly waiting: string
+  /** What it waits for beside a person: windows, other applications. */
+  readonly gates: readonly Gate[]
   /** All that there are, of every application; asked only where a log names one that may be missing. */
   readonly services: () => readonly { readonly namespace: string; readonly name: string }[]
   readonly now: number
@@ -58,6 +60,7 @@ export function applicationView(facts: Facts): ApplicationView {
     pinned: ledger.pin === null ? null : { to: numberOf(ledger, ledger.pin.to), by: ledger.pin.by.name, at: time(ledger.pin.at) },
     requests: ledger.requests.map(({ id, kind, by, at }) => ({ id, kind, by: by.name, at: time(at) })),
     why: whyOf(facts, state),
+    blockedBy: facts.gates.map(({ kind, application, message, until }) => ({ kind, application, message, until: time(until) })),
     policy: {
       automated: app.sync.automated,
       selfHeal: app.sync.selfHeal,
@@ -218,7 +221,7 @@ function messageOf(facts: Facts, state: StateWord): string {
         shortOf(facts, state),
         runningClause(facts),
         staleClause(facts),
-        facts.waiting === '' && !facts.drifted ? '' : `release it: ${releaseCommand(facts)}`,
+        (facts.waiting === '' && !facts.drifted) || isClosed(facts) ? '' : `release it: ${releaseCommand(facts)}`,
       )
     case 'Deleting':
       return prose(shortOf(facts, state), runningClause(facts), ...unendedClauses(facts))
@@ -426,7 +429,7 @@ function commandsOf(facts: Facts, state: StateWord): readonly string[] {
     case 'Failed':
       return [`slipway retry ${app.name}`, ...diff]
     case 'OutOfSync':
-      return [releaseCommand({ app, ledger, candidate }), ...diff]
+      return isClosed(facts) ? [...blockerCommands(facts), ...diff] : [releaseCommand({ app, ledger, candidate }), ...diff]
     case 'Paused':
       return [`slipway resume ${app.name}`]
     case 'Degraded':
@@ -446,9 +449,23 @@ function commandsOf(facts: Facts, state: StateWord): readonly string[] {
   }
 }
 
+/** A person's word would change nothing. */
+function isClosed({ gates }: Facts): boolean {
+  return gates.some(({ passesAsked }) => !passesAsked)
+}
+
+function blockerCommands({ gates }: Facts): readonly string[] {
+  return gates.flatMap(({ application }) => (application === '' ? [] : [`slipway why ${application}`]))
+}
+
 /** A URL for people: the password, if it carries one, is not theirs to see. */
 export function withoutPassword(url: string): string {
   return url.replace(/^([a-z+]+:\/\/)([^/@]*)@/i, '$1')
+}
+
+export function gatesOf(why: Why): readonly Gate[] {
+  if (why.kind === 'paused') return gatesOf(why.would)
+  return why.kind === 'waiting' ? why.gates : []
 }
 
 /** Why the candidate does not run, in one clause; '' where it does or nothing stands in its way. */
@@ -463,7 +480,9 @@ export function waitingClause(why: Why, ledger: Ledger, now: number): string {
     case 'heldBack':
       return `held back: judged ${why.mark.kind === 'bad' ? 'bad' : 'by its surroundings'} ${ago(now - why.mark.at)}, because ${why.mark.verdict.message}`
     case 'waiting':
-      return why.for === 'sync' ? 'waiting for you' : `waiting for ${why.message}`
+      return why.for === 'sync'
+        ? 'waiting for you'
+        : `waiting for ${why.message}${why.until === 0 ? '' : `, in ${span(wholeSeconds(why.until - now))}`}`
     case 'hookFirst':
       return `waiting for ${why.hook} to finish`
     case 'failed':

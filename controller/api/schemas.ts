@@ -121,6 +121,14 @@ const named: Record<SchemaName, TSchema> = {
       next: list(text()),
       commands: list(text()),
     }),
+    blockedBy: list(
+      closed({
+        kind: Type.Union(['window', 'dependency'].map(word => Type.Literal(word))),
+        application: text('the one that is waited for'),
+        message: text(),
+        until: text('when it ends by itself'),
+      }),
+    ),
     policy: closed({
       automated: Type.Boolean(),
       selfHeal: Type.Boolean(),

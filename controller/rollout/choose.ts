@@ -269,11 +269,16 @@ function syncFor(ledger: Ledger, release: ReleaseId): Extract<Request, { kind: '
 }
 
 /** T9. */
-function waitsFor({ app, gate }: DecideInput, ledger: Ledger, release: ReleaseId): Why | null {
+function waitsFor({ app, gates = [] }: DecideInput, ledger: Ledger, release: ReleaseId): Why | null {
+  const isAsked = syncFor(ledger, release)?.by.kind === 'user'
   if (!app.sync.automated && syncFor(ledger, release) === null)
-    return { kind: 'waiting', for: 'sync', message: 'waiting for you', until: 0 }
-  if (gate === undefined || gate === null) return null
-  return { kind: 'waiting', for: gate.kind, message: gate.message, until: gate.until }
+    return { kind: 'waiting', for: 'sync', message: 'waiting for you', until: 0, gates: gates.filter(gate => !gate.passesAsked) }
+  const closed = gates.filter(gate => !(isAsked && gate.passesAsked))
+  const [first] = closed
+  if (first === undefined) return null
+  // The last to open by itself; one of which that is not known is told by what it waits for.
+  const until = closed.some(gate => gate.until === 0) ? 0 : Math.max(...closed.map(gate => gate.until))
+  return { kind: 'waiting', for: first.kind, message: closed.map(gate => gate.message).join('; and for '), until, gates: closed }
 }
 
 function trialOf(input: DecideInput, ledger: Ledger, release: ReleaseId) {

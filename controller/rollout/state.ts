@@ -15,16 +15,20 @@ export interface DecideInput {
   readonly observed: Observed
   /** Of what current's release runs. */
   readonly health: Health
-  /** Something outside the ledger that a sync waits for: a sync window, a dependency. */
-  readonly gate?: Gate | null
+  /** What outside the ledger a release waits for: a sync window, other applications. */
+  readonly gates?: readonly Gate[]
   readonly now: number
 }
 
 export interface Gate {
   readonly kind: 'window' | 'dependency'
+  /** The one that is waited for; '' for a window. */
+  readonly application: string
   readonly message: string
   /** When it opens by itself, ms since 1970; 0 where that is not known. */
   readonly until: number
+  /** A sync that a person asked for passes all the same. */
+  readonly passesAsked: boolean
 }
 
 /** The ledger so far, and attempts that left it or were settled. */
@@ -55,7 +59,14 @@ export type Why =
   | { readonly kind: 'heldBack'; readonly release: ReleaseId; readonly mark: Mark }
   | { readonly kind: 'current' }
   | { readonly kind: 'rendering' }
-  | { readonly kind: 'waiting'; readonly for: 'sync' | 'window' | 'dependency'; readonly message: string; readonly until: number }
+  | {
+      readonly kind: 'waiting'
+      readonly for: 'sync' | 'window' | 'dependency'
+      readonly message: string
+      readonly until: number
+      /** All that it waits for beside a person. */
+      readonly gates: readonly Gate[]
+    }
   | { readonly kind: 'preflight'; readonly release: ReleaseId }
   /** Passed, but a hook of what is under way may finish first. */
   | { readonly kind: 'hookFirst'; readonly release: ReleaseId; readonly hook: string }

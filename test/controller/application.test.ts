@@ -88,7 +88,7 @@ t.test('what is kept is read as far as it can be; what says what is released, or
   const source = { repoURL: 'http://git.test/shop.git', path: 'deploy' }
   const table: readonly (readonly [string, unknown, string | null, readonly string[], readonly string[], string])[] = [
     ['nothing is refused', shopWith(), null, [], [], 'node/lab'],
-    ['what is not heeded', shopWith({ dependsOn: ['db'], syncWindows: [] }), null, ['dependsOn', 'syncWindows'], [], 'node/lab'],
+    ['what is not understood', shopWith({ dependsOn: [1], deletion: 'x' }), null, ['dependsOn[0]', 'deletion'], [], 'node/lab'],
     ['several sources', shopWith({ sources: [source] }), null, [], ['sources'], 'node/lab'],
     ['a source of another kind', shopWith({ source: { ...source, kustomize: {} } }), null, [], ['source.kustomize'], 'node/lab'],
     ['a cluster', shopWith({ destination: { server: 'https://k8s' } }), null, [], ['destination.server'], 'node/lab'],
@@ -148,11 +148,8 @@ t.test('every fault is named at once, with its path and what was wanted', async 
       ['spec.source.kustomize: a kustomize source is not supported yet; use a directory of YAML or a chart in the repository'],
     ],
     [
-      shopWith({ dependsOn: ['db'], syncWindows: [] }),
-      [
-        'spec.dependsOn: is not supported yet: nothing would wait for it; leave it out',
-        'spec.syncWindows: is not supported yet: nothing would wait for it; leave it out',
-      ],
+      shopWith({ dependsOn: ['db', { name: '' }, 'shop'] }),
+      ['spec.dependsOn[1]: want the name of an application', 'spec.dependsOn[2]: is shop itself'],
     ],
     [
       shopWith({ syncPolicy: { syncOptions: ['CreateNamespace=true', 'PrunePropagationPolicy=soon'] } }),
@@ -179,7 +176,7 @@ t.test('every fault is named at once, with its path and what was wanted', async 
     [
       shopWith({}, { metadata: { name: 'shop', annotations: { 'slipway.dev/mode': 'observe' } } }),
       [
-        'metadata.annotations.slipway.dev/mode: is none that Slipway heeds yet; known are health-timeout, bake-time, on-failure, write-back, restarts-allowed, after-hooks',
+        'metadata.annotations.slipway.dev/mode: is none that Slipway heeds yet; known are health-timeout, bake-time, on-failure, write-back, restarts-allowed, after-hooks, depends-on',
       ],
     ],
     [shopWith({ source: { helm: { namespace: 'other' } } }), ['spec.source.helm.namespace: is not supported yet']],
@@ -250,4 +247,17 @@ t.test('durations are read as Go writes them', async t => {
     ['', null],
   ] as const)
     t.equal(durationMs(text), ms, String(text))
+})
+
+t.test('what it depends on, as names, as Flux has it, and as an annotation; how it is tried again', async t => {
+  const annotated = { metadata: { name: 'shop', annotations: { 'slipway.dev/depends-on': 'cache, db' } } }
+  t.same(parsed(shopWith({ dependsOn: ['db', { name: 'queue' }] }, annotated)).dependsOn, ['db', 'queue', 'cache'])
+  t.equal(parsed(shopWith()).sync.retry, null)
+  const retry = { limit: -1, backoff: { duration: '2s', factor: 3, maxDuration: '1m' } }
+  t.same(parsed(shopWith({ syncPolicy: { retry } })).sync.retry, {
+    limit: -1,
+    durationMs: 2_000,
+    factor: 3,
+    maxDurationMs: 60_000,
+  })
 })

@@ -1,6 +1,7 @@
 // Declared applications over a real store: who may declare what, what is written, and who owns an object.
 import t from 'tap'
-import { Applications, type Change, type TakenError } from '../../controller/applications.js'
+import { Applications, type Change } from '../../controller/applications.js'
+import type { TakenError } from '../../controller/taken.js'
 import { type Ledger, newLedger, resumed, withDeletion, withPause } from '../../controller/ledger.js'
 import type { Pass } from '../../controller/reconcile.js'
 import { openStore } from '../../controller/store/store.js'
@@ -74,15 +75,15 @@ async function kept({ store }: Pick<Awaited<ReturnType<typeof opened>>, 'store'>
 
 t.test('what was accepted once is not lost for what is refused today, and keeps all when it is corrected', async t => {
   const { store, open } = await opened(t)
-  await kept({ store }, { dependsOn: ['db'], destination: { name: 'lab', namespace: 'shop' } }, 'fleet')
+  await kept({ store }, { rollout: { bakeTime: 'soon' }, destination: { name: 'lab', namespace: 'shop' } }, 'fleet')
   const { applications } = await open()
 
   const entry = applications.get('shop')
   t.match(entry, { app: { uid: 'uid-of-then', parent: 'fleet', destination: { place: 'node/lab' } } })
   t.match(entry?.ledger, { salt: 'salt of then', nextAttempt: 9, pin: { to: 'rel-1' } })
-  t.match(entry?.app.faults, [{ pointer: 'spec.dependsOn', message: /not supported yet/, holds: false }])
-  t.match(applications.view('shop')?.warnings, [/spec\.dependsOn: is not supported yet.*apply it corrected/])
-  t.match(applications.load(), [/^application shop: spec\.dependsOn: /])
+  t.match(entry?.app.faults, [{ pointer: 'spec.rollout.bakeTime', message: /want a duration/, holds: false }])
+  t.match(applications.view('shop')?.warnings, [/spec\.rollout\.bakeTime: want a duration.*apply it corrected/])
+  t.match(applications.load(), [/^application shop: spec\.rollout\.bakeTime: /])
 
   const corrected = manifest('shop', { destination: { name: 'lab', namespace: 'shop' } })
   t.equal((await applications.declare(corrected, ana, null, false)).result, 'changed')
@@ -94,11 +95,11 @@ t.test('what was accepted once is not lost for what is refused today, and keeps 
 
 t.test('declared again as it is, nothing is refused; with another fault it is, and stays', async t => {
   const { store, open } = await opened(t)
-  const given = await kept({ store }, { dependsOn: ['db'] })
+  const given = await kept({ store }, { rollout: { bakeTime: 'soon' } })
   const { applications } = await open()
 
   t.equal((await applications.declare(given, ana, null, false)).result, 'unchanged')
-  await t.rejects(applications.declare(manifest('shop', { dependsOn: ['db'], project: 'x' }), ana, null, false), {
+  await t.rejects(applications.declare(manifest('shop', { rollout: { bakeTime: 'soon' }, project: 'x' }), ana, null, false), {
     name: 'InvalidApplicationError',
   })
   t.equal(applications.get('shop')?.app.uid, 'uid-of-then')

@@ -87,6 +87,7 @@ function facts(change: Partial<Facts> = {}): Facts {
     ill: null,
     drifted: false,
     waiting: '',
+    gates: [],
     services: () => [{ namespace: 'shop', name: 'cache-redis' }],
     now,
     ...change,

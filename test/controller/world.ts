@@ -17,7 +17,7 @@ import {
   withRequest,
 } from '../../controller/ledger.js'
 import type { Candidate, CommitSha, Release, ReleaseId } from '../../controller/release.js'
-import { type Decision, decide } from '../../controller/rollout.js'
+import { type Decision, decide, type Gate } from '../../controller/rollout.js'
 import { afterStep, nextStep, type SyncStep } from '../../controller/sync.js'
 import { type Manifest, type ObjectRef, refKey, refOf } from '../../runtime/contract/manifest.js'
 import { ana, application, candidate, rejection } from './builders.js'
@@ -54,6 +54,8 @@ export class World {
   readonly looks: Look[] = []
   onLook: (look: Look) => void = () => {}
   forgotten = false
+  /** What its releases wait for. */
+  gates: readonly Gate[] = []
   private wakeAt: number | null = 0
   private lastReport: unknown = null
   private requests = 0
@@ -228,7 +230,16 @@ export class World {
     const current = before.current === null ? null : lookup(before.current.release)
     const { app, now } = this
     const health = assess({ app, release: current, ledger: before, observed, now })
-    const decision = decide({ app, ledger: before, candidate: this.head, releases: lookup, observed, health, now })
+    const decision = decide({
+      app,
+      ledger: before,
+      candidate: this.head,
+      releases: lookup,
+      observed,
+      health,
+      gates: this.gates,
+      now,
+    })
     const step = nextStep({ app, decision, releases: lookup, observed, now })
     const after = afterStep(decision.ledger, step, now)
     const crash = step.kind === 'none' ? null : this.crashNext

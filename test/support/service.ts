@@ -93,6 +93,7 @@ export function view(name: string, over: Partial<ApplicationView> = {}): Applica
     paused: null,
     pinned: null,
     requests: [],
+    blockedBy: [],
     why: {
       headline: `${name} is healthy: it runs 9be03d7 (r14), 3 of 3 ready.`,
       attempt: null,

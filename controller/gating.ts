@@ -1,0 +1,56 @@
+// What the releases of each application wait for, from the others as they stand, and whom a change of one lets go on.
+import type { Application } from './application.js'
+import type { Applications } from './applications.js'
+import type { Candidate } from './release.js'
+import { dependencyGates, type Standing, windowGate } from './rollout/gates.js'
+import type { Gate } from './rollout.js'
+import { type Asker, isFor, type SyncWindow } from './sync/windows.js'
+
+export interface GatingOptions {
+  readonly applications: Pick<Applications, 'get' | 'all'>
+  /** Of the application's project: all of them, whomever they are for. */
+  projectWindows(app: Application): readonly SyncWindow[]
+}
+
+export interface Gating {
+  gates(app: Application, candidate: Candidate | null, now: number): readonly Gate[]
+  /** Those that depend on it. */
+  dependentsOf(name: string): readonly string[]
+}
+
+export function createGating({ applications, projectWindows }: GatingOptions): Gating {
+  /** One push may move both: what the other runs has to be of that push too. */
+  function standing(name: string, app: Application, candidate: Candidate | null): Standing | null {
+    const entry = applications.get(name)
+    if (entry === null) return null
+    const { repoURL, targetRevision } = entry.app.source
+    const isSameRef = repoURL === app.source.repoURL && targetRevision === app.source.targetRevision
+    return {
+      ledger: entry.ledger,
+      candidate: entry.pass?.candidate ?? null,
+      health: entry.pass?.health ?? null,
+      tip: isSameRef ? (candidate?.revision?.commit ?? null) : null,
+    }
+  }
+  return {
+    gates(app, candidate, now) {
+      const asker = askerOf(app)
+      const windows = [...app.sync.windows, ...projectWindows(app).filter(window => isFor(window, asker))]
+      const gate = windows.length === 0 ? null : windowGate(windows, now)
+      const others = dependencyGates(app.dependsOn, name => standing(name, app, candidate))
+      return gate === null ? others : [gate, ...others]
+    },
+    dependentsOf: name =>
+      applications
+        .all()
+        .filter(({ app }) => app.dependsOn.includes(name))
+        .map(({ app }) => app.name),
+  }
+}
+
+function askerOf({ name, destination, manifest }: Application): Asker {
+  const spec = manifest.spec as { destination?: { server?: unknown } } | undefined
+  const server = spec?.destination?.server
+  const clusters = [destination.name, destination.place, ...(typeof server === 'string' ? [server] : [])]
+  return { name, namespace: destination.namespace, clusters }
+}

@@ -1,0 +1,127 @@
+// What a release waits for before it begins: other applications and windows; and what a person's word changes.
+import t from 'tap'
+import type { Health } from '../../controller/health/assess.js'
+import { type Attempt, newLedger } from '../../controller/ledger.js'
+import type { CommitSha } from '../../controller/release.js'
+import { dependencyCycle, dependencyGates, type Standing } from '../../controller/rollout/gates.js'
+import type { Gate } from '../../controller/rollout.js'
+import { candidate, deployment, rejection, release } from './builders.js'
+import { World } from './world.js'
+
+const r1 = release(deployment('db', 'good:1'))
+const r2 = release(deployment('db', 'good:2'))
+const well = { status: 'Healthy', message: '', fresh: true } as Health
+
+/** `db` as it stands after its first release became healthy. */
+function db(change: Partial<Standing> & { readonly attempt?: Partial<Attempt> } = {}): Standing {
+  const world = new World()
+  world.push(r1)
+  world.minutes(2)
+  const ledger = world.ledger!
+  return {
+    ledger: { ...ledger, attempt: { ...ledger.attempt!, ...change.attempt } },
+    candidate: candidate(r1, 'c1'),
+    health: well,
+    tip: null,
+    ...change,
+  }
+}
+
+t.test('an application is waited for until its newest is its healthy current', async t => {
+  const pausedLedger = db().ledger
+  const rows: readonly (readonly [string, Standing | null, RegExp | null])[] = [
+    ['it is', db(), null],
+    ['it is, and suspended', db({ health: { ...well, status: 'Suspended' } }), null],
+    ['nobody declared it', null, /^db, which is not declared$/],
+    [
+      'it goes',
+      db({ ledger: { ...pausedLedger, deletion: { by: { kind: 'user', name: 'a' }, at: 1, cascade: true } } }),
+      /deleted/,
+    ],
+    ['nobody looked', db({ candidate: null }), /not looked at yet/],
+    ['it does not render', db({ candidate: rejection('c2') }), /held: templates\/web.hbs:1:1: broken/],
+    ['the push that moved both is not rendered there', db({ tip: 'c2' as CommitSha }), /commit c2 is not rendered yet/],
+    ['the push that moved both is', db({ tip: 'c1' as CommitSha }), null],
+    ['nothing of it runs', db({ ledger: newLedger({ name: 'db', uid: 'u' }, 'node/lab', 's') }), /does not run yet/],
+    ['its newest is another', db({ candidate: candidate(r2, 'c2') }), /newest release does not run yet/],
+    ['it bakes', db({ attempt: { outcome: null, message: 'healthy; baking for 30 s' } }), /being released: healthy; baking/],
+    ['it failed', db({ attempt: { outcome: 'Failed', message: 'db: crashed' } }), /which failed: db: crashed/],
+    ['it is unwell now', db({ health: { ...well, status: 'Degraded', message: 'db: 0 of 1 ready' } }), /not healthy: db: 0 of 1/],
+    ['what is said of it is old', db({ health: { ...well, fresh: false } }), /not healthy/],
+  ]
+  for (const [name, standing, expected] of rows) {
+    const [gate] = dependencyGates(['db'], () => standing)
+    if (expected === null) t.equal(gate, undefined, name)
+    else t.match(gate, { kind: 'dependency', application: 'db', message: expected, passesAsked: false }, name)
+  }
+})
+
+t.test('a judged release of the other is named with its cause', async t => {
+  const world = new World()
+  world.push(r1)
+  world.minutes(2)
+  const crash = release(deployment('db', 'crash:2'))
+  world.push(crash)
+  world.minutes(2)
+
+  const [gate] = dependencyGates(['db'], () => ({ ...db({ candidate: candidate(crash, 'c2') }), ledger: world.ledger! }))
+
+  t.match(gate?.message, /whose newest release was judged: .*exited 1/)
+})
+
+t.test('applications that wait for each other are found, and named', async t => {
+  const of = (name: string) => ({ a: ['b'], b: ['c', 'd'], c: [], d: ['b', 'e'], e: [] })[name] ?? []
+
+  t.same(dependencyCycle('e', ['a'], of), ['e', 'a', 'b', 'd', 'e'])
+  t.equal(dependencyCycle('x', ['a'], of), null)
+  t.same(dependencyCycle('x', ['x'], of), ['x', 'x'])
+})
+
+const gate = (change: Partial<Gate>): Gate => ({
+  kind: 'window',
+  application: '',
+  message: 'the next window',
+  until: 0,
+  passesAsked: false,
+  ...change,
+})
+
+t.test('T9: gates hold a release back until the last of them is open; a rollback never waits for them', async t => {
+  const world = new World()
+  world.push(r1)
+  world.minutes(2)
+  world.gates = [gate({ until: world.now + 600_000 }), gate({ until: world.now + 60_000, message: 'an hour' })]
+  world.push(r2)
+  world.seconds(30)
+
+  t.equal(world.last.decision.row.chosen, 'T9')
+  t.match(world.last.decision.why, { kind: 'waiting', for: 'window', message: 'the next window; and for an hour' })
+  t.equal(world.last.decision.wakeAt, world.gates[0]!.until, 'the last that opens')
+  t.ok(world.currentIs(r1))
+  world.gates = []
+  world.minutes(20)
+  t.ok(world.currentIs(r2))
+
+  world.gates = [gate({})]
+  world.rollback(r1)
+  world.minutes(2)
+  t.ok(world.currentIs(r1))
+})
+
+t.test('T9: what a person asks for passes a window that says so, and no other gate', async t => {
+  const rows: readonly (readonly [readonly Gate[], boolean])[] = [
+    [[gate({ passesAsked: true })], true],
+    [[gate({})], false],
+    [[gate({ passesAsked: true }), gate({ kind: 'dependency', application: 'db' })], false],
+  ]
+  for (const [gates, passes] of rows) {
+    const world = new World({ sync: { automated: false } })
+    world.gates = gates
+    world.push(r1)
+    world.seconds(10)
+    t.match(world.last.decision.why, { kind: 'waiting', for: 'sync' })
+    world.sync()
+    world.minutes(2)
+    t.equal(world.currentIs(r1), passes, JSON.stringify(gates))
+  }
+})
