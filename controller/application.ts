@@ -2,9 +2,12 @@
 import { groupOf, type Manifest } from '../runtime/contract/manifest.js'
 import { type Fault, type Fields, fieldsOf, isRecord } from './fields.js'
 import { ignoreRulesOf } from './application/ignore.js'
+import { type Source, sourcesOf } from './application/source.js'
 import { optionFault } from './release/options.js'
 import { type RetryPolicy, readRetry } from './sync/retry.js'
 import { readWindows, type SyncWindow } from './sync/windows.js'
+
+export type { ChartOptions, KustomizeOptions, Source } from './application/source.js'
 
 export interface Application {
   readonly name: string
@@ -13,9 +16,16 @@ export interface Application {
   readonly project: string
   readonly labels: Readonly<Record<string, string>>
   readonly annotations: Readonly<Record<string, string>>
+  /** Those that a declaration has under `sources`, or the one under `source`; never empty. */
+  readonly sources: readonly Source[]
+  /** The first of them that renders to objects. */
   readonly source: Source
   readonly destination: Destination
   readonly sync: SyncPolicy
+  /** `observe`: it is rendered, compared and judged, and nothing is written at its place. */
+  readonly mode: 'release' | 'observe'
+  /** For people. */
+  readonly info: readonly { readonly name: string; readonly value: string }[]
   readonly ignoreDifferences: readonly IgnoreRule[]
   readonly rollout: RolloutPolicy
   /** Applications whose newest release has to run healthy before one of this begins. */
@@ -34,24 +44,6 @@ export interface Application {
 export interface KeptFault extends Fault {
   /** It says what is released, or where: until it is corrected nothing new is. */
   readonly holds: boolean
-}
-
-export interface Source {
-  readonly repoURL: string
-  readonly path: string
-  /** A branch, a tag, or a full commit hash; 'HEAD' is the remote's default branch. */
-  readonly targetRevision: string
-  readonly directory: { readonly recurse: boolean; readonly include: string; readonly exclude: string }
-  /** For charts (Handlebars or Helm): named `helm` in the declaration, as Argo CD has it. */
-  readonly chart: ChartOptions
-}
-
-export interface ChartOptions {
-  readonly releaseName: string
-  readonly valueFiles: readonly string[]
-  readonly ignoreMissingValueFiles: boolean
-  readonly values: Readonly<Record<string, unknown>>
-  readonly parameters: readonly { readonly name: string; readonly value: string; readonly forceString: boolean }[]
 }
 
 export interface Destination {
@@ -187,15 +179,21 @@ function read(input: unknown, declared: Declared): { readonly application: Appli
   const annotations = meta.texts('annotations')
   refuseUnheeded(root, meta, annotations)
   const spec = root.inner('spec', specFields)
+  const sources = sourcesOf(spec, declared.readYaml)
+  const mode = modeOf(meta, annotations)
+  refuseYet(spec, sources, mode, meta)
   const application: Application = {
     name,
     uid: declared.uid,
     project: spec.text('project', 'default'),
     labels: meta.texts('labels'),
     annotations,
-    source: sourceOf(spec, declared.readYaml),
+    sources,
+    source: sources.find(source => source.renders) ?? (sources[0] as Source),
     destination: destinationOf(spec, declared),
     sync: syncPolicyOf(spec, own),
+    mode,
+    info: infoOf(spec),
     ignoreDifferences: ignoreRulesOf(spec),
     rollout: rolloutOf(spec, annotations),
     dependsOn: dependsOnOf(spec, annotations, name),
@@ -212,17 +210,42 @@ function read(input: unknown, declared: Declared): { readonly application: Appli
 function refuseUnheeded(root: Fields, meta: Fields, annotations: Readonly<Record<string, string>>): void {
   if (root.has('operation'))
     root.fault('operation', 'is not taken from a declaration; ask for it: slipway sync, slipway rollback')
-  for (const [name, value] of Object.entries(annotations)) {
-    if (name === 'argocd.argoproj.io/skip-reconcile' && value === 'true')
-      meta.fault(`annotations.${name}`, 'is not supported; pause the application instead: slipway pause')
-    if (!name.startsWith(`${ownGroup}/`) || name === declaredBy || name === dependsOnAnnotation || annotationFields.has(name))
-      continue
-    const known = [...annotationFields.keys()].map(each => each.slice(ownGroup.length + 1))
-    meta.fault(
-      `annotations.${name}`,
-      `is none that Slipway heeds${name === `${ownGroup}/mode` ? ' yet' : ''}; known are ${known.join(', ')}, depends-on`,
-    )
+  const heeded = new Set([declaredBy, modeKey, dependsOnAnnotation, ...annotationFields.keys()])
+  for (const name of Object.keys(annotations)) {
+    if (!name.startsWith(`${ownGroup}/`) || heeded.has(name)) continue
+    const known = [...heeded].filter(each => each !== declaredBy).map(each => each.slice(ownGroup.length + 1))
+    meta.fault(`annotations.${name}`, `is none that Slipway heeds; known are ${known.join(', ')}`)
   }
+}
+
+/** Read, and not done yet. */
+function refuseYet(spec: Fields, sources: readonly Source[], mode: Application['mode'], meta: Fields): void {
+  if (spec.has('sources')) spec.fault('sources', 'several sources are not supported yet; use spec.source')
+  if (mode === 'observe')
+    meta.fault('annotations', 'to observe only is not supported yet; pause the application instead: slipway pause')
+  if (sources.some(({ kustomize }) => kustomize !== null))
+    spec.fault(
+      'source.kustomize',
+      'a kustomize source is not supported yet; use a directory of YAML or a chart in the repository',
+    )
+}
+
+const modeKey = `${ownGroup}/mode`
+const skipKey = 'argocd.argoproj.io/skip-reconcile'
+
+/** One that Argo CD is told not to reconcile is looked at only, until that is taken away. */
+function modeOf(meta: Fields, annotations: Readonly<Record<string, string>>): Application['mode'] {
+  const mode = annotations[modeKey] ?? 'release'
+  if (mode !== 'release' && mode !== 'observe')
+    meta.fault(`annotations.${modeKey}`, `want observe or release, got ${JSON.stringify(mode)}`)
+  return mode === 'observe' || annotations[skipKey] === 'true' ? 'observe' : 'release'
+}
+
+function infoOf(spec: Fields): Application['info'] {
+  return spec.list('info').map((entry, at) => {
+    const item = fieldsOf(entry, `spec.info[${at}]`, spec.faults, ['name', 'value'])
+    return { name: item.text('name', ''), value: item.text('value', '') }
+  })
 }
 
 /** What `get` adds. */
@@ -239,99 +262,15 @@ const specFields = [
   'rollout',
   'deletion',
   'sources',
+  'sourceHydrator',
   'dependsOn',
   'syncWindows',
 ]
-const sourceFields = ['repoURL', 'path', 'targetRevision', 'directory', 'helm', 'chart', 'name', 'ref', 'kustomize', 'plugin']
-
 function nameOf(meta: Fields): string {
   const name = meta.text('name', '')
   if (!/^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$/.test(name))
     meta.fault('name', `want lower-case letters, digits, '-' and '.', at most 63 (RFC 1123), got ${JSON.stringify(name)}`)
   return name
-}
-
-function sourceOf(spec: Fields, readYaml: Declared['readYaml']): Source {
-  if (spec.has('sources')) spec.fault('sources', 'several sources are not supported yet; use spec.source')
-  const source = spec.inner('source', sourceFields)
-  for (const later of ['kustomize', 'plugin', 'chart'] as const)
-    if (source.has(later))
-      source.fault(later, `a ${later} source is not supported yet; use a directory of YAML or a chart in the repository`)
-  const repoURL = source.text('repoURL', '')
-  if (repoURL === '') source.fault('repoURL', 'is missing; give the http(s) URL or the absolute path of a Git repository')
-  const directory = source.inner('directory', ['recurse', 'include', 'exclude', 'jsonnet'])
-  if (Object.keys(directory.record('jsonnet')).length > 0) directory.fault('jsonnet', 'is not supported; use YAML or a chart')
-  return {
-    repoURL,
-    path: pathOf(source),
-    targetRevision: source.text('targetRevision', 'HEAD'),
-    directory: {
-      recurse: directory.flag('recurse', false),
-      include: directory.text('include', ''),
-      exclude: directory.text('exclude', ''),
-    },
-    chart: chartOf(source.inner('helm', chartFields), readYaml),
-  }
-}
-
-function pathOf(source: Fields): string {
-  const path = source
-    .text('path', '.')
-    .replace(/^\.\/+/, '')
-    .replace(/\/+$/, '')
-  if (path.startsWith('/') || path.split('/').includes('..')) source.fault('path', 'must lie inside the repository')
-  return path === '' ? '.' : path
-}
-
-const chartFields = [
-  'releaseName',
-  'valueFiles',
-  'ignoreMissingValueFiles',
-  'values',
-  'valuesObject',
-  'parameters',
-  'fileParameters',
-  'skipCrds',
-  'skipTests',
-  'skipSchemaValidation',
-  'passCredentials',
-  'namespace',
-  'kubeVersion',
-  'apiVersions',
-  'version',
-]
-
-function chartOf(helm: Fields, readYaml: Declared['readYaml']): ChartOptions {
-  for (const later of ['fileParameters', 'kubeVersion', 'apiVersions', 'namespace'])
-    if (helm.has(later)) helm.fault(later, 'is not supported yet')
-  return {
-    releaseName: helm.text('releaseName', ''),
-    valueFiles: helm.textList('valueFiles'),
-    ignoreMissingValueFiles: helm.flag('ignoreMissingValueFiles', false),
-    values: { ...inlineValues(helm, readYaml), ...helm.record('valuesObject') },
-    parameters: helm.list('parameters').map((entry, at) => {
-      const parameter = fieldsOf(entry, `${helm.path}.parameters[${at}]`, helm.faults, ['name', 'value', 'forceString'])
-      return {
-        name: parameter.text('name', ''),
-        value: parameter.scalar('value', ''),
-        forceString: parameter.flag('forceString', false),
-      }
-    }),
-  }
-}
-
-/** Argo CD has `values` as a string of YAML and `valuesObject` as a map that wins over it. */
-function inlineValues(helm: Fields, readYaml: Declared['readYaml']): Readonly<Record<string, unknown>> {
-  const text = helm.text('values', '')
-  if (text.trim() === '') return {}
-  try {
-    const values = readYaml(text)
-    if (isRecord(values)) return values
-    helm.fault('values', 'want a map of values')
-  } catch (error) {
-    helm.fault('values', (error as Error).message)
-  }
-  return {}
 }
 
 /** A name is a cluster's where the controller knows one of that name, else a node's; `node/` and `cluster/` before it say so. */

@@ -87,6 +87,8 @@ export interface GitTree {
   readonly contentId?: string
   /** Everything below the application's path, recursively; paths relative to it. */
   list(): Promise<readonly TreeEntry[]>
+  /** Every file of the commit, paths from the repository's root; not there where nobody can look. */
+  everything?(): Promise<readonly TreeEntry[]>
   /** The bytes of a blob. Throws where it is missing or larger than the reader's limit. */
   read(oid: string): Promise<Uint8Array>
   /**

@@ -2,9 +2,9 @@
 
 const most = 1_000
 
-/** Throws a plain Error where the pattern is too long or too wide to be meant. */
-export function globMatcher(pattern: string): (path: string) => boolean {
-  const alternatives = expandBraces(pattern).map(tokens)
+/** Throws a plain Error where the pattern is too long or too wide to be meant. `across`: `*` and `?` mean '/' as well. */
+export function globMatcher(pattern: string, across = false): (path: string) => boolean {
+  const alternatives = expandBraces(pattern).map(one => tokens(one, across))
   return path => alternatives.some(parts => matches(parts, [...path]))
 }
 
@@ -27,7 +27,7 @@ function expandBraces(pattern: string): string[] {
 
 type Token = { readonly any: 'segment' | 'path' } | { readonly one: (char: string) => boolean }
 
-function tokens(pattern: string): Token[] {
+function tokens(pattern: string, across: boolean): Token[] {
   const out: Token[] = []
   const chars = [...pattern]
   for (let i = 0; i < chars.length; i++) {
@@ -35,8 +35,8 @@ function tokens(pattern: string): Token[] {
     if (char === '*' && chars[i + 1] === '*') {
       out.push({ any: 'path' })
       i += chars[i + 2] === '/' ? 2 : 1
-    } else if (char === '*') out.push({ any: 'segment' })
-    else if (char === '?') out.push({ one: c => c !== '/' })
+    } else if (char === '*') out.push({ any: across ? 'path' : 'segment' })
+    else if (char === '?') out.push({ one: c => across || c !== '/' })
     else if (char === '[' && chars.indexOf(']', i + 2) > 0) {
       const end = chars.indexOf(']', i + 2)
       out.push({ one: setOf(chars.slice(i + 1, end)) })

@@ -10,7 +10,8 @@ import { defaultLimits, type Limits, Meter } from './limits.js'
 import type { ValueInputs } from './values/given.js'
 
 export { isChart, isCore, readsFiles } from './chart/chart.js'
-export { isManifest, manifestPaths } from './chart/directory.js'
+export { chosen, isManifest, manifestPaths } from './chart/directory.js'
+export { globMatcher as globs } from './glob.js'
 export { type Aliases, type ChartFacts, mayNeedCharts, type Need, tellsNeeds } from './chart/lock.js'
 export type { ChartFile } from './chart/archive.js'
 export { pack } from './chart/pack.js'
@@ -31,6 +32,11 @@ export interface RenderOptions extends ValueInputs {
   readonly directory: DirectoryOptions
   readonly release: { readonly name: string; readonly namespace: string }
   readonly capabilities: Capabilities
+  readonly addedApiVersions?: readonly string[]
+  readonly skipCrds?: boolean
+  readonly skipTests?: boolean
+  /** `values.schema.json` is not looked at. */
+  readonly skipSchema?: boolean
   readonly limits?: Partial<Limits>
 }
 

@@ -124,6 +124,7 @@ function withCharts(tree: GitTree, { added }: Completed, { store }: Bringing): G
   return {
     treeId: tree.treeId,
     contentId: contentHash([tree.treeId, added.map(({ name, sha256 }) => [name, sha256])], 64),
+    ...(tree.everything === undefined ? {} : { everything: tree.everything }),
     resolve: path => tree.resolve(path),
     list: async () => [...(await tree.list()), ...entries],
     async read(oid) {

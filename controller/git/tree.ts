@@ -23,8 +23,13 @@ const maxDepth = 64
 /** `root` is the commit's tree; `where` is for messages: `path at 4f2a91c of https://...`. */
 export function gitTree(objects: Objects, root: string, treeId: TreeId, where: string): GitTree {
   let listed: Promise<readonly GitFile[]> | null = null
+  let everything: Promise<readonly GitFile[]> | null = null
   return {
     treeId,
+    everything: () => {
+      everything ??= listFiles(objects, root, where)
+      return everything
+    },
     list: () => {
       listed ??= listFiles(objects, treeId, where)
       return listed

@@ -1,6 +1,6 @@
 // A revision's tree to a candidate: which files, through the pool, made whole, named by content. What was made of a tree is kept by its id.
 import { LRUCache } from 'lru-cache'
-import { isMeant, RenderFault, type FileQuestion, type RenderOptions, valueFilePath } from '../../renderer/index.js'
+import { isMeant, RenderFault, type FileQuestion, type RenderOptions } from '../../renderer/index.js'
 import { contentHash } from '../../runtime/contract/hash.js'
 import type { Application } from '../application.js'
 import {
@@ -20,6 +20,7 @@ import { type Inputs, InputReader } from './inputs.js'
 import { killedMs, type Outcome, Outcomes } from './outcomes.js'
 import type { Killed, RenderJob, RenderPool } from './pool.js'
 import { type Around, renderRounds, type Settled } from './rounds.js'
+import { type ValueFiles, valueFilesOf } from './value-files.js'
 
 export interface CandidateRequest {
   readonly application: Application
@@ -73,9 +74,9 @@ export function makeCandidates(pool: RenderPool, now: () => number = Date.now): 
     forget: name => outcomes.forget(name),
     async keptOf(request) {
       const { application, tree } = request
-      const valueFiles = await valueFilesOf(request).catch(faultOf)
+      const valueFiles = await valueFilesOf(application.source, tree).catch(faultOf)
       if ('rejection' in valueFiles) return null
-      const kept = outcomes.ofTree(application.name, treeKey(shapeOf(request, valueFiles.found), tree))
+      const kept = outcomes.ofTree(application.name, treeKey(shapeOf(request, valueFiles), tree))
       if (kept === undefined || !findsSame(kept.uses, request.ledger.sticky, request.live)) return null
       counts.kept++
       return candidate(request, kept)
@@ -86,11 +87,11 @@ export function makeCandidates(pool: RenderPool, now: () => number = Date.now): 
         counts[cause]++
         return candidate(request, outcome)
       }
-      const valueFiles = await valueFilesOf(request).catch(faultOf)
+      const valueFiles = await valueFilesOf(application.source, tree).catch(faultOf)
       if ('rejection' in valueFiles) return candidate(request, { ...valueFiles, uses: nothingUsed })
       const { name } = application
       const isSame = ({ uses }: Outcome) => findsSame(uses, request.ledger.sticky, request.live)
-      const shape = shapeOf(request, valueFiles.found)
+      const shape = shapeOf(request, valueFiles)
       const byTree = treeKey(shape, tree)
       const kept = outcomes.ofTree(name, byTree)
       if (kept !== undefined && isSame(kept)) return found('kept', kept)
@@ -102,7 +103,7 @@ export function makeCandidates(pool: RenderPool, now: () => number = Date.now): 
       if (questions !== undefined && same !== undefined && isSame(same))
         return found('same', outcomes.put(name, byTree, withAnswers(content, questions, inputs), same))
       const around = { ledger: request.ledger, live: request.live, asked: lookedUp.get(name) ?? [], now: now() }
-      const made = await outcomeOf(request, inputs, valueFiles.found, around, pool, signal)
+      const made = await outcomeOf(request, inputs, valueFiles, around, pool, signal)
       lookedUp.set(name, Object.keys(made.outcome.uses.lookups))
       asked.set(content, made.asked)
       return found('rendered', outcomes.put(name, byTree, withAnswers(content, made.asked, inputs), made.outcome))
@@ -148,25 +149,10 @@ function faultOf(cause: unknown): { readonly rejection: Rejection } {
 }
 
 /** Everything beside the tree that shapes what is rendered. */
-function shapeOf({ application, ledger }: CandidateRequest, valueFiles: readonly ValueFile[]): unknown {
+function shapeOf({ application, ledger }: CandidateRequest, { values: files, parameters }: ValueFiles): unknown {
   const { name, source, destination } = application
-  const values = valueFiles.map(file => file.entry?.oid ?? null)
+  const values = [files, parameters].map(all => all.map(file => [file.name, file.entry?.oid ?? null]))
   return [ledger.salt, name, source.path, source.directory, source.chart, destination.namespace, capabilities, profile, values]
-}
-
-interface ValueFile {
-  readonly name: string
-  readonly entry: { readonly oid: string } | null
-}
-
-async function valueFilesOf({ application, tree }: CandidateRequest): Promise<{ readonly found: readonly ValueFile[] }> {
-  const found = await Promise.all(
-    application.source.chart.valueFiles.map(async name => {
-      const entry = await tree.resolve(valueFilePath(application.source.path, name))
-      return { name, entry }
-    }),
-  )
-  return { found }
 }
 
 interface Made {
@@ -178,17 +164,20 @@ interface Made {
 async function outcomeOf(
   request: CandidateRequest,
   { files }: Inputs,
-  valueFiles: readonly ValueFile[],
+  valueFiles: ValueFiles,
   around: Around,
   pool: RenderPool,
   signal: AbortSignal,
 ): Promise<Made> {
   const { application, tree } = request
   try {
-    const given = await Promise.all(
-      valueFiles.map(async ({ name, entry }) => ({ name, bytes: entry === null ? null : await tree.read(entry.oid) })),
+    const [given, parameters] = await Promise.all(
+      [valueFiles.values, valueFiles.parameters].map(all =>
+        Promise.all(all.map(async ({ name, entry }) => ({ name, bytes: entry === null ? null : await tree.read(entry.oid) }))),
+      ),
     )
-    const job = { files, options: optionsOf(application, given), namespace: application.destination.namespace }
+    const options = optionsOf(application, given ?? [], parameters ?? [])
+    const job = { files, options, namespace: application.destination.namespace }
     let asked: readonly FileQuestion[] = []
     const listening = {
       run: async (one: RenderJob, until: AbortSignal) => {
@@ -223,18 +212,32 @@ function releaseOf(
   return { id: releaseIdOf(ledger.salt, objects), objects, origins, images: imagesOf(objects), tree: tree.treeId }
 }
 
-function optionsOf({ name, source, destination }: Application, valueFiles: RenderOptions['valueFiles']): RenderOptions {
-  const { releaseName, ignoreMissingValueFiles, values, parameters } = source.chart
+function optionsOf(
+  { name, source, destination }: Application,
+  valueFiles: RenderOptions['valueFiles'],
+  files: RenderOptions['valueFiles'],
+): RenderOptions {
+  const { chart } = source
+  const { releaseName, ignoreMissingValueFiles, values, parameters } = chart
   return {
     directory: source.directory,
     release: {
       name: releaseName === '' ? name : releaseName,
-      namespace: destination.namespace === '' ? 'default' : destination.namespace,
+      namespace: chart.namespace || destination.namespace || 'default',
     },
-    capabilities,
+    capabilities: { ...capabilities, kubeVersion: chart.kubeVersion || capabilities.kubeVersion },
+    addedApiVersions: chart.apiVersions,
     valueFiles,
     ignoreMissingValueFiles,
     values,
     parameters,
+    fileParameters: chart.fileParameters.map(({ name: parameter, path }, at) => ({
+      name: parameter,
+      path,
+      bytes: files[at]?.bytes ?? null,
+    })),
+    skipCrds: chart.skipCrds,
+    skipTests: chart.skipTests,
+    skipSchema: chart.skipSchemaValidation,
   }
 }

@@ -1,6 +1,6 @@
 // Which files of a tree a render is given, by their ids: what they hold is read only where nobody has read it before, or a child lacks it.
 import { LRUCache } from 'lru-cache'
-import { isChart, isCore, isManifest, manifestPaths, RenderFault, readsFiles } from '../../renderer/index.js'
+import { chosen, isChart, isCore, isManifest, manifestPaths, RenderFault, readsFiles } from '../../renderer/index.js'
 import type { Application } from '../application.js'
 import type { GitTree, TreeEntry } from '../release.js'
 import type { Blob, JobFile } from './pool.js'
@@ -31,8 +31,10 @@ export class InputReader {
     const entries = await tree.list()
     const paths = entries.map(entry => entry.path)
     if (!isChart(paths)) {
+      const isMeant = chosen(source.directory)
       for (const entry of entries)
         if (entry.kind !== 'blob' && couldHold(entry.path, source)) throw refusal(entry.path, entry.kind)
+        else if (entry.path.endsWith('.jsonnet') && isMeant(entry.path)) throw jsonnet(entry.path)
       const wanted = new Set(manifestPaths(paths, source.directory))
       const core = entries.filter(entry => wanted.has(entry.path))
       await this.#within(core, tree, signal)
@@ -84,6 +86,14 @@ const nothing = new Uint8Array()
 
 function blobOf({ oid }: TreeEntry, tree: GitTree): Blob {
   return { oid, read: () => tree.read(oid) }
+}
+
+/** Argo CD would render it: left out in silence, what it makes would be missing. */
+function jsonnet(path: string): RenderFault {
+  return new RenderFault(
+    'RefusedFile',
+    `${path} is Jsonnet, which is not rendered here; render it in CI and commit what comes out, or leave it out with directory.exclude`,
+  )
 }
 
 function refusal(what: string, kind: TreeEntry['kind']): RenderFault {

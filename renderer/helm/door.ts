@@ -18,12 +18,18 @@ import { loadYaml, type YamlDocument } from '../yaml/load.js'
 import { defaultApiVersions } from './api-versions.js'
 import { EngineError, type Surroundings } from './engine.js'
 import { refusalIn } from './functions.js'
-import { type Document, OutputError } from './output.js'
+import { type Document, isTest, OutputError } from './output.js'
 import { type CrdFile, type HandlebarsFile, type HelmOutput, renderHelm, SchemaViolation } from './render.js'
 
 export interface DoorOptions extends ValueInputs {
   readonly release: { readonly name: string; readonly namespace: string }
   readonly capabilities: { readonly kubeVersion: string; readonly apiVersions: readonly string[] }
+  /** Beside those of `capabilities`, as `--api-versions` adds them. */
+  readonly addedApiVersions?: readonly string[]
+  readonly skipCrds?: boolean
+  /** Hooks that are tests. */
+  readonly skipTests?: boolean
+  readonly skipSchema?: boolean
 }
 
 /** Loaded charts of earlier renders, by what is in their files; the caller bounds it. */
@@ -50,16 +56,16 @@ export function renderChart(
       release: { ...options.release, isUpgrade: false, revision: 1 },
       capabilities: {
         kubeVersion,
-        apiVersions: apiVersions.length === 0 ? defaultApiVersions : apiVersions,
+        apiVersions: [...(apiVersions.length === 0 ? defaultApiVersions : apiVersions), ...(options.addedApiVersions ?? [])],
         helmVersion: 'v3.22',
       },
       profile: '3',
-      skipSchema: false,
+      skipSchema: options.skipSchema === true,
       meter,
       surroundings,
       asked: files.asked,
     })
-    return objectsIn(output, meter)
+    return objectsIn(output, options, meter)
   } catch (cause) {
     throw faultOf(cause)
   }
@@ -101,10 +107,11 @@ function relative(path: string): string {
   return path.slice(path.indexOf('/') + 1)
 }
 
-function objectsIn(output: HelmOutput, meter: Meter): RenderedObject[] {
+function objectsIn(output: HelmOutput, { skipCrds, skipTests }: DoorOptions, meter: Meter): RenderedObject[] {
   const lines = new Lines()
-  const crds = output.crds.flatMap(crd => crdObjects(crd, meter))
-  const documents = [...output.documents, ...output.hooks].flatMap(document => {
+  const crds = (skipCrds === true ? [] : output.crds).flatMap(crd => crdObjects(crd, meter))
+  const hooks = skipTests === true ? output.hooks.filter(hook => !isTest(hook)) : output.hooks
+  const documents = [...output.documents, ...hooks].flatMap(document => {
     const written = output.handlebars.get(document.path)
     if (written !== undefined) return handlebarsObjects(document, written)
     const file = relative(document.path)

@@ -14,9 +14,11 @@ export interface ValueInputs {
   readonly ignoreMissingValueFiles: boolean
   readonly values: Readonly<Record<string, unknown>>
   readonly parameters: readonly { readonly name: string; readonly value: string; readonly forceString: boolean }[]
+  /** `--set-file`: the file's text is the value. null: there is no such file. */
+  readonly fileParameters?: readonly { readonly name: string; readonly path: string; readonly bytes: Uint8Array | null }[]
 }
 
-/** Value files in order, inline values, parameters: each above the one before. Throws `RenderFault`. */
+/** Value files in order, inline values, parameters (of files last, as Helm has it): each above the one before. Throws `RenderFault`. */
 export function givenValues(options: ValueInputs): Dict {
   let values: Dict = new Map()
   for (const { name, bytes } of options.valueFiles) {
@@ -38,7 +40,22 @@ export function givenValues(options: ValueInputs): Dict {
       throw new RenderFault('InvalidValues', `parameter ${name}: ${cause.message}`)
     }
   }
+  for (const parameter of options.fileParameters ?? []) setFile(values, parameter)
   return values
+}
+
+function setFile(values: Dict, { name, path, bytes }: NonNullable<ValueInputs['fileParameters']>[number]): void {
+  if (bytes === null)
+    throw new RenderFault(
+      'MissingValueFile',
+      `file parameter ${name}: ${path} is not in this commit; add it, or leave the parameter out`,
+    )
+  try {
+    setInto(values, `${name}=file`, { kind: 'file', read: () => textOf(bytes) })
+  } catch (cause) {
+    if (!(cause instanceof StrvalsError)) throw cause
+    throw new RenderFault('InvalidValues', `file parameter ${name}: ${cause.message}`)
+  }
 }
 
 function valuesIn(name: string, bytes: Uint8Array): Dict {

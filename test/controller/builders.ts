@@ -1,6 +1,12 @@
 // Builders with defaults for the decision tests: a case shows only what matters to it.
 import { resolve } from 'node:path'
-import { type Application, rolloutDefaults } from '../../controller/application.js'
+import {
+  type Application,
+  type ChartOptions,
+  rolloutDefaults,
+  type Source,
+  type SyncPolicy,
+} from '../../controller/application.js'
 import type { Actor } from '../../controller/ledger.js'
 import type { Candidate, CommitSha, Release, ReleaseId, Revision, TreeId } from '../../controller/release.js'
 import type { StickyEntry } from '../../controller/sticky.js'
@@ -11,32 +17,63 @@ export const ana: Actor = { kind: 'user', name: 'ana' }
 export const secondMs = 1000
 export const minuteMs = 60_000
 
+export const plainSync: SyncPolicy = {
+  automated: true,
+  prune: true,
+  selfHeal: true,
+  allowEmpty: false,
+  retry: null,
+  windows: [],
+  options: [],
+  namespaceMetadata: { labels: {}, annotations: {} },
+}
+
+export const plainChart: ChartOptions = {
+  releaseName: '',
+  valueFiles: [],
+  ignoreMissingValueFiles: false,
+  values: {},
+  parameters: [],
+  fileParameters: [],
+  skipCrds: false,
+  skipTests: false,
+  skipSchemaValidation: false,
+  passCredentials: false,
+  namespace: '',
+  kubeVersion: '',
+  apiVersions: [],
+}
+
+export function sourceOf(change: Partial<Source> = {}): Source {
+  return {
+    repoURL: 'http://git/shop',
+    path: 'shop',
+    targetRevision: 'HEAD',
+    name: '',
+    ref: '',
+    renders: true,
+    directory: { recurse: false, include: '', exclude: '' },
+    chart: { ...plainChart, releaseName: 'shop' },
+    kustomize: null,
+    kind: '',
+    ...change,
+  }
+}
+
 export function application(change: { readonly rollout?: object; readonly sync?: object } = {}): Application {
+  const source = sourceOf()
   return {
     name: 'shop',
     uid: 'uid-1',
     project: 'default',
     labels: {},
     annotations: {},
-    source: {
-      repoURL: 'http://git/shop',
-      path: 'shop',
-      targetRevision: 'HEAD',
-      directory: { recurse: false, include: '', exclude: '' },
-      chart: { releaseName: 'shop', valueFiles: [], ignoreMissingValueFiles: false, values: {}, parameters: [] },
-    },
+    sources: [source],
+    source,
     destination: { place: 'node/lab', kind: 'node', name: 'lab', namespace: 'shop' },
-    sync: {
-      automated: true,
-      prune: true,
-      selfHeal: true,
-      allowEmpty: false,
-      retry: null,
-      windows: [],
-      options: [],
-      namespaceMetadata: { labels: {}, annotations: {} },
-      ...change.sync,
-    },
+    sync: { ...plainSync, ...change.sync },
+    mode: 'release',
+    info: [],
     ignoreDifferences: [],
     rollout: { ...rolloutDefaults, ...change.rollout },
     dependsOn: [],

@@ -11,6 +11,7 @@ import { completeObjects } from '../../controller/render/objects.js'
 import { RenderPool } from '../../controller/render/pool.js'
 import { contentHash } from '../../runtime/contract/hash.js'
 import { newLedger } from '../../controller/ledger.js'
+import { plainChart, plainSync, sourceOf } from './builders.js'
 import { repository } from '../support/git-tree.js'
 import type { Tree } from '../support/render.js'
 import { options } from '../support/render.js'
@@ -35,32 +36,19 @@ const configMap = (name: string, text = 'x'): string =>
 function application(
   changes: { readonly [P in 'source' | 'destination' | 'sync']?: Partial<Application[P]> } & { readonly name?: string } = {},
 ): Application {
+  const source = sourceOf({ repoURL: 'r', path: 'apps/shop', chart: plainChart, ...changes.source })
   return {
     name: changes.name ?? 'shop',
     uid: 'u',
     project: 'default',
     labels: {},
     annotations: {},
-    source: {
-      repoURL: 'r',
-      path: 'apps/shop',
-      targetRevision: 'HEAD',
-      directory: { recurse: false, include: '', exclude: '' },
-      chart: { releaseName: '', valueFiles: [], ignoreMissingValueFiles: false, values: {}, parameters: [] },
-      ...changes.source,
-    },
+    sources: [source],
+    source,
     destination: { place: 'node/lab', kind: 'node', name: 'lab', namespace: 'store', ...changes.destination },
-    sync: {
-      automated: true,
-      prune: true,
-      selfHeal: true,
-      allowEmpty: false,
-      retry: null,
-      windows: [],
-      options: [],
-      namespaceMetadata: { labels: {}, annotations: {} },
-      ...changes.sync,
-    },
+    sync: { ...plainSync, ...changes.sync },
+    mode: 'release',
+    info: [],
     ignoreDifferences: [],
     rollout: rolloutDefaults,
     dependsOn: [],

@@ -13,6 +13,7 @@ import type { Manifest } from '../../runtime/contract/manifest.js'
 import { inboxPrefix } from '../../runtime/contract/subjects.js'
 import type { Bus } from '../../runtime/nats/bus/connect.js'
 import { openBus } from '../../runtime/nats/bus/connect.js'
+import { plainSync, sourceOf } from '../controller/builders.js'
 import { startNats } from './nats.js'
 
 export interface Ends {
@@ -64,24 +65,19 @@ export async function until<T>(what: string, look: () => T | Promise<T>, seconds
 
 export function application(fields: Partial<Application> = {}): Application {
   const name = fields.name ?? 'shop'
+  const source = sourceOf({ repoURL: 'http://git.example/shop.git', path: '.', targetRevision: 'main' })
   return {
     name,
     uid: 'uid-1',
     project: 'default',
     labels: {},
     annotations: {},
-    source: { repoURL: 'http://git.example/shop.git', path: '.', targetRevision: 'main' } as Application['source'],
+    sources: [source],
+    source,
     destination: { place: 'node/n1', kind: 'node', name: 'n1', namespace: 'shop' },
-    sync: {
-      automated: true,
-      prune: true,
-      selfHeal: true,
-      allowEmpty: false,
-      retry: null,
-      windows: [],
-      options: [],
-      namespaceMetadata: { labels: {}, annotations: {} },
-    },
+    sync: plainSync,
+    mode: 'release',
+    info: [],
     ignoreDifferences: [],
     rollout: rolloutDefaults,
     dependsOn: [],

@@ -23,6 +23,7 @@ export function repository(files: Tree, root = 'apps/shop'): Repository {
     reads,
     treeId: contentHash(inside) as TreeId,
     list: async () => inside,
+    everything: async () => entries,
     resolve: async path => {
       const found = entries.find(entry => entry.path === path) ?? null
       if (found !== null && found.kind !== 'blob')
