@@ -181,7 +181,7 @@ function read(input: unknown, declared: Declared): { readonly application: Appli
   const spec = root.inner('spec', specFields)
   const sources = sourcesOf(spec, declared.readYaml)
   const mode = modeOf(meta, annotations)
-  refuseYet(spec, sources, mode, meta)
+  refuseYet(mode, meta)
   const application: Application = {
     name,
     uid: declared.uid,
@@ -219,15 +219,9 @@ function refuseUnheeded(root: Fields, meta: Fields, annotations: Readonly<Record
 }
 
 /** Read, and not done yet. */
-function refuseYet(spec: Fields, sources: readonly Source[], mode: Application['mode'], meta: Fields): void {
-  if (spec.has('sources')) spec.fault('sources', 'several sources are not supported yet; use spec.source')
+function refuseYet(mode: Application['mode'], meta: Fields): void {
   if (mode === 'observe')
     meta.fault('annotations', 'to observe only is not supported yet; pause the application instead: slipway pause')
-  if (sources.some(({ kustomize }) => kustomize !== null))
-    spec.fault(
-      'source.kustomize',
-      'a kustomize source is not supported yet; use a directory of YAML or a chart in the repository',
-    )
 }
 
 const modeKey = `${ownGroup}/mode`

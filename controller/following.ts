@@ -24,23 +24,26 @@ export interface Following {
 }
 
 export function createFollowing({ applications, sources, signal, ...options }: FollowingOptions): Following {
-  const following = new Map<string, { readonly key: string; readonly stop: () => void }>()
+  const following = new Map<string, { readonly key: string; readonly stops: readonly (() => void)[] }>()
 
   function follow(name: string): void {
     const entry = applications.get(name)
     const before = following.get(name)
-    const key = entry === null ? '' : `${entry.app.source.repoURL}\n${entry.app.source.targetRevision}`
+    const followed = entry === null ? [] : entry.app.sources.filter(({ repoURL }) => repoURL !== '')
+    const key = followed.map(({ repoURL, targetRevision }) => `${repoURL}\n${targetRevision}`).join('\n')
     if (before?.key !== key) {
-      before?.stop()
-      following.delete(name)
-      if (entry !== null && entry.app.source.repoURL !== '')
-        following.set(name, { key, stop: options.follow(entry.app.source.repoURL, entry.app.source.targetRevision) })
+      // The new first: what both follow goes on being polled.
+      const stops = followed.map(({ repoURL, targetRevision }) => options.follow(repoURL, targetRevision))
+      for (const stop of before?.stops ?? []) stop()
+      if (stops.length === 0) following.delete(name)
+      else following.set(name, { key, stops })
     }
     if (entry === null) options.forget(name)
     else options.wake(name)
   }
   function followersOf(url: string, ref: string): readonly string[] {
-    const all = applications.all().filter(({ app }) => app.source.repoURL === url && app.source.targetRevision === ref)
+    const isFollower = ({ app }: Entry) => app.sources.some(one => one.repoURL === url && one.targetRevision === ref)
+    const all = applications.all().filter(isFollower)
     return all.map(({ app }) => app.name)
   }
   async function isSameAt(entry: Entry): Promise<boolean> {

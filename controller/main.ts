@@ -35,6 +35,7 @@ import { writeRevert } from './git/revert.js'
 import { GitStore } from './git/store.js'
 import { credentialsIn } from './git/url.js'
 import { adminToken, nodeIdentities } from './joined.js'
+import { openKustomize } from './kustomize/tree.js'
 import { keyFiles, pendingRestore } from './key-files.js'
 import { createLeading, untilDone } from './leading.js'
 import { namedReleases } from './ledger.js'
@@ -201,11 +202,13 @@ export async function startController(
     wake: name => loop.wake(name),
     warn: message => log.warn({ message }, 'charts'),
   })
+  const kustomize = openKustomize({ directory: join(config.stateDir, 'controller', 'kustomize'), path: process.env.PATH ?? '' })
   const sources = createSources({
     tip: (url, ref) => poller.state(url, ref),
     revisionOf: (url, commit) => git.revisionOf(url, commit),
     treeAt: (url, commit, path) => git.treeAt(url, commit, path),
     withCharts: (asked, abort) => charts.treeOf(asked, abort),
+    withKustomize: (asked, abort) => kustomize.treeOf(asked, abort),
     candidateOf: (request, abort) => renders.candidateOf(request, abort),
     keptOf: request => renders.keptOf(request),
     ownerOf: (place, key, except) => applications.ownerOf(place, key, except),
@@ -408,7 +411,7 @@ export async function startController(
       return woken
     },
     async look({ app }) {
-      await poller.look(app.source.repoURL, app.source.targetRevision)
+      await Promise.all(app.sources.map(({ repoURL, targetRevision }) => poller.look(repoURL, targetRevision)))
       const found = await applications.inTurn(app.name, async entry =>
         rendered(entry.app, await places.observe(entry.app, signal), world, signal),
       )

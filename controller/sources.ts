@@ -1,11 +1,19 @@
 // From an application to its candidate: the tip that the poll knows, its tree, its render; and what speaks against it among the
 // other applications. Git and renderer come in as arguments; a pass never waits for the network.
 import { type Manifest, refKey, refOf, refText } from '../runtime/contract/manifest.js'
-import { type Application, type Declared, isApplication, parseApplication } from './application.js'
+import {
+  type Application,
+  type Declared,
+  isApplication,
+  type KustomizeOptions,
+  parseApplication,
+  type Source,
+} from './application.js'
 import { faultsText } from './fields.js'
 import type { Ledger } from './ledger.js'
 import { hookTypes } from './release/hooks.js'
 import type { Candidate, CommitSha, GitTree, Rejection, Release, Revision, Stale } from './release.js'
+import { applicationFor, ledgerFor, lending, together } from './several.js'
 import type { Sticky } from './sticky.js'
 import { findsSame, type LiveObject, parseQuestion } from './sticky/lookup.js'
 
@@ -31,6 +39,8 @@ export interface SourcesOptions {
    * them is not at hand.
    */
   readonly withCharts: (asked: AskedCharts, signal: AbortSignal) => Promise<{ readonly tree: GitTree; readonly kept: Sticky }>
+  /** What kustomize makes of a folder; null where it is none for it. Throws an error with a `reason`. */
+  readonly withKustomize: (asked: AskedKustomize, signal: AbortSignal) => Promise<GitTree | null>
   readonly candidateOf: (
     request: {
       readonly application: Application
@@ -64,9 +74,22 @@ export interface AskedCharts {
   readonly owner: string
 }
 
+export interface AskedKustomize extends Pick<AskedCharts, 'tree' | 'path' | 'treeAt'> {
+  readonly options: KustomizeOptions | null
+  /** What Argo CD has in a build's environment. */
+  readonly env: Readonly<Record<string, string>>
+}
+
+/** A source with the newest commit that is known of it. */
+interface Tipped {
+  readonly source: Source
+  readonly tip: Tip & { readonly tip: CommitSha }
+}
+
 interface Known {
   readonly app: Application
-  readonly tip: CommitSha
+  /** Of each source. */
+  readonly tips: string
   readonly salt: string
   readonly candidate: Candidate
 }
@@ -87,7 +110,7 @@ export function createSources(options: SourcesOptions): Sources {
   /** The same tip and declaration give the same candidate: nothing is read again. A render that may go otherwise next time is. */
   async function rendered(
     app: Application,
-    tip: Tip & { readonly tip: CommitSha },
+    tipped: readonly Tipped[],
     ledger: Ledger,
     make: Make,
     signal: AbortSignal,
@@ -95,18 +118,19 @@ export function createSources(options: SourcesOptions): Sources {
     const before = known.get(app.name)
     const { salt } = ledger
     const live = () => options.live(app)
+    const tips = tipped.map(({ tip }) => tip.tip).join(' ')
     if (
       before !== undefined &&
       before.app === app &&
-      before.tip === tip.tip &&
+      before.tips === tips &&
       before.salt === salt &&
       !isTransient(before.candidate) &&
       (before.candidate.uses === undefined || findsSame(before.candidate.uses, ledger.sticky, live))
     )
       return before.candidate
-    const candidate = await read(app, tip, ledger, live, make, signal)
+    const candidate = await read(app, tipped, ledger, live, make, signal)
     if (candidate === null) return null
-    known.set(app.name, { app, tip: tip.tip, salt, candidate })
+    known.set(app.name, { app, tips, salt, candidate })
     if (Object.keys(candidate.uses?.lookups ?? {}).length > 0) looking.add(app.name)
     else looking.delete(app.name)
     return candidate
@@ -114,19 +138,16 @@ export function createSources(options: SourcesOptions): Sources {
 
   async function read(
     app: Application,
-    tip: Tip & { readonly tip: CommitSha },
+    tipped: readonly Tipped[],
     ledger: Ledger,
     live: () => readonly LiveObject[],
     make: Make,
     signal: AbortSignal,
   ): Promise<Candidate | null> {
-    const { repoURL } = app.source
-    const revision = { ...(await options.revisionOf(repoURL, tip.tip)), seenAt: tip.seenAt, pushedAt: tip.pushedAt }
+    const revision = await revisionOf(app, tipped)
     try {
-      const { tree, kept } = await withCharts(app, tip.tip, ledger, signal)
-      const made = await make({ application: app, revision, tree, ledger, live }, signal)
-      if (made === null) return null
-      const candidate = Object.keys(kept).length === 0 ? made : alsoUsing(made, kept)
+      const candidate = await made(app, tipped, revision, ledger, live, make, signal)
+      if (candidate === null) return null
       const fault =
         candidate.kind === 'release'
           ? (childFault(app, candidate.release, options) ?? unrunHook(candidate.release) ?? unseen(app, candidate))
@@ -139,11 +160,67 @@ export function createSources(options: SourcesOptions): Sources {
     }
   }
 
-  async function withCharts(app: Application, commit: CommitSha, { sticky }: Ledger, signal: AbortSignal) {
-    const { repoURL, path } = app.source
+  /** The commit of what is rendered first; as new as the newest of all. */
+  async function revisionOf({ source }: Application, tipped: readonly Tipped[]): Promise<Revision> {
+    const { tip } = (tipped.find(one => one.source === source) ?? tipped[0])!.tip
+    const seenAt = Math.max(...tipped.map(one => one.tip.seenAt))
+    const pushedAt = Math.max(...tipped.map(one => one.tip.pushedAt))
+    return { ...(await options.revisionOf(source.repoURL, tip)), seenAt, pushedAt }
+  }
+
+  async function made(
+    app: Application,
+    tipped: readonly Tipped[],
+    revision: Revision,
+    ledger: Ledger,
+    live: () => readonly LiveObject[],
+    make: Make,
+    signal: AbortSignal,
+  ): Promise<Candidate | null> {
+    const refs = new Map(
+      tipped.flatMap(({ source, tip }) =>
+        source.ref === '' ? [] : [[source.ref, () => options.treeAt(source.repoURL, tip.tip, '.')] as const],
+      ),
+    )
+    const candidates: Candidate[] = []
+    for (const [at, { source, tip }] of tipped.filter(one => one.source.renders).entries()) {
+      const own = ledgerFor(ledger, at)
+      const application = applicationFor(app, source)
+      const { tree, kept } = await treeOf(application, tip.tip, own, signal)
+      const lent = refs.size === 0 ? tree : lending(tree, refs)
+      const one = await make({ application, revision, tree: lent, ledger: own, live }, signal)
+      if (one === null) return null
+      candidates.push(Object.keys(kept).length === 0 ? one : alsoUsing(one, kept))
+    }
+    return app.sources.length === 1 ? (candidates[0] ?? null) : together(app, ledger.salt, candidates)
+  }
+
+  /** With the charts that it depends on, or as kustomize builds it. */
+  async function treeOf(
+    { name, project, destination, source }: Application,
+    commit: CommitSha,
+    { sticky }: Ledger,
+    signal: AbortSignal,
+  ) {
+    const { repoURL, path, targetRevision, kind } = source
     const treeAt = (folder: string) => options.treeAt(repoURL, commit, folder)
     const other = (folder: string) => treeAt(folder).catch(absent)
-    return options.withCharts({ tree: await treeAt(path), path, treeAt: other, sticky, owner: app.name }, signal)
+    const tree = await treeAt(path)
+    if (kind === '' || kind === 'kustomize') {
+      const env = {
+        ARGOCD_APP_NAME: name,
+        ARGOCD_APP_NAMESPACE: destination.namespace,
+        ARGOCD_APP_PROJECT_NAME: project,
+        ARGOCD_APP_REVISION: commit,
+        ARGOCD_APP_REVISION_SHORT: commit.slice(0, 7),
+        ARGOCD_APP_SOURCE_PATH: path,
+        ARGOCD_APP_SOURCE_REPO_URL: repoURL,
+        ARGOCD_APP_SOURCE_TARGET_REVISION: targetRevision,
+      }
+      const built = await options.withKustomize({ tree, path, treeAt: other, options: source.kustomize, env }, signal)
+      if (built !== null) return { tree: built, kept: {} }
+    }
+    return options.withCharts({ tree, path, treeAt: other, sticky, owner: name }, signal)
   }
 
   return {
@@ -159,13 +236,14 @@ export function createSources(options: SourcesOptions): Sources {
   async function candidateBy(make: Make, app: Application, ledger: Ledger, signal: AbortSignal): Promise<Candidate | null> {
     const unknown = undeclared(app)
     if (unknown !== null) return { kind: 'rejection', revision: null, rejection: unknown, stale: null }
-    const tip = options.tip(app.source.repoURL, app.source.targetRevision)
-    if (tip === null) return null
-    const stale: Stale | null =
-      tip.staleSince === 0 || tip.error === null ? null : { since: tip.staleSince, message: tip.error.message }
-    if (tip.tip === null)
-      return tip.error === null ? null : { kind: 'rejection', revision: null, rejection: neverRead(tip.error), stale }
-    const candidate = await rendered(app, { ...tip, tip: tip.tip }, ledger, make, signal)
+    const tips = app.sources.map(source => ({ source, tip: options.tip(source.repoURL, source.targetRevision) }))
+    const failed = tips.find(({ tip }) => tip !== null && tip.tip === null && tip.error !== null)?.tip
+    const staleTip = tips.find(({ tip }) => tip !== null && tip.staleSince !== 0 && tip.error !== null)?.tip
+    const stale: Stale | null = staleTip == null ? null : { since: staleTip.staleSince, message: staleTip.error?.message ?? '' }
+    if (failed != null) return { kind: 'rejection', revision: null, rejection: neverRead(failed.error!), stale }
+    const tipped = tips.filter((one): one is Tipped => one.tip !== null && one.tip.tip !== null)
+    if (tipped.length < tips.length) return null
+    const candidate = await rendered(app, tipped, ledger, make, signal)
     if (candidate === null) return null
     const shared = candidate.kind === 'release' ? sharedObject(app, candidate.release, options.ownerOf) : null
     if (shared !== null) return { ...held(candidate, shared), stale }

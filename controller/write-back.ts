@@ -63,11 +63,13 @@ export function createWriteBack(
     signal: AbortSignal,
   ): Promise<void> {
     const shared = options.sharesPath(app)
-    const result: RevertResult = shared
-      ? { kind: 'dropped', why: 'another application uses the same path' }
-      : await options
-          .write({ ...due, author: options.author, now: options.now() }, signal)
-          .catch((error: Error) => ({ kind: 'refused', message: error.message, transient: true }))
+    const why = shared ? 'another application uses the same path' : app.sources.length > 1 ? 'it has several sources' : ''
+    const result: RevertResult =
+      why !== ''
+        ? { kind: 'dropped', why }
+        : await options
+            .write({ ...due, author: options.author, now: options.now() }, signal)
+            .catch((error: Error) => ({ kind: 'refused', message: error.message, transient: true }))
     if (result.kind === 'refused' && result.transient) setTimeout(() => begun.delete(key), 30_000).unref()
     if (result.kind === 'pushed') options.written(app.source.repoURL, app.source.targetRevision)
     const at = new Date(options.now()).toISOString()

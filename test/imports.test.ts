@@ -16,7 +16,7 @@ interface Rule {
 }
 
 const decisions = 'controller/(rollout|sync|health|diff|release|application|ledger|fields|words|steps|sticky)'
-const edges = ['git', 'charts', 'render', 'cluster', 'store', 'api']
+const edges = ['git', 'charts', 'kustomize', 'render', 'cluster', 'store', 'api']
 
 const rules: readonly Rule[] = [
   {
@@ -41,7 +41,7 @@ const rules: readonly Rule[] = [
   ...edges.map(room => ({
     files: new RegExp(`^controller/${room}/`),
     ours: new RegExp(
-      `^(${decisions}|controller/${room}|controller/view|runtime/contract|runtime/failpoint${room === 'render' || room === 'charts' ? '|renderer/index' : ''}${room === 'cluster' || room === 'store' ? '|runtime/nats' : ''})`,
+      `^(${decisions}|controller/${room}|controller/view|runtime/contract|runtime/failpoint${['render', 'charts', 'kustomize'].includes(room) ? '|renderer/index' : ''}${room === 'cluster' || room === 'store' ? '|runtime/nats' : ''})`,
     ),
   })),
   { files: /^controller\/ui\//, ours: /^controller\/(ui\/|steps\.js)/ },

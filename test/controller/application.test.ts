@@ -89,8 +89,8 @@ t.test('what is kept is read as far as it can be; what says what is released, or
   const table: readonly (readonly [string, unknown, string | null, readonly string[], readonly string[], string])[] = [
     ['nothing is refused', shopWith(), null, [], [], 'node/lab'],
     ['what is not understood', shopWith({ dependsOn: [1], deletion: 'x' }), null, ['dependsOn[0]', 'deletion'], [], 'node/lab'],
-    ['several sources', shopWith({ source: undefined, sources: [source] }), null, [], ['sources'], 'node/lab'],
-    ['a source of another kind', shopWith({ source: { ...source, kustomize: {} } }), null, [], ['source.kustomize'], 'node/lab'],
+    ['both kinds of sources', shopWith({ sources: [source] }), null, [], ['source'], 'node/lab'],
+    ['a source of another kind', shopWith({ source: { ...source, plugin: {} } }), null, [], ['source.plugin'], 'node/lab'],
     ['a cluster', shopWith({ destination: { server: 'https://k8s' } }), null, [], ['destination.server'], 'node/lab'],
     ['a node name that is none', shopWith({ destination: { name: 'L B' } }), null, [], ['destination.name'], 'node/L B'],
     ['the same, and it runs', shopWith({ destination: { name: 'L B' } }), 'node/lb', ['destination.name'], [], 'node/lb'],
@@ -142,10 +142,6 @@ t.test('every fault is named at once, with its path and what was wanted', async 
     [
       shopWith({ syncPolicy: { automated: { prune: 'yes' } } }),
       ['spec.syncPolicy.automated.prune: want true or false, got "yes"'],
-    ],
-    [
-      shopWith({ source: { repoURL: 'x', kustomize: {} } }),
-      ['spec.source.kustomize: a kustomize source is not supported yet; use a directory of YAML or a chart in the repository'],
     ],
     [
       shopWith({ dependsOn: ['db', { name: '' }, 'shop'] }),

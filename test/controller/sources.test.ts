@@ -22,6 +22,7 @@ function sources(change: Partial<SourcesOptions> = {}, rendered: Candidate = can
     revisionOf: async (_url, commit) => revision(commit),
     treeAt: async () => ({}) as GitTree,
     withCharts: async ({ tree }) => ({ tree, kept: {} }),
+    withKustomize: async () => null,
     candidateOf: async request => {
       asked.push(request.revision.commit)
       return rendered
@@ -99,6 +100,7 @@ t.test('what the charts that it depends on meant is kept with the candidate, and
       seen.push(Object.keys(sticky))
       return { tree, kept }
     },
+    withKustomize: async () => null,
     candidateOf: async () => candidate(release(configMap('web', 'a'))),
     keptOf: async () => null,
     ownerOf: () => null,

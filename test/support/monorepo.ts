@@ -45,6 +45,7 @@ export class Monorepo {
       tip: () => ({ tip: this.#tip, seenAt: 1, pushedAt: 0, staleSince: 0, error: null }),
       revisionOf: (url, commit) => this.#git.revisionOf(url, commit),
       treeAt: (url, commit, path) => this.#git.treeAt(url, commit, path),
+      withKustomize: async () => null,
       withCharts: async ({ sticky, ...asked }, signal) => ({
         ...(await this.#charts.treeOf({ ...asked, pins: {} }, signal)),
         kept: {},
