@@ -145,11 +145,28 @@ async function removed(name: string, cascade: boolean): Promise<void> {
   )
 }
 
+/** The same for a declaration; the controller that was killed in the story before may not be up again either. */
+async function declared(app: TestApplication): Promise<void> {
+  let refused = new Error('was never asked')
+  const isTold = async () =>
+    app.declare().then(
+      () => true,
+      (error: Error) => {
+        refused = error
+        if (!/cannot be reached|ask again in a moment/.test(error.message)) throw error
+        return false
+      },
+    )
+  await waitUntil(`${app.name} is declared`, 20_000, isTold).catch(error => {
+    throw new Error(`${error.message}: ${refused.message}`)
+  })
+}
+
 async function deletion(arm: () => void): Promise<Ending> {
   const name = `gone-${++gone}`
   const app = await application(slipway, name, { rollout })
   const commit = await app.push(files(name, name, { replicas: 1 }), name)
-  await app.declare()
+  await declared(app)
   await app.settled(commit, 'Healthy')
   const end = await ending(app, commit, name)
   arm()
@@ -180,14 +197,14 @@ async function lettingGo(arm: () => void): Promise<Ending> {
   const web = deployment({ image, name, message: name, replicas: 1 })
   const config = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { GREETING: name } }
   const commit = await app.push({ 'web.yaml': documents([web, service({ name }), config]) }, name)
-  await app.declare()
+  await declared(app)
   await app.settled(commit, 'Healthy')
   const { uid } = await app.view()
   const before = await lives(slipway, name)
   arm()
   await removed(name, false)
   const kept = (await keysOf(name)).filter(subject => subject.includes('slipway-store'))
-  await app.declare()
+  await declared(app)
   await app.settled(commit, 'Healthy')
   const again = await lives(slipway, name)
   const end = await ending(app, commit, name)
