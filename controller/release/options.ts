@@ -83,6 +83,13 @@ export function createsNamespace(application: readonly string[]): boolean {
   return application.includes('CreateNamespace=true')
 }
 
+/** Argo CD's word of a person that what asks for confirmation may go: a time, as annotation of the application. */
+const approvedAnnotation = 'argocd.argoproj.io/deletion-approved'
+
+export function isConfirmed({ annotations }: { readonly annotations: Readonly<Record<string, string>> }): boolean {
+  return !Number.isNaN(Date.parse(annotations[approvedAnnotation] ?? ''))
+}
+
 function consentOf(value: string | undefined): Consent {
   return value === 'false' ? 'no' : value === 'confirm' ? 'confirm' : 'yes'
 }

@@ -111,6 +111,21 @@ export interface ObservedObject {
   readonly attempt: number
   /** On a cluster: the object as it is there, as far as health asks (generation, deletion, replicas), for others may change it too. */
   readonly live?: Manifest
+  /** On a cluster: where it is not what was applied, and who changed it; empty or missing where it is, or where it is not known. */
+  readonly drift?: readonly FieldDrift[]
+}
+
+/** One field of a live object that is not what was applied. */
+export interface FieldDrift {
+  /** `spec.template.spec.containers[name=web].image`; '' for the object as a whole. */
+  readonly path: string
+  /** JSON, cut short; '' for nothing; `(hidden)` in Secrets. */
+  readonly live: string
+  readonly want: string
+  /** Who wrote it, as the server knows it: `kubectl-edit`; '' where it does not (what was taken out is nobody's). */
+  readonly manager: string
+  /** RFC 3339; '' where it is not known. */
+  readonly at: string
 }
 
 export type ContainerState =

@@ -1,18 +1,10 @@
 // A Kubernetes cluster as a place, on a real API server: what is written, what is left alone, what is seen of it, and what lies there.
 import { randomBytes } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import t, { type Test } from 'tap'
-import type { Application } from '../../controller/application.js'
-import { accessTo } from '../../controller/cluster/kubernetes/access.js'
-import { createClient } from '../../controller/cluster/kubernetes/client.js'
-import { createKubernetesCluster, type KubernetesCluster } from '../../controller/cluster/kubernetes/cluster.js'
-import { createPacker } from '../../controller/cluster/node/ledger.js'
-import { type Ledger, newLedger } from '../../controller/ledger.js'
-import type { Release, ReleaseId } from '../../controller/release.js'
+import t from 'tap'
 import { manifestHash } from '../../runtime/contract/hash.js'
 import { type Manifest, type ObjectRef, refOf } from '../../runtime/contract/manifest.js'
-import { application, order, until } from '../support/controller.js'
+import { order, until } from '../support/controller.js'
+import { type Given, merge, openField, path, preflight, same, seen, web } from '../support/kubernetes/field.js'
 import { noKubernetes, startKubernetes } from '../support/kubernetes/server.js'
 
 const missing = await noKubernetes()
@@ -23,115 +15,7 @@ if (missing !== false) {
 t.setTimeout(300_000)
 const real = await startKubernetes(t)
 const signal = new AbortController().signal
-const storage = randomBytes(32)
-writeFileSync(join(real.directory, 'token'), real.token)
-writeFileSync(join(real.directory, 'ca.crt'), real.ca)
-
-interface Given {
-  readonly cluster: KubernetesCluster
-  readonly app: Application
-  readonly namespace: string
-  /** What the controller would say is applied. */
-  current: readonly Manifest[]
-  ledger: Ledger
-  epoch: number | null
-  object(kind: string, name: string, more?: object): Manifest
-  apply(objects: readonly Manifest[], attempt?: number): ReturnType<KubernetesCluster['apply']>
-  /** Another controller, which knows nothing. */
-  restarted(): Promise<Given>
-}
-
-let count = 0
-
-/** An application in a namespace of its own. */
-async function given(
-  t: Test,
-  more: Partial<Application> = {},
-  options: { readonly namespace?: string; readonly made?: boolean } = {},
-): Promise<Given> {
-  const namespace = options.namespace ?? `shop-${++count}`
-  if (options.made !== false && options.namespace === undefined) await real.namespace(namespace)
-  const app = application({
-    name: `app-${namespace}`,
-    destination: { place: 'cluster/test', kind: 'cluster', name: 'test', namespace },
-    ...more,
-  })
-  const { name } = app
-  const access = await accessTo({
-    name: 'test',
-    kind: 'token',
-    server: real.url,
-    caFile: join(real.directory, 'ca.crt'),
-    tokenFile: join(real.directory, 'token'),
-  })
-  const state: Given = {
-    app,
-    namespace,
-    current: [],
-    ledger: newLedger({ name, uid: app.uid }, 'cluster/test', 'salt'),
-    epoch: 100,
-    cluster: createKubernetesCluster({
-      name: 'test',
-      client: await createClient({ access, now: Date.now }),
-      packer: createPacker(storage),
-      epoch: () => state.epoch,
-      overtaken: () => {},
-      ledger: () => state.ledger,
-      releases: () => [],
-      sent: () => state.current,
-      known: { uid: () => '', learn: () => {} },
-      warn: () => {},
-      now: Date.now,
-      pingMs: 300,
-    }),
-    object: (kind, objectName, fields = {}) => {
-      const apiVersion = { Deployment: 'apps/v1', Job: 'batch/v1' }[kind] ?? 'v1'
-      return { apiVersion, kind, metadata: { name: objectName, namespace }, ...fields } as Manifest
-    },
-    async apply(objects, attempt = 1) {
-      state.current = [...state.current.filter(one => !objects.some(object => same(refOf(object), refOf(one)))), ...objects]
-      return state.cluster.apply(app, objects, { ...order({ attempt }), ledger: state.ledger }, signal)
-    },
-    async restarted() {
-      const next = await given(t, more, { namespace })
-      next.current = state.current
-      next.ledger = state.ledger
-      next.epoch = 101
-      return next
-    },
-  }
-  t.teardown(() => state.cluster.close())
-  return state
-}
-
-const same = (a: ObjectRef, b: ObjectRef) => a.kind === b.kind && a.name === b.name && a.namespace === b.namespace
-const path = ({ namespace }: Given, kind: string, name: string) => `/api/v1/namespaces/${namespace}/${kind}/${name}`
-const merge = 'application/merge-patch+json'
-
-async function seen(one: Given, name: string) {
-  const observed = await one.cluster.observe(one.app, signal)
-  return observed.objects.find(object => object.ref.name === name)
-}
-
-function release(objects: readonly Manifest[]): Release {
-  return { id: 'rel-1' as ReleaseId, objects, origins: {}, images: [], tree: 'tree' as Release['tree'] }
-}
-
-/** Asked and answered. */
-async function preflight(one: Given, objects: readonly Manifest[]) {
-  await one.cluster.preflight(one.app, release(objects), 1, { ...order(), ledger: one.ledger }, signal)
-  return until('the preflight is answered', async () => {
-    const { preflight } = await one.cluster.observe(one.app, signal)
-    return preflight?.state === 'running' ? null : preflight
-  })
-}
-
-function web(one: Given, more: object = {}, play = ''): Manifest {
-  const labels = { app: 'web' }
-  const annotations = play === '' ? {} : { 'test.slipway.dev/play': play }
-  const template = { metadata: { labels, annotations }, spec: { containers: [{ name: 'web', image: 'web:1', ...more }] } }
-  return one.object('Deployment', 'web', { spec: { replicas: 1, selector: { matchLabels: labels }, template } })
-}
+const given = openField(real)
 
 t.test('an object is written once, marked as ours, and not again while it is what it was', async t => {
   const one = await given(t)

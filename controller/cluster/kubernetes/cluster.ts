@@ -2,25 +2,28 @@
 // first, into a Secret with compare-and-set. It decides nothing.
 import type { PreflightAnswer } from '../../../runtime/contract/documents.js'
 import { manifestHash } from '../../../runtime/contract/hash.js'
-import { type Manifest, type ObjectRef, refKey, refOf, refText } from '../../../runtime/contract/manifest.js'
+import { type Manifest, type ObjectRef, refKey, refOf } from '../../../runtime/contract/manifest.js'
 import type { Application } from '../../application.js'
 import type { Ledger } from '../../ledger.js'
-import { createsNamespace } from '../../release/options.js'
+import { createsNamespace, isConfirmed, optionsOf } from '../../release/options.js'
 import { keptKinds } from '../../release/sent.js'
 import type { Release } from '../../release.js'
 import type { Applied, Cluster, Observed, Order } from '../cluster.js'
 import type { createPacker, Kept } from '../node/ledger.js'
-import { type Cache, createCache, type Entry, type Kind } from './cache.js'
-import type { ApiClient } from './client.js'
+import { createApplying } from './apply.js'
+import { createCache, type Entry, type Kind } from './cache.js'
+import type { ApiClient, Sent } from './client.js'
 import { createDiscovery } from './discovery.js'
+import { createIdentity, guarded, type KnownClusters } from './identity.js'
+import { createJq } from './jq.js'
 import { createKeeping, type Found, OvertakenError } from './keeping.js'
 import { keepLog, logLines } from './logs.js'
 import { observedObject, observedPods } from './look.js'
-import { ask, definedBy, running } from './preflight.js'
-import { createIdentity, guarded, type KnownClusters } from './identity.js'
+import { fieldManager } from './managed.js'
+import { ask, running } from './preflight.js'
+import { createProving } from './prove.js'
 import { silenceOf, silentText, startPulse } from './pulse.js'
-import { fieldManager, isSame, scaledBy, trackedBy, withoutReplicas } from './seen.js'
-import { applyObject, inParallel, liveObject, releaseObject, removeObject, resourceOf, unknownKind, type Write } from './write.js'
+import { inParallel, type Removal, releaseObject, removeObject, type Write } from './write.js'
 
 export interface KubernetesOptions {
   /** As `destination.name` says it. */
@@ -67,12 +70,8 @@ interface Known {
   isEnding: boolean
 }
 
-/** By refKey: live is this manifest, as long as what we own of it is what it was then. */
-type Proofs = Map<string, { readonly uid: string; readonly owned: string; readonly hash: string }>
-
 const atOnce = 12
 const workloads = new Set(['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet', 'Job', 'CronJob', 'Pod'])
-const establishMs = 10_000
 
 export function createKubernetesCluster(options: KubernetesOptions): KubernetesCluster {
   const { name, now, warn } = options
@@ -88,9 +87,10 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
   const keeping = createKeeping(client, name, options.packer)
   const listeners = new Set<(application: string) => void>()
   const known = new Map<string, Known>()
-  const proofs: Proofs = new Map()
-  /** Found to be another than it should, at this version. */
-  const drifted = new Map<string, string>()
+  /** Keys that a preflight has looked for: what of them is not in the cache is not there. */
+  const lookedFor = new Set<string>()
+  const jq = createJq()
+  const keyOf = (object: Manifest) => refKey(discovery.placed(refOf(object)))
   const tell = (application: string) => {
     if (known.has(application)) for (const listener of listeners) listener(application)
   }
@@ -111,6 +111,18 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
     () => [...known.keys()].forEach(tell),
     ending.signal,
   )
+
+  const proving = createProving({ write, cache, keyOf, jq: jq.paths })
+  const applyAll = createApplying({
+    write,
+    cache,
+    discovery,
+    proving,
+    jq: jq.paths,
+    keyOf,
+    isLookedFor: key => lookedFor.has(key),
+    now,
+  })
 
   function knownOf(app: Application): Known {
     const before = known.get(app.name)
@@ -158,40 +170,8 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
 
   /** Before anything is written of these: what was there is known, and what is answered is kept. */
   async function watching(refs: readonly ObjectRef[], signal: AbortSignal): Promise<boolean> {
-    cache.name(refs)
+    cache.name(refs.map(discovery.placed))
     return cache.watch(kindsOf(refs), AbortSignal.any([signal, AbortSignal.timeout(listMs)]))
-  }
-
-  /** Each object whose proof is gone is compared by a dry run, once a version: is it still what was applied? */
-  async function prove(app: Application, signal: AbortSignal): Promise<void> {
-    const sent = options.sent(app)
-    const scaled = scaledBy(sent)
-    const open = sent.flatMap(object => {
-      const entry = cache.get(refKey(refOf(object)))
-      return entry === undefined || isForeign(entry, app) || isSettled(entry, object) ? [] : [{ object, entry }]
-    })
-    await inParallel(open, atOnce, async ({ object, entry }) => {
-      const attempt = entry.applied?.attempt ?? 0
-      const answer = await applyObject(
-        write,
-        object,
-        { application: app.name, attempt, dryRun: true, ...sentAs(object, scaled, entry) },
-        signal,
-      )
-      const live = answer.kind === 'written' ? await liveObject(write, entry.ref, signal) : null
-      if (answer.kind === 'written' && live !== null && isSame(live, answer.object))
-        proofs.set(entry.key, { uid: entry.uid, owned: entry.owned, hash: manifestHash(object) })
-      else drifted.set(entry.key, entry.version)
-    })
-  }
-
-  function isSettled(entry: Entry, object: Manifest): boolean {
-    return hashOf(entry) === manifestHash(object) || drifted.get(entry.key) === entry.version
-  }
-
-  function hashOf(entry: Entry): string {
-    const proof = proofs.get(entry.key)
-    return proof !== undefined && proof.uid === entry.uid && proof.owned === entry.owned ? proof.hash : ''
   }
 
   async function observe(app: Application, signal: AbortSignal): Promise<Observed> {
@@ -205,7 +185,7 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
         await identity.certain()
         const isWhole = await watching(refs, signal)
         ledger = await readBack(app, one, signal)
-        await prove(app, signal)
+        await proving.prove(app, options.sent(app), signal)
         silent = silenceOf(name, cache.trouble(kinds), isWhole, now())
       } catch (error) {
         if (error instanceof OvertakenError || signal.aborted) throw error
@@ -213,7 +193,7 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
       }
     }
     const entries = entriesOf(app, refs)
-    const left = entries.filter(entry => entry.application === app.name && !staysBehind(entry.ref))
+    const left = entries.filter(entry => entry.application === app.name && !staysBehind(entry, app))
     const isThere = one.hasLedger || entries.some(entry => entry.application === app.name)
     const sequence = isThere ? { epoch: options.epoch() ?? 0, generation: 1 } : null
     const isEnding = one.isEnding || options.ledger(app)?.deletion?.told === true
@@ -225,7 +205,7 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
       attempt: 0,
       release: '',
       preflight: one.preflight,
-      objects: entries.map(entry => observedObject(entry, hashOf(entry), cache.ownedBy)),
+      objects: observedOf(entries, refs),
       pods: observedPods(entries, cache.ownedBy),
       gone: isEnding && silent === null && left.length === 0 && options.ledger(app)?.deletion?.cascade !== false,
       ledger,
@@ -234,66 +214,18 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
 
   /** What it tracks, and what is there under a name of its release and is nobody else's. */
   function entriesOf(app: Application, refs: readonly ObjectRef[]): readonly Entry[] {
-    const named = refs.flatMap(ref => cache.get(refKey(ref)) ?? []).filter(entry => !isForeign(entry, app))
+    const named = refs.flatMap(ref => cache.get(refKey(discovery.placed(ref))) ?? []).filter(entry => !isForeign(entry, app))
     return [...new Map([...cache.of(app.name), ...named].map(entry => [entry.key, entry])).values()]
   }
 
-  async function applyOne(
-    app: Application,
-    object: Manifest,
-    order: Order,
-    scaled: ReadonlySet<string>,
-    signal: AbortSignal,
-  ): Promise<Applied> {
-    const ref = refOf(object)
-    const before = cache.get(refKey(ref))
-    if (before !== undefined && !before.deleting && hashOf(before) === manifestHash(object) && before.application === app.name)
-      return { ref, result: 'unchanged', message: '' }
-    const owner =
-      before === undefined ? trackedBy(((await liveObject(write, ref, signal)) as Manifest | null) ?? object) : before.application
-    if (owner !== '' && owner !== app.name)
-      return { ref, result: 'refused', message: `it belongs to application ${owner} in this cluster` }
-    const how = { application: app.name, attempt: order.attempt, dryRun: false, ...sentAs(object, scaled, before) }
-    const answer = await applyObject(write, object, how, signal)
-    if (answer.kind === 'unknown') return { ref, result: 'refused', message: unknownKind(object) }
-    if (answer.kind === 'refused') {
-      // The namespace will be gone, and may be made anew: no word against the release.
-      if (answer.reason === 'NamespaceTerminating') throw new Error(`${refText(ref)}: ${answer.message}`)
-      return { ref, result: 'refused', message: answer.message }
-    }
-    cache.put(answer.object)
-    const entry = cache.get(refKey(ref))
-    if (entry !== undefined) proofs.set(entry.key, { uid: entry.uid, owned: entry.owned, hash: manifestHash(object) })
-    drifted.delete(refKey(ref))
-    const isSameVersion = before?.version === (answer.object.metadata as { resourceVersion?: string }).resourceVersion
-    return { ref, result: answer.created ? 'created' : isSameVersion ? 'unchanged' : 'changed', message: '' }
-  }
-
-  async function applyAll(
-    app: Application,
-    objects: readonly Manifest[],
-    order: Order,
-    signal: AbortSignal,
-  ): Promise<readonly Applied[]> {
-    const applied: Applied[] = []
-    const scaled = scaledBy([...options.sent(app), ...objects])
-    for (const group of byKind(objects)) {
-      for (const object of group) await untilKnown(object, objects, signal)
-      applied.push(...(await inParallel(group, atOnce, object => applyOne(app, object, order, scaled, signal))))
-      if (group[0]?.kind === 'CustomResourceDefinition') discovery.invalidate()
-    }
-    return applied
-  }
-
-  /** A definition of the same wave is served a moment after it was applied. */
-  async function untilKnown(object: Manifest, objects: readonly Manifest[], signal: AbortSignal): Promise<void> {
-    const id = `${refOf(object).group}/${object.kind}`
-    if (!objects.some(one => one.kind === 'CustomResourceDefinition' && definedBy(one) === id)) return
-    for (const deadline = now() + establishMs; now() < deadline; ) {
-      if ((await resourceOf(discovery, object, signal)) !== null) return
-      discovery.invalidate()
-      await new Promise(resolve => setTimeout(resolve, 100))
-    }
+  /** Under the names that the release has for them, though their kind may have no namespaces. */
+  function observedOf(entries: readonly Entry[], refs: readonly ObjectRef[]): Observed['objects'] {
+    const named = new Map(refs.map(ref => [refKey(discovery.placed(ref)), ref]))
+    return entries.map(entry => ({
+      ...observedObject(entry, proving.hashOf(entry), cache.ownedBy),
+      ref: named.get(entry.key) ?? entry.ref,
+      drift: proving.driftOf(entry),
+    }))
   }
 
   async function makeNamespace(app: Application, signal: AbortSignal): Promise<void> {
@@ -314,8 +246,18 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
       application: app.name,
       release,
       round,
+      options: app.sync.options,
       creates: createsNamespace(app.sync.options) ? [app.destination.namespace] : [],
-      found: (object: Parameters<Cache['put']>[0]) => cache.put(object),
+      ownerOf: (object: Manifest) => cache.get(keyOf(object))?.application ?? null,
+      isLive: (object: Manifest) => {
+        const entry = cache.get(keyOf(object))
+        return entry !== undefined && proving.hashOf(entry) === manifestHash(object)
+      },
+      found: (object: Manifest, live: Sent | null) => {
+        if (live !== null) cache.put(live)
+        const key = keyOf(object)
+        if (live === null || cache.get(key) !== undefined) lookedFor.add(key)
+      },
     }
     const answer = (given: PreflightAnswer) => {
       if (stop.aborted) return
@@ -324,8 +266,8 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
     }
     one.preflight = running(question, 'dry run')
     one.coming = release.objects.map(refOf)
-    cache.name(one.coming)
-    ask(write, question, () => {}, stop).then(answer, (error: Error) => {
+    const asked = watching(one.coming, stop).then(() => ask(write, question, () => {}, stop))
+    asked.then(answer, (error: Error) => {
       if (stop.aborted) return
       const problem = {
         object: one.coming[0]!,
@@ -351,16 +293,20 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
       }
       knownOf(app).coming = objects.map(refOf)
       await watching(knownOf(app).coming, signal)
-      const applied = await applyAll(app, objects, order, signal)
+      const applied = await applyAll(app, [...options.sent(app), ...objects], objects, order, signal)
       if (!isKept) await remember(app, order, signal)
       return applied
     },
     async prune(app, refs, order, signal) {
       await remember(app, order, signal)
+      // The same object under two names, with a namespace and without: what the release has of it stays.
+      const sent = options.sent(app)
+      const [wanted, names] = [new Set(sent.map(keyOf)), new Set(sent.map(object => refKey(refOf(object))))]
       return inParallel(refs, atOnce, async (ref): Promise<Applied> => {
-        const isGoing = await removeObject(write, ref, app.name, signal)
-        proofs.delete(refKey(ref))
-        drifted.delete(refKey(ref))
+        const key = refKey(discovery.placed(ref))
+        if (wanted.has(key) && !names.has(refKey(ref))) return { ref, result: 'unchanged', message: '' }
+        const isGoing = await removeObject(write, ref, removalOf(app), signal)
+        proving.forget(key)
         return { ref, result: isGoing ? 'pruned' : 'unchanged', message: '' }
       })
     },
@@ -373,11 +319,13 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
       one.isEnding = true
       await remember(app, order, signal)
       await watching(refsOf(app, one), signal)
-      const refs = entriesOf(app, []).map(entry => entry.ref)
-      await inParallel(
-        refs.filter(ref => !staysBehind(ref)),
-        atOnce,
-        ref => removeObject(write, ref, app.name, signal),
+      const tracked = entriesOf(app, []).filter(entry => entry.application === app.name)
+      await inParallel(tracked, atOnce, entry =>
+        keptOnPurpose(entry, app)
+          ? releaseObject(write, entry.ref, signal)
+          : staysBehind(entry, app)
+            ? Promise.resolve()
+            : removeObject(write, entry.ref, removalOf(app), signal).then(() => {}),
       )
     },
     async letGo(app, order, signal) {
@@ -408,14 +356,10 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
     trouble: () => pulse.silence()?.message ?? '',
     async close() {
       ending.abort(new Error('closed'))
-      await cache.running
+      await Promise.all([cache.running, jq.close()])
       await client.close()
     },
   }
-}
-
-function sentAs(object: Manifest, scaled: ReadonlySet<string>, live: Entry | undefined): { readonly as?: Manifest } {
-  return scaled.has(refKey(refOf(object))) ? { as: withoutReplicas(object, live) } : {}
 }
 
 function isApplicationRef({ kind, group }: ObjectRef): boolean {
@@ -426,9 +370,19 @@ function isForeign({ application }: Entry, app: Application): boolean {
   return application !== '' && application !== app.name
 }
 
-/** Data and other people's objects outlive the application. */
-function staysBehind(ref: ObjectRef): boolean {
-  return keptKinds.has(ref.kind)
+function removalOf(app: Application): Removal {
+  return { application: app.name, options: live => optionsOf(app.sync.options, live) }
+}
+
+/** Data, other people's objects, and what says so of itself, outlive the application. */
+function staysBehind(entry: Entry, app: Application): boolean {
+  return keptKinds.has(entry.ref.kind) || keptOnPurpose(entry, app)
+}
+
+/** `Delete=false`, or `Delete=confirm` that nobody confirmed: it goes on, and is nobody's. */
+function keptOnPurpose({ live }: Entry, app: Application): boolean {
+  const consent = optionsOf(app.sync.options, live).delete
+  return consent === 'no' || (consent === 'confirm' && !isConfirmed(app))
 }
 
 /** Their kinds, and those that stand between a workload and its pods. */
@@ -444,17 +398,6 @@ function kindsOf(refs: readonly ObjectRef[]): readonly Kind[] {
     : []
   for (const kind of beneath) kinds.set(`${kind.group}/${kind.kind}`, kind)
   return [...kinds.values()]
-}
-
-/** Neighbours of one kind together, in the order given: a kind is there before the next begins. */
-function byKind(objects: readonly Manifest[]): readonly (readonly Manifest[])[] {
-  const groups: Manifest[][] = []
-  for (const object of objects) {
-    const last = groups.at(-1)
-    if (last?.[0]?.kind === object.kind && last[0].apiVersion === object.apiVersion) last.push(object)
-    else groups.push([object])
-  }
-  return groups
 }
 
 /** How long a pass waits for the first list of a kind, ms. */

@@ -1,5 +1,6 @@
 // Which resource a kind is: aggregated discovery in two requests, kept until a kind is asked for that is not in it, or it is told that
 // definitions changed.
+import type { ObjectRef } from '../../../runtime/contract/manifest.js'
 import type { ApiClient, Sent } from './client.js'
 
 export interface Resource {
@@ -17,6 +18,8 @@ export interface Discovery {
   resource(group: string, version: string, kind: string, signal: AbortSignal): Promise<Resource | null>
   /** In the version that the server prefers. */
   preferred(group: string, kind: string, signal: AbortSignal): Promise<Resource | null>
+  /** Without the namespace that a render gave an object of a kind that has none; as it is where the kind is not known (yet). */
+  placed(ref: ObjectRef): ObjectRef
   /** What was read is not to be relied on any more. */
   invalidate(): void
   /** `v1.36.3` */
@@ -28,13 +31,19 @@ const aggregated = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDisco
 const askAgainMs = 2_000
 
 export function createDiscovery(client: ApiClient, now: () => number): Discovery {
+  /** `group/Kind` of kinds without a namespace, as read last. */
+  let unplaced: ReadonlySet<string> = new Set()
   let known: { readonly at: number; readonly resources: Promise<readonly Resource[]> } | null = null
 
   function read(signal: AbortSignal): Promise<readonly Resource[]> {
     if (known !== null) return known.resources
     const resources = Promise.all(
       ['/api', '/apis'].map(async path => resourcesIn(await client.call('GET', path, { accept: aggregated }, signal))),
-    ).then(all => all.flat())
+    ).then(all => {
+      const found = all.flat()
+      unplaced = new Set(found.flatMap(({ group, kind, namespaced }) => (namespaced ? [] : [`${group}/${kind}`])))
+      return found
+    })
     const reading = { at: now(), resources }
     known = reading
     resources.catch(() => {
@@ -55,6 +64,7 @@ export function createDiscovery(client: ApiClient, now: () => number): Discovery
       find(one => one.group === group && one.version === version && one.kind === kind, signal),
     // Versions come in the server's order of preference.
     preferred: (group, kind, signal) => find(one => one.group === group && one.kind === kind, signal),
+    placed: ref => (ref.namespace !== '' && unplaced.has(`${ref.group}/${ref.kind}`) ? { ...ref, namespace: '' } : ref),
     invalidate: () => {
       known = null
     },

@@ -4,7 +4,7 @@ import { contentHash } from '../../../runtime/contract/hash.js'
 import type { Application } from '../../application.js'
 import type { createPacker, Kept } from '../node/ledger.js'
 import { type ApiClient, ApiError, type Sent } from './client.js'
-import { fieldManager } from './seen.js'
+import { fieldManager } from './managed.js'
 
 /** Another controller has written there since. Reading it back and deciding again may help. */
 export class OvertakenError extends Error {

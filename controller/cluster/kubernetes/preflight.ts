@@ -3,19 +3,29 @@
 import type { PreflightAnswer, Problem } from '../../../runtime/contract/documents.js'
 import { groupOf, type Manifest, refOf, refText } from '../../../runtime/contract/manifest.js'
 import { isHook } from '../../release/hooks.js'
+import { optionsOf, type WriteOptions } from '../../release/options.js'
+import { keptKinds } from '../../release/sent.js'
 import type { Release } from '../../release.js'
 import type { Sent } from './client.js'
+import { keptText } from './put.js'
+import { conflictText, unknownKind } from './refusal.js'
 import { trackedBy } from './seen.js'
-import { applyObject, inParallel, liveObject, unknownKind, type Write } from './write.js'
+import { applyObject, inParallel, liveObject, replaceObject, type Write, type Written } from './write.js'
 
 export interface Question {
   readonly application: string
   readonly release: Release
   readonly round: number
+  /** `syncOptions` of the application. */
+  readonly options: readonly string[]
   /** Namespaces that will be made with the release. */
   readonly creates: readonly string[]
-  /** What is there under a name of the release. */
-  readonly found: (object: Sent) => void
+  /** What is known to be there: whose it is; null where nothing is known. */
+  readonly ownerOf: (object: Manifest) => string | null
+  /** It is there already as the release has it. */
+  readonly isLive: (object: Manifest) => boolean
+  /** Looked for: what is there under this name of the release, or null. */
+  readonly found: (object: Manifest, live: Sent | null) => void
 }
 
 const atOnce = 12
@@ -74,32 +84,79 @@ export function definedBy({ spec }: Manifest): string {
 }
 
 async function tried(write: Write, object: Manifest, question: Question, comes: Coming, signal: AbortSignal): Promise<Answer> {
-  const ref = refOf(object)
   // Under the name that it has in the release: a hook runs under one of its own, and a former run of it is no conflict.
   const meant = isHook(object)
     ? { ...object, metadata: { ...object.metadata, name: `${object.metadata.name.slice(0, 50)}-dry` } }
     : object
-  const answer = await applyObject(write, meant, { application: question.application, attempt: 0, dryRun: true }, signal)
-  if (answer.kind === 'written')
-    return answer.created || isHook(object) ? { passed: true } : claimed(write, object, question, signal)
+  const options = optionsOf(question.options, object)
+  const { answer, warning } = await dryRun(write, meant, question, options, signal)
+  if (answer.kind !== 'written') return refusalOf(object, answer, options, question, comes)
+  const owned = answer.created || isHook(object) ? passed : await claimed(write, object, question, signal)
+  if (answer.created) question.found(object, null)
+  return warning === '' || 'problem' in owned ? owned : { warning }
+}
+
+const passed: Answer = { passed: true }
+
+/** What others have is asked for first, so that it can be said whose it was; then it is taken. */
+async function dryRun(
+  write: Write,
+  object: Manifest,
+  { application }: Question,
+  options: WriteOptions,
+  signal: AbortSignal,
+): Promise<{ readonly answer: Written; readonly warning: string }> {
+  const how = { application, attempt: 0, dryRun: true, validate: options.validate }
+  const live = options.replace ? await liveObject(write, refOf(object), signal) : null
+  if (live !== null) return { answer: await replaceObject(write, object, live, how, signal), warning: '' }
+  const answer = await applyObject(write, object, { ...how, force: false }, signal)
+  if (answer.kind !== 'conflict') return { answer, warning: '' }
+  return { answer: await applyObject(write, object, how, signal), warning: conflictText(object, answer.fields) }
+}
+
+function refusalOf(
+  object: Manifest,
+  answer: Exclude<Written, { kind: 'written' }>,
+  options: WriteOptions,
+  question: Question,
+  comes: Coming,
+): Answer {
+  const ref = refOf(object)
   const problem = (reason: string, message: string): Answer => ({ problem: { object: ref, reason, message, transient: false } })
-  if (answer.kind === 'unknown')
-    return comes.kinds.has(`${groupOf(object.apiVersion)}/${object.kind}`)
-      ? { warning: `${refText(ref)} is not proven: its definition comes with the same release` }
-      : problem('UnknownKind', unknownKind(object))
+  const isDefined = comes.kinds.has(`${groupOf(object.apiVersion)}/${object.kind}`)
+  if (answer.kind === 'conflict') return problem('Conflict', conflictText(object, answer.fields))
+  if (answer.kind === 'unknown') {
+    if (isDefined) return { warning: `${refText(ref)} is not proven: its definition comes with the same release` }
+    if (options.skipDryRunOnMissing)
+      return { warning: `${refText(ref)} is not proven: its kind is not there yet (SkipDryRunOnMissingResource)` }
+    return problem('UnknownKind', unknownKind(object))
+  }
   if (answer.status === 404 && comes.namespaces.has(ref.namespace))
     return { warning: `${refText(ref)} is not proven: its namespace comes with the same release` }
-  return problem(answer.reason, `${refText(ref)}: ${answer.message}`)
+  if (isDefined && isOfSchema(answer) && changesDefinition(object, question))
+    return { warning: `${refText(ref)} is not proven: its definition changes with the same release (${answer.message})` }
+  if (answer.reason !== 'ImmutableField' || !options.force) return problem(answer.reason, `${refText(ref)}: ${answer.message}`)
+  if (keptKinds.has(object.kind)) return problem(answer.reason, keptText(object, `${refText(ref)}: ${answer.message}`))
+  return { warning: `${refText(ref)} will be deleted and made anew, as its options say (Force=true): ${answer.message}` }
+}
+
+function isOfSchema({ reason, status }: Extract<Written, { kind: 'refused' }>): boolean {
+  return reason === 'UnknownField' || status === 422 || status === 400
+}
+
+function changesDefinition(object: Manifest, { release, isLive }: Question): boolean {
+  const id = `${groupOf(object.apiVersion)}/${object.kind}`
+  return release.objects.some(one => one.kind === 'CustomResourceDefinition' && definedBy(one) === id && !isLive(one))
 }
 
 /** It is there already: whose is it? */
 async function claimed(write: Write, object: Manifest, question: Question, signal: AbortSignal): Promise<Answer> {
   const ref = refOf(object)
-  const live = await liveObject(write, ref, signal)
-  if (live === null) return { passed: true }
-  question.found(live)
-  const owner = trackedBy(live as Manifest)
-  if (owner === '' || owner === question.application) return { passed: true }
+  const known = question.ownerOf(object)
+  const live = known === null ? await liveObject(write, ref, signal) : null
+  if (known === null) question.found(object, live)
+  const owner = known ?? (live === null ? '' : trackedBy(live as Manifest))
+  if (owner === '' || owner === question.application) return passed
   const message = `${refText(ref)} belongs to application ${owner} in this cluster; ${question.application} may not claim it too: remove it from one of the two`
   return { problem: { object: ref, reason: 'SharedObject', message, transient: false } }
 }

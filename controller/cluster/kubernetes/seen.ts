@@ -2,13 +2,16 @@
 // health asks for. Pure.
 import { contentHash } from '../../../runtime/contract/hash.js'
 import { groupOf, type Manifest, type ObjectRef, refKey, refOf } from '../../../runtime/contract/manifest.js'
+import { keepAnnotation, optionsAnnotation } from '../../release/options.js'
 import type { Sent } from './client.js'
+import { mark } from './compare.js'
+import { isFormer, isScaled, managedOf, ourFields } from './managed.js'
 
-/** As which every object is written: server-side apply's field manager. */
-export const fieldManager = 'slipway'
 export const trackingAnnotation = 'argocd.argoproj.io/tracking-id'
 /** `<attempt> <manifest hash>` of the write that last changed it. */
-export const appliedAnnotation = 'slipway.dev/applied'
+export const appliedAnnotation = mark
+/** Of an object: a manager whose fields become ours too. */
+export const migrationAnnotation = 'argocd.argoproj.io/client-side-apply-migration-manager'
 
 export interface Seen {
   readonly ref: ObjectRef
@@ -22,6 +25,10 @@ export interface Seen {
   readonly owned: string
   /** `spec.replicas` is among them. */
   readonly ownsReplicas: boolean
+  /** An autoscaler, of this release or not, has set `spec.replicas`. */
+  readonly scaled: boolean
+  /** Argo CD, Helm or kubectl wrote it whole, and has its fields still. */
+  readonly former: boolean
   readonly deleting: boolean
   readonly owner: { readonly uid: string; readonly kind: string; readonly name: string; readonly group: string } | null
   /** What health reads: metadata, and the spec's fields that its rules ask for. */
@@ -31,13 +38,19 @@ export interface Seen {
 
 /** Fields of `spec` that some health rule reads; templates and data are not kept. */
 const specFields = ['replicas', 'paused', 'updateStrategy', 'strategy', 'type', 'suspend', 'restartPolicy']
-const annotations = ['deployment.kubernetes.io/revision', 'autoscaling.alpha.kubernetes.io/conditions']
+const annotations = [
+  'deployment.kubernetes.io/revision',
+  'autoscaling.alpha.kubernetes.io/conditions',
+  optionsAnnotation,
+  keepAnnotation,
+]
 const labels = ['pod-template-hash', 'controller-revision-hash']
 
 export function seenOf(object: Sent): Seen {
   const { metadata } = object as Manifest
   const ref = refOf(object as Manifest)
-  const ours = ourFields(metadata.managedFields)
+  const managed = managedOf(object)
+  const ours = ourFields(managed)
   const owner = (metadata.ownerReferences as readonly OwnerReference[] | undefined)?.find(one => one.controller === true)
   return {
     ref,
@@ -47,7 +60,9 @@ export function seenOf(object: Sent): Seen {
     application: trackedBy(object as Manifest),
     applied: appliedOf(metadata.annotations?.[appliedAnnotation]),
     owned: ours === undefined ? '' : contentHash(ours),
-    ownsReplicas: (ours as OurFields | undefined)?.['f:spec']?.['f:replicas'] !== undefined,
+    ownsReplicas: ours?.['f:spec']?.['f:replicas'] !== undefined,
+    scaled: isScaled(managed),
+    former: managed.some(one => isFormer(one, metadata.annotations?.[migrationAnnotation])),
     deleting: metadata.deletionTimestamp !== undefined,
     owner:
       owner === undefined
@@ -90,11 +105,16 @@ function picked<T>(from: unknown, names: readonly string[]): Readonly<Record<str
   return Object.fromEntries(names.flatMap(name => (fields[name] === undefined ? [] : [[name, fields[name]]])))
 }
 
-/** `shop:apps/Deployment:shop/web`, where it names the very object it stands on: a copied annotation says nothing (Argo CD's rule). */
+/**
+ * `shop:apps/Deployment:shop/web`, where it names the very object it stands on: a copied annotation says nothing (Argo CD's rule, which
+ * writes its destination's namespace for objects that have none).
+ */
 export function trackedBy(object: Manifest): string {
   const id = object.metadata.annotations?.[trackingAnnotation] ?? ''
-  const application = id.slice(0, id.indexOf(':'))
-  return application !== '' && id === trackingId(application, refOf(object)) ? application : ''
+  const [, application = '', namespace = ''] = /^([^:]+):[^:]*:([^/]*)\//.exec(id) ?? []
+  const ref = refOf(object)
+  const named = ref.namespace === '' ? { ...ref, namespace } : ref
+  return application !== '' && id === trackingId(application, named) ? application : ''
 }
 
 export function trackingId(application: string, { group, kind, namespace, name }: ObjectRef): string {
@@ -106,31 +126,15 @@ function appliedOf(text: string | undefined): Seen['applied'] {
   return hash === undefined ? null : { attempt: Number(attempt), hash }
 }
 
-interface ManagedFields {
-  readonly manager?: string
-  readonly operation?: string
-  readonly subresource?: string
-  readonly fieldsV1?: unknown
-}
-
-interface OurFields {
-  readonly 'f:spec'?: { readonly 'f:replicas'?: unknown }
-}
-
-function ourFields(managed: unknown): unknown {
-  const entries = (Array.isArray(managed) ? managed : []) as readonly ManagedFields[]
-  return entries.find(one => one.manager === fieldManager && one.operation === 'Apply' && (one.subresource ?? '') === '')
-    ?.fieldsV1
-}
-
-/** Workloads whose replicas an autoscaler among these objects sets, by refKey. */
+/** Workloads whose replicas an autoscaler among these objects sets, by refKey: a HorizontalPodAutoscaler, or KEDA's ScaledObject. */
 export function scaledBy(objects: readonly Manifest[]): ReadonlySet<string> {
   return new Set(
-    objects.flatMap(({ kind, metadata, spec }) => {
+    objects.flatMap(({ apiVersion: version, kind, metadata, spec }) => {
       const target = (spec as { scaleTargetRef?: { apiVersion?: string; kind?: string; name?: string } } | undefined)
         ?.scaleTargetRef
-      if (kind !== 'HorizontalPodAutoscaler' || target === undefined) return []
-      const { apiVersion = '', kind: scaled = '', name = '' } = target
+      const isKeda = kind === 'ScaledObject' && groupOf(version) === 'keda.sh'
+      if ((kind !== 'HorizontalPodAutoscaler' && !isKeda) || target === undefined) return []
+      const { apiVersion = isKeda ? 'apps/v1' : '', kind: scaled = isKeda ? 'Deployment' : '', name = '' } = target
       return [refKey({ group: groupOf(apiVersion), kind: scaled, namespace: metadata.namespace ?? '', name })]
     }),
   )
@@ -145,17 +149,19 @@ export function withoutReplicas(object: Manifest, live: Pick<Seen, 'ownsReplicas
 
 /**
  * As it goes over the wire: marked as ours, and Secrets as the server keeps them, so that a field taken out of `stringData` goes.
- * `hash`: of the manifest as the release has it.
+ * `hash`: of the manifest as the release has it. `namespaced`: whether its kind is; a render cannot know it of every custom kind.
  */
-export function outgoing(object: Manifest, application: string, attempt: number, hash: string): Manifest {
+export function outgoing(object: Manifest, application: string, attempt: number, hash: string, namespaced = true): Manifest {
+  const { namespace: _space, ...bare } = object.metadata
+  const metadata: Manifest['metadata'] = namespaced ? object.metadata : bare
   const marks = {
-    [trackingAnnotation]: trackingId(application, refOf(object)),
+    [trackingAnnotation]: trackingId(application, { ...refOf(object), namespace: metadata.namespace ?? '' }),
     [appliedAnnotation]: `${attempt} ${hash}`,
   }
   const { status: _, ...rest } = asData(object)
   return {
     ...rest,
-    metadata: { ...object.metadata, annotations: { ...object.metadata.annotations, ...marks } },
+    metadata: { ...metadata, annotations: { ...metadata.annotations, ...marks } },
   } as Manifest
 }
 
@@ -167,15 +173,4 @@ function asData(object: Manifest): Manifest {
     Buffer.from(String(value)).toString('base64'),
   ])
   return { ...rest, data: { ...(object.data as object | undefined), ...Object.fromEntries(coded) } }
-}
-
-/** Would applying change nothing that counts? Two answers of the API server, without what every write or controller changes. */
-export function isSame(live: Sent, predicted: Sent): boolean {
-  return contentHash(essence(live)) === contentHash(essence(predicted))
-}
-
-function essence({ metadata, status: _, ...rest }: Sent): unknown {
-  const { managedFields, resourceVersion, generation, annotations, ...kept } = (metadata ?? {}) as Manifest['metadata']
-  const { [appliedAnnotation]: _a, [trackingAnnotation]: _t, ...others } = annotations ?? {}
-  return { ...rest, metadata: { ...kept, annotations: others } }
 }

@@ -1,9 +1,14 @@
-// One object to an API server: applied, tried without effect, removed, or let go. What the server refuses is returned, not thrown.
+// One object to an API server: applied, replaced, made anew, tried without effect, taken over, removed, or let go. What the server
+// refuses is returned, not thrown.
 import { manifestHash } from '../../../runtime/contract/hash.js'
-import { type Manifest, type ObjectRef, refOf, refText } from '../../../runtime/contract/manifest.js'
+import type { Manifest, ObjectRef } from '../../../runtime/contract/manifest.js'
+import type { WriteOptions } from '../../release/options.js'
 import { type ApiClient, ApiError, type Sent } from './client.js'
 import { type Discovery, objectPath, type Resource } from './discovery.js'
-import { appliedAnnotation, fieldManager, outgoing, trackedBy, trackingAnnotation } from './seen.js'
+import { withoutPaths } from './ignored.js'
+import { fieldManager, managedOf, moved } from './managed.js'
+import { type Conflict, conflictsIn, reasonOf, refusalText, unknownFields } from './refusal.js'
+import { appliedAnnotation, migrationAnnotation, outgoing, trackedBy, trackingAnnotation } from './seen.js'
 
 export interface Write {
   readonly client: ApiClient
@@ -14,6 +19,8 @@ export type Written =
   | { readonly kind: 'written'; readonly object: Sent; readonly created: boolean }
   /** No such kind in this cluster. */
   | { readonly kind: 'unknown' }
+  /** Not forced: others have these fields, with other values. */
+  | { readonly kind: 'conflict'; readonly fields: readonly Conflict[] }
   | { readonly kind: 'refused'; readonly reason: string; readonly message: string; readonly status: number }
 
 export interface How {
@@ -22,28 +29,77 @@ export interface How {
   readonly dryRun: boolean
   /** What of it is sent, where that is not all of it. */
   readonly as?: Manifest
+  /** false: fields that others have are not taken. */
+  readonly force?: boolean
+  /** false: fields that the kind does not have are left out. */
+  readonly validate?: boolean
 }
 
 /** Server-side apply with our field manager, taking every field that the object names. Throws where it could not be found out. */
-export async function applyObject(
-  { client, discovery }: Write,
-  object: Manifest,
-  how: How,
+export async function applyObject(write: Write, object: Manifest, how: How, signal: AbortSignal): Promise<Written> {
+  const resource = await resourceOf(write.discovery, object, signal)
+  if (resource === null) return { kind: 'unknown' }
+  const { force = true, validate = true } = how
+  const query = {
+    fieldManager,
+    fieldValidation: validate ? 'Strict' : 'Ignore',
+    ...(force ? { force: 'true' } : {}),
+    ...(how.dryRun ? { dryRun: 'All' } : {}),
+  }
+  const path = pathOf(resource, object)
+  let body = bodyOf(object, how, resource)
+  for (let left = validate ? 0 : mostUnknown; ; left--) {
+    const answer = await sent(write, 'PATCH', path, { query, body, contentType: 'application/apply-patch+yaml' }, signal)
+    if (answer.kind !== 'refused' || answer.reason !== 'UnknownField' || left === 0) return answer
+    const paths = unknownFields(body, answer.message)
+    if (paths.length === 0) return answer
+    body = withoutPaths(body, paths)
+  }
+}
+
+/** Fields of no kind that are left out of one object, one at a time, since server-side apply names the first only. */
+const mostUnknown = 30
+
+/** Sent as a whole over what is there: what it does not name goes. */
+export async function replaceObject(write: Write, object: Manifest, live: Sent, how: How, signal: AbortSignal): Promise<Written> {
+  const resource = await resourceOf(write.discovery, object, signal)
+  if (resource === null) return { kind: 'unknown' }
+  const whole = bodyOf(object, how, resource)
+  const { resourceVersion } = live.metadata as Manifest['metadata']
+  const body = { ...whole, metadata: { ...whole.metadata, resourceVersion } }
+  const query = {
+    fieldManager,
+    fieldValidation: how.validate === false ? 'Ignore' : 'Strict',
+    ...(how.dryRun ? { dryRun: 'All' } : {}),
+  }
+  return sent(write, 'PUT', pathOf(resource, object), { query, body }, signal)
+}
+
+async function sent(
+  { client }: Write,
+  method: string,
+  path: string,
+  call: Parameters<ApiClient['send']>[2],
   signal: AbortSignal,
 ): Promise<Written> {
-  const resource = await resourceOf(discovery, object, signal)
-  if (resource === null) return { kind: 'unknown' }
-  const { namespace = '', name } = object.metadata
-  const query = { fieldManager, force: 'true', fieldValidation: 'Strict', ...(how.dryRun ? { dryRun: 'All' } : {}) }
-  const body = outgoing(how.as ?? object, how.application, how.attempt, manifestHash(object))
   try {
-    const call = { query, body, contentType: 'application/apply-patch+yaml' }
-    const answer = await client.send('PATCH', objectPath(resource, namespace, name), call, signal)
+    const answer = await client.send(method, path, call, signal)
     return { kind: 'written', object: answer.body, created: answer.status === 201 }
   } catch (error) {
-    if (!(error instanceof ApiError) || !error.isRefusal) throw error
+    if (!(error instanceof ApiError)) throw error
+    const fields = conflictsIn(error)
+    if (fields.length > 0) return { kind: 'conflict', fields }
+    if (!error.isRefusal) throw error
     return { kind: 'refused', reason: reasonOf(error), message: refusalText(error), status: error.status }
   }
+}
+
+function bodyOf(object: Manifest, how: How, resource: Resource): Manifest {
+  return outgoing(how.as ?? object, how.application, how.attempt, manifestHash(object), resource.namespaced)
+}
+
+function pathOf(resource: Resource, { metadata }: Manifest): string {
+  return objectPath(resource, metadata.namespace ?? '', metadata.name)
 }
 
 export function resourceOf(discovery: Discovery, { apiVersion, kind }: Manifest, signal: AbortSignal): Promise<Resource | null> {
@@ -51,27 +107,102 @@ export function resourceOf(discovery: Discovery, { apiVersion, kind }: Manifest,
   return discovery.resource(group, version, kind, signal)
 }
 
-/** What is there, whole; null for nothing. */
+/** What is there, whole, in the version that the server prefers; null for nothing. */
 export async function liveObject({ client, discovery }: Write, ref: ObjectRef, signal: AbortSignal): Promise<Sent | null> {
   const resource = await discovery.preferred(ref.group, ref.kind, signal)
-  if (resource === null) return null
+  return resource === null ? null : found(client, objectPath(resource, ref.namespace, ref.name), signal)
+}
+
+/** The same in the version that the object is written in: what is compared with it is in the same words. */
+export async function liveAs({ client, discovery }: Write, object: Manifest, signal: AbortSignal): Promise<Sent | null> {
+  const resource = await resourceOf(discovery, object, signal)
+  return resource === null ? null : found(client, pathOf(resource, object), signal)
+}
+
+async function found(client: ApiClient, path: string, signal: AbortSignal): Promise<Sent | null> {
   try {
-    return await client.call('GET', objectPath(resource, ref.namespace, ref.name), {}, signal)
+    return await client.call('GET', path, {}, signal)
   } catch (error) {
     if (error instanceof ApiError && error.status === 404) return null
     throw error
   }
 }
 
+/**
+ * The fields of those who wrote it before become ours (client-go's csaupgrade): what Git does not name goes with the next apply. Only
+ * their names change hands; null where it is not there any more.
+ */
+export async function takeOver(write: Write, object: Manifest, now: () => number, signal: AbortSignal): Promise<Sent | null> {
+  const resource = await resourceOf(write.discovery, object, signal)
+  for (let left = 3; resource !== null; left--) {
+    const live = await liveAs(write, object, signal)
+    if (live === null) return null
+    const { resourceVersion, annotations } = live.metadata as Manifest['metadata']
+    const time = `${new Date(now()).toISOString().slice(0, 19)}Z`
+    const value = moved(managedOf(live), object.apiVersion, time, annotations?.[migrationAnnotation])
+    const body = [
+      { op: 'replace', path: '/metadata/managedFields', value },
+      { op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion },
+    ]
+    const call = { body, contentType: 'application/json-patch+json', query: { fieldManager } }
+    try {
+      return await write.client.call('PATCH', pathOf(resource, object), call, signal)
+    } catch (error) {
+      // Somebody wrote in between.
+      if (!(error instanceof ApiError && error.status === 409) || left === 0) throw error
+    }
+  }
+  return null
+}
+
+const goneMs = 60_000
+
+/** Deletes what is there and waits until it is gone; '' then, else what holds it. */
+export async function clearObject(
+  write: Write,
+  object: Manifest,
+  live: Sent,
+  now: () => number,
+  signal: AbortSignal,
+): Promise<string> {
+  const resource = await resourceOf(write.discovery, object, signal)
+  if (resource === null) return ''
+  const path = pathOf(resource, object)
+  const { uid } = live.metadata as Manifest['metadata']
+  await deleted(write.client, path, 'Background', uid, signal)
+  for (const deadline = now() + goneMs; now() < deadline; await new Promise(resolve => setTimeout(resolve, 100))) {
+    const there = await found(write.client, path, signal)
+    const metadata = there?.metadata as Manifest['metadata'] | undefined
+    if (metadata?.uid !== uid) return ''
+  }
+  return `it is deleted, to be made anew, and not gone after ${goneMs / 1000} s: look at its finalizers`
+}
+
+export interface Removal {
+  readonly application: string
+  /** Asked of the object as it is: what it says of itself is all there is left of its release. */
+  readonly options: (live: Manifest) => WriteOptions
+}
+
 /** Only what this application tracks, and only as it was looked at: true where it goes. */
-export async function removeObject(write: Write, ref: ObjectRef, application: string, signal: AbortSignal): Promise<boolean> {
-  const live = await liveObject(write, ref, signal)
+export async function removeObject(write: Write, ref: ObjectRef, removal: Removal, signal: AbortSignal): Promise<boolean> {
+  const live = (await liveObject(write, ref, signal)) as Manifest | null
   const resource = await write.discovery.preferred(ref.group, ref.kind, signal)
-  if (live === null || resource === null || trackedBy(live as Manifest) !== application) return false
-  const { uid } = (live as Manifest).metadata
-  const body = { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy: 'Foreground', preconditions: { uid } }
+  if (live === null || resource === null || trackedBy(live) !== removal.application) return false
+  const { propagation } = removal.options(live)
+  return deleted(write.client, objectPath(resource, ref.namespace, ref.name), propagation, live.metadata.uid, signal)
+}
+
+async function deleted(
+  client: ApiClient,
+  path: string,
+  propagationPolicy: WriteOptions['propagation'],
+  uid: string | undefined,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const body = { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy, preconditions: { uid } }
   try {
-    await write.client.call('DELETE', objectPath(resource, ref.namespace, ref.name), { body }, signal)
+    await client.call('DELETE', path, { body }, signal)
     return true
   } catch (error) {
     // Gone already, or another under its name by now.
@@ -89,28 +220,6 @@ export async function releaseObject(write: Write, ref: ObjectRef, signal: AbortS
   await write.client.call('PATCH', objectPath(resource, ref.namespace, ref.name), call, signal).catch(error => {
     if (!(error instanceof ApiError && error.status === 404)) throw error
   })
-}
-
-/** CamelCase: the server's own word, or what its message is known to mean. */
-function reasonOf(error: ApiError): string {
-  if (error.isUnknownField) return 'UnknownField'
-  if (/is immutable|updates to .* for fields other than/.test(error.message)) return 'ImmutableField'
-  if (/exceeded quota/.test(error.message)) return 'QuotaExceeded'
-  if (/because it is being terminated/.test(error.message)) return 'NamespaceTerminating'
-  return error.reason || `HTTP${error.status}`
-}
-
-function refusalText(error: ApiError): string {
-  const field = error.isUnknownField ? /\.([\w.[\]"=]+): field not declared in schema/.exec(error.message)?.[1] : undefined
-  if (field !== undefined) return `there is no field ${field} in this version of the kind; is it misspelt?`
-  return reasonOf(error) === 'ImmutableField'
-    ? `${error.message}; that field cannot be changed: give the object another name, or delete it first`
-    : error.message
-}
-
-/** For people, of a kind that is not there. */
-export function unknownKind(object: Manifest): string {
-  return `${refText(refOf(object))}: this cluster has no ${object.kind} of ${object.apiVersion}; is its CustomResourceDefinition installed?`
 }
 
 /** In order of the list, at most `limit` at a time; the first failure ends it. */
