@@ -90,6 +90,8 @@ export interface RolloutPolicy {
   readonly writeBack: 'none' | 'revertCommit'
   readonly restartsAllowed: number
   readonly afterHooks: 'Hold' | 'RollBack'
+  /** Helm's test hooks after each release. */
+  readonly tests: 'Run' | 'Skip'
 }
 
 export const rolloutDefaults: RolloutPolicy = {
@@ -99,6 +101,7 @@ export const rolloutDefaults: RolloutPolicy = {
   writeBack: 'none',
   restartsAllowed: 2,
   afterHooks: 'Hold',
+  tests: 'Skip',
 }
 
 const ownGroup = 'slipway.dev'
@@ -337,7 +340,7 @@ function dependsOnOf(spec: Fields, annotations: Readonly<Record<string, string>>
   return [...new Set([...listed, ...annotated])].filter(name => name !== '' && name !== own)
 }
 
-const rolloutFields = ['healthTimeout', 'bakeTime', 'onFailure', 'writeBack', 'restartsAllowed', 'afterHooks'] as const
+const rolloutFields = ['healthTimeout', 'bakeTime', 'onFailure', 'writeBack', 'restartsAllowed', 'afterHooks', 'tests'] as const
 
 /** `slipway.dev/health-timeout` -> healthTimeout */
 const annotationFields: ReadonlyMap<string, (typeof rolloutFields)[number]> = new Map(
@@ -357,6 +360,7 @@ function rolloutOf(spec: Fields, annotations: Readonly<Record<string, string>>):
     writeBack: rollout.oneOf('writeBack', ['none', 'revertCommit'], rolloutDefaults.writeBack),
     restartsAllowed: rollout.whole('restartsAllowed', rolloutDefaults.restartsAllowed, 0, 100),
     afterHooks: rollout.oneOf('afterHooks', ['Hold', 'RollBack'], rolloutDefaults.afterHooks),
+    tests: rollout.oneOf('tests', ['Run', 'Skip'], rolloutDefaults.tests),
   }
 }
 

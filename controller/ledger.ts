@@ -23,6 +23,8 @@ export interface Ledger {
   /** Releases that became healthy as a whole, oldest first; the last that is neither bad nor marked is the good one. */
   readonly good: readonly GoodRelease[]
   readonly marks: Readonly<Record<ReleaseId, Mark>>
+  /** A release of it became healthy here once, whatever became of that. Missing in older ledgers. */
+  readonly installed?: boolean
   /** The attempt that last changed current (a rollback belongs to the attempt that it undoes). */
   readonly attempt: Attempt | null
   /** An attempt that has not begun to change anything: seen, held, or in preflight. */
@@ -38,8 +40,7 @@ export interface Ledger {
   } | null
   readonly requests: readonly Request[]
   readonly pause: { readonly by: Actor; readonly at: number; readonly reason: string } | null
-  /** `told`: the order to end everything was given. */
-  readonly deletion: { readonly by: Actor; readonly at: number; readonly cascade: boolean; readonly told?: boolean } | null
+  readonly deletion: Deletion | null
   /** Hooks that succeeded since each release was last applied, for the barrier: hook key -> content hash. */
   readonly hooks: readonly HookRecord[]
   /** How long the last ten healthy releases of each workload took to be ready (ms), by refKey. */
@@ -49,6 +50,18 @@ export interface Ledger {
   readonly heal: { readonly failures: number; readonly nextAt: number } | null
   /** Values that random functions minted, by where they were called, and first answers of `lookup`; sealed with the ledger. */
   readonly sticky: Sticky
+}
+
+export interface Deletion {
+  readonly by: Actor
+  readonly at: number
+  readonly cascade: boolean
+  /** The order to end everything was given. */
+  readonly told?: boolean
+  /** How often it was asked for again, so that hooks that failed run once more. */
+  readonly round?: number
+  /** It goes without its hooks. */
+  readonly skipHooks?: boolean
 }
 
 export interface KnownRelease {
@@ -107,7 +120,8 @@ export interface HookRun {
   readonly outcome: 'running' | 'succeeded' | 'failed'
 }
 
-export type Phase = 'PreSync' | 'Sync' | 'PostSync' | 'SyncFail' | 'PreDelete' | 'PostDelete'
+/** `Test`: Helm's test hooks, when they are asked for, after all else is healthy. */
+export type Phase = 'PreSync' | 'Sync' | 'PostSync' | 'Test' | 'SyncFail' | 'PreDelete' | 'PostDelete'
 
 export interface GoodRelease {
   readonly release: ReleaseId
@@ -164,6 +178,8 @@ export type Request =
       readonly prune: boolean | null
       /** A retry of the candidate: its pods and Jobs are fresh. */
       readonly fresh?: boolean
+      /** Helm's test hooks run after health. */
+      readonly tests?: boolean
     }
   | {
       readonly id: string
@@ -193,6 +209,10 @@ export interface Attempt {
   readonly mode: 'sync' | 'rollback' | 'adopt'
   /** A sync request may overrule the policy. */
   readonly prune: boolean | null
+  /** Nothing of it became healthy here yet: Helm's install hooks run, not those of an upgrade. Missing in older ledgers: both. */
+  readonly installs?: boolean
+  /** Helm's test hooks run after health and count. */
+  readonly tests?: boolean
   readonly by: Actor
   readonly step: Step
   readonly outcome: Outcome | null

@@ -5,18 +5,18 @@ import { RefusedError, type Service, type StreamChange } from './api/service.js'
 import { type Application, isApplication } from './application.js'
 import { type Applications, type Entry, InvalidApplicationError } from './applications.js'
 import { filePlan, packBackup, unpackBackup } from './backup.js'
-import type { Cluster, Observed } from './cluster/cluster.js'
+import type { Cluster } from './cluster/cluster.js'
 import type { NodeState } from './cluster/node/cluster.js'
+import { deletionAsked } from './deleting.js'
 import { hidden, stillHides, withSecretsOf } from './inline.js'
 import type { KeyFiles } from './key-files.js'
-import { type Actor, goodRelease, type Ledger, resumed, withDeletion, withPause, withRequest } from './ledger.js'
+import { type Actor, goodRelease, type Ledger, resumed, withPause, withRequest } from './ledger.js'
 import { attemptView } from './records.js'
 import type { Candidate, CommitSha, Release, ReleaseId } from './release.js'
 import { declarationOf, shownChild, withoutOurs } from './shown.js'
 import { chosen, keptBy, refuseRotation } from './rotation.js'
 import { rotated } from './sticky.js'
 import { parseArchive, type Store } from './store/store.js'
-import { hearsOrders } from './sync.js'
 import { TakenError } from './taken.js'
 import { objectTree } from './tree.js'
 import type { DiffView, EventView, NodeView } from './view.js'
@@ -184,7 +184,7 @@ export function createService(options: ServiceOptions): Service {
         throw new RefusedError(422, 'invalidApplication', 'The Application is not valid.', errors)
       }
     },
-    async remove(name, by, { cascade }) {
+    async remove(name, by, { cascade, skipHooks = false }) {
       const entry = entryOf(name)
       const isTurned = !cascade && entry.ledger.deletion?.cascade === true
       const place = isTurned ? await options.cluster(entry).observe(entry.app, AbortSignal.timeout(lookMs)) : null
@@ -192,7 +192,9 @@ export function createService(options: ServiceOptions): Service {
       const message = cascade
         ? 'deletion of application and workload asked for'
         : `deletion of the application asked for; ${left} stays`
-      await act(name, by, 'requested', message, ledger => deletionAsked(ledger, { by, at: now(), cascade }, place))
+      await act(name, by, 'requested', message, ledger =>
+        deletionAsked(ledger, { by, at: now(), cascade, ...(skipHooks ? { skipHooks } : {}) }, place),
+      )
       return { message: `${name} is being deleted${cascade ? ' with what it runs' : `; ${left} is left`}.` }
     },
     async sync(name, by, { revision, prune }) {
@@ -289,38 +291,6 @@ export function createService(options: ServiceOptions): Service {
 }
 
 const lookMs = 5_000
-
-/**
- * The first word counts, but for one: what was to be ended may be let go instead, as long as its place has not heard that it is to end it,
- * or is not there (then what it heard is not known).
- */
-function deletionAsked(
-  ledger: Ledger,
-  asked: { readonly by: Actor; readonly at: number; readonly cascade: boolean },
-  place: Observed | null,
-): Ledger {
-  const { deletion } = ledger
-  const { name } = ledger.application
-  if (deletion === null) return withDeletion(ledger, asked)
-  if (deletion.cascade === asked.cascade) return ledger
-  if (!deletion.cascade)
-    throw new RefusedError(
-      409,
-      'lettingGo',
-      `${name} is being deleted and what it runs let go; apply it again to delete it with that.`,
-    )
-  if (deletion.told && (place === null || hearsOrders(place)))
-    throw new RefusedError(
-      409,
-      'ending',
-      prose(
-        `what ${name} runs is being ended, and that cannot be taken back: ${ledger.place} was told`,
-        place?.silent?.message ?? '',
-        `apply it again once \`slipway apps\` does not show it any more`,
-      ),
-    )
-  return withDeletion(ledger, asked)
-}
 
 /** What goes on when the application is let go: of what was to be ended, only what has not ended until its place hears otherwise. */
 function leftText({ app, ledger }: Entry, all: readonly Entry[]): string {

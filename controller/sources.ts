@@ -11,7 +11,6 @@ import {
 } from './application.js'
 import { faultsText } from './fields.js'
 import type { Ledger } from './ledger.js'
-import { hookTypes } from './release/hooks.js'
 import type { Candidate, CommitSha, GitTree, Rejection, Release, Revision, Stale } from './release.js'
 import { applicationFor, ledgerFor, lending, together } from './several.js'
 import type { Sticky } from './sticky.js'
@@ -148,10 +147,7 @@ export function createSources(options: SourcesOptions): Sources {
     try {
       const candidate = await made(app, tipped, revision, ledger, live, make, signal)
       if (candidate === null) return null
-      const fault =
-        candidate.kind === 'release'
-          ? (childFault(app, candidate.release, options) ?? unrunHook(candidate.release) ?? unseen(app, candidate))
-          : null
+      const fault = candidate.kind === 'release' ? (childFault(app, candidate.release, options) ?? unseen(app, candidate)) : null
       return fault === null ? candidate : { ...held(candidate, fault), revision }
     } catch (error) {
       const rejection = rejectionOf(error)
@@ -324,18 +320,6 @@ function unseen({ destination }: Application, { uses }: Candidate): Rejection | 
   const what = [kind, [namespace, name].filter(part => part !== '').join('/')].filter(part => part !== '').join(' ')
   const message = `the chart looks up ${what}, and what others have in a cluster is not looked up yet: give it as a value`
   return { reason: 'NotYet', message, excerpt: '', transient: false }
-}
-
-/** Dropped silently, a deletion would leave undone what the release says it does. */
-function unrunHook(release: Release): Rejection | null {
-  for (const object of release.objects) {
-    const phase = hookTypes(object).find(type => type === 'PreDelete' || type === 'PostDelete')
-    if (phase === undefined) continue
-    const where = release.origins[refKey(refOf(object))] ?? ''
-    const message = `${where === '' ? '' : `${where}: `}${refText(refOf(object))} is a ${phase} hook, and those are not run yet: leave it out, and do what it does by hand before deleting the application`
-    return { reason: 'NotYet', message, excerpt: '', transient: false }
-  }
-  return null
 }
 
 function absent(error: { readonly reason?: unknown }): null {

@@ -17,8 +17,9 @@ import {
 } from './ledger.js'
 import type { Hook } from './release/hooks.js'
 import type { Release, ReleaseId } from './release.js'
+import { deletionNumber, deletionStage } from './sync/deletion.js'
 import { hooksOf, type Mode, type PlanState, planOf, planState } from './sync/plan.js'
-import { inTheWay, type Surplus, staysOf } from './sync/surplus.js'
+import { atWork, inTheWay, type Surplus, staysOf } from './sync/surplus.js'
 
 /** What rollout.ts decided, as far as a step needs it. */
 export interface Aim {
@@ -45,7 +46,7 @@ export type SyncStep =
       readonly digests: Readonly<Record<string, string>>
     }
   | ApplyStep
-  | { readonly kind: 'prune'; readonly refs: readonly ObjectRef[]; readonly stopFirst: boolean }
+  | { readonly kind: 'prune'; readonly refs: readonly ObjectRef[]; readonly why: PruneReason }
   /** The ledger alone. */
   | { readonly kind: 'remember' }
   /** End everything there. */
@@ -54,6 +55,9 @@ export type SyncStep =
   | { readonly kind: 'letGo' }
   /** Everything has ended, or was let go: nothing is remembered any more. */
   | { readonly kind: 'forget' }
+
+/** `inTheWay`: holds a port or route of what comes; `overtaken`: hooks and Jobs of what is left or gone back from, and still at work. */
+export type PruneReason = 'surplus' | 'inTheWay' | 'overtaken'
 
 export interface ApplyStep {
   readonly kind: 'apply'
@@ -65,6 +69,8 @@ export interface ApplyStep {
   readonly index: number
   readonly of: number
   readonly heal: boolean
+  /** Hooks of a deletion: no attempt's. */
+  readonly ends?: true
   /** refKeys of what is not there at all yet. */
   readonly created: readonly string[]
 }
@@ -86,7 +92,7 @@ export function nextStep(input: StepInput): SyncStep {
   const wave = release === null ? null : waveStep(input, release)
   if (wave !== null) return wave
   const { objects, hooks } = decision.prune
-  if (objects.length + hooks.length > 0) return { kind: 'prune', refs: [...objects, ...hooks], stopFirst: false }
+  if (objects.length + hooks.length > 0) return { kind: 'prune', refs: [...objects, ...hooks], why: 'surplus' }
   return preflightStep(input) ?? remember(decision)
 }
 
@@ -96,15 +102,39 @@ export function hearsOrders({ silent }: Pick<Observed, 'silent'>): boolean {
 }
 
 /** Told once, and again where the order was lost; forgotten when all has ended, when the place has let it go, or where nothing ever was. */
-function deletionStep({ decision, observed }: StepInput, ledger: Ledger): SyncStep {
+function deletionStep(input: StepInput, ledger: Ledger): SyncStep {
+  const { decision, observed } = input
   const isNothing = ledger.current === null && observed.ordered === null && observed.obeyed === null
   if (observed.gone || isNothing) return { kind: 'forget' }
   const isTold = ledger.deletion?.told === true && observed.ordered !== null && !decision.changed
-  if (ledger.deletion?.cascade !== false) return { kind: isTold ? 'none' : 'remove' }
+  if (ledger.deletion?.cascade !== false) {
+    const stage = ledger.deletion?.told === true ? null : stageStep(input, ledger)
+    return stage ?? { kind: isTold ? 'none' : 'remove' }
+  }
   // The place knows first, where it hears: else it would be taken back from there on the day the store is lost.
   if (isTold && isFresh(observed)) return { kind: 'forget' }
   if (!hearsOrders(observed)) return { kind: 'forget' }
   return { kind: isTold ? 'none' : 'letGo' }
+}
+
+/** Hooks and waves that come before the end; null where there are none, or they are done. */
+function stageStep({ app, decision, releases, observed, now }: StepInput, ledger: Ledger): SyncStep | null {
+  const { options } = app.sync
+  const stage = deletionStage({ ledger, releases, observed, options, hookTimeoutMs: app.rollout.healthTimeoutMs, now })
+  switch (stage.kind) {
+    case 'end':
+      return null
+    case 'hooks': {
+      const objects = stage.hooks.map(hook => hook.object)
+      const { phase, wave } = stage.hooks[0]!
+      const created = objects.map(object => refKey(refOf(object)))
+      return { kind: 'apply', objects, hooks: stage.hooks, phase, wave, index: 0, of: 1, heal: false, ends: true, created }
+    }
+    case 'prune':
+      return { kind: 'prune', refs: stage.refs, why: stage.isWork ? 'overtaken' : 'surplus' }
+    default:
+      return remember(decision)
+  }
 }
 
 function remember(decision: Aim): SyncStep {
@@ -140,7 +170,7 @@ export function modeOf(ledger: Ledger): Mode {
 /** How far current's plan is. On an old report nothing counts as there: what was ordered since is not seen. */
 export function currentPlan(ledger: Ledger, release: Release, observed: Observed): PlanState {
   const mode = modeOf(ledger)
-  const stages = planOf(release, mode, ledger.attempt?.number ?? 0, ledger.current?.fresh ?? 0)
+  const stages = planOf(release, mode, ledger.attempt ?? { number: 0 }, ledger.current?.fresh ?? 0)
   const runs = ledger.current?.hookRuns ?? []
   if (isFresh(observed) || stages.length === 0) return planState(stages, mode, observed, runs)
   const ended = new Set(runs.filter(run => run.outcome !== 'running').map(run => refKey(run.ref)))
@@ -161,6 +191,8 @@ function waveStep(input: StepInput, release: Release): SyncStep | null {
   const { ledger } = decision
   const failHooks = syncFailHooks(ledger, input.releases)
   const state = currentPlan(ledger, release, observed)
+  const stopped = isApplying(ledger) ? overtakenWork(input, release, state) : []
+  if (stopped.length > 0) return { kind: 'prune', refs: stopped, why: 'overtaken' }
   const due = isApplying(ledger) ? dueStage(state, decision, observed, now) : null
   if (due !== null)
     return cleared(input, release, applyStep(state, due.heal, state.missing, [...state.missingHooks, ...failHooks], observed))
@@ -183,13 +215,17 @@ function dueStage(state: PlanState, decision: Aim, observed: Observed, now: numb
   return (decision.ledger.heal?.nextAt ?? 0) <= now ? { heal: true } : null
 }
 
+function overtakenWork({ decision: { ledger }, releases }: StepInput, release: Release, state: PlanState): readonly ObjectRef[] {
+  return atWork({ ledger, release, mode: modeOf(ledger), prune: false, stages: state.stages, releases })
+}
+
 /** What stands in the way goes first, in a step of its own: stop-first. */
 function cleared(input: StepInput, release: Release, step: ApplyStep): SyncStep {
   const { ledger } = input.decision
   const refs = inTheWay(step.objects, { ledger, releases: input.releases, release })
   const going = new Set((ledger.current?.pruning ?? []).map(refKey))
   const left = refs.filter(ref => !going.has(refKey(ref)))
-  return left.length > 0 ? { kind: 'prune', refs: left, stopFirst: true } : step
+  return left.length > 0 ? { kind: 'prune', refs: left, why: 'inTheWay' } : step
 }
 
 function applyStep(
@@ -223,9 +259,7 @@ function syncFailHooks(ledger: Ledger, releases: StepInput['releases']): readonl
   const release = releases(attempt.release)
   if (release === null) return []
   const begun = new Set(ledger.current?.hookRuns.map(run => refKey(run.ref)))
-  return hooksOf(release, 'sync', attempt.number).filter(
-    hook => hook.phase === 'SyncFail' && !begun.has(refKey(refOf(hook.object))),
-  )
+  return hooksOf(release, 'sync', attempt).filter(hook => hook.phase === 'SyncFail' && !begun.has(refKey(refOf(hook.object))))
 }
 
 /** 2 s, 6 s, 18 s ... 5 min (Argo CD's self-heal back-off). */
@@ -249,7 +283,7 @@ export function afterStep(ledger: Ledger, step: SyncStep, now: number): Ledger {
     case 'apply':
       return bumped(applied(ledger, step, now))
     case 'prune':
-      return bumped(pruned(ledger, step.refs, step.stopFirst, now))
+      return bumped(pruned(ledger, step.refs, step.why, now))
     default:
       return step satisfies never
   }
@@ -269,6 +303,7 @@ function asked(ledger: Ledger, release: ReleaseId, round: number, now: number): 
 function applied(ledger: Ledger, step: ApplyStep, now: number): Ledger {
   const { current, attempt } = ledger
   if (current === null || attempt === null) return ledger
+  const isAside = step.heal || step.ends === true
   const keys = new Set(current.owned.map(refKey))
   const added = step.objects.map(refOf).filter(ref => !keys.has(refKey(ref)))
   const createdBy = { ...current.createdBy }
@@ -279,15 +314,15 @@ function applied(ledger: Ledger, step: ApplyStep, now: number): Ledger {
     owned: [...current.owned, ...added],
     createdBy,
     staying: stayingAfter(current, step.objects),
-    applied: step.heal ? current.applied : { phase: step.phase, wave: step.wave, index: step.index, of: step.of },
-    hookRuns: withRuns(current.hookRuns, step, attempt.number, now),
+    applied: isAside ? current.applied : { phase: step.phase, wave: step.wave, index: step.index, of: step.of },
+    hookRuns: withRuns(current.hookRuns, step, step.ends ? deletionNumber(ledger) : attempt.number, now),
     pruning: current.pruning.filter(ref => !sent.has(refKey(ref))),
     refused: [],
   }
   const heal = step.heal
     ? { failures: (ledger.heal?.failures ?? 0) + 1, nextAt: now + healBackoff(ledger.heal?.failures ?? 0) }
     : ledger.heal
-  return { ...ledger, current: next, heal, attempt: step.heal ? attempt : onWave(attempt, step, now) }
+  return { ...ledger, current: next, heal, attempt: isAside ? attempt : onWave(attempt, step, now) }
 }
 
 function stayingAfter({ staying = {} }: Current, sent: readonly Manifest[]): NonNullable<Current['staying']> {
@@ -334,13 +369,17 @@ function objectsText(objects: readonly Manifest[]): string {
   return objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`).join(', ')
 }
 
-function pruned(ledger: Ledger, refs: readonly ObjectRef[], stopFirst: boolean, now: number): Ledger {
+const pruneTexts: Readonly<Record<PruneReason, (refs: readonly ObjectRef[]) => string>> = {
+  surplus: refs => `${refs.length} pruned`,
+  inTheWay: refs => `stop-first: ${refs.length} removed before their ports and routes are taken`,
+  overtaken: refs => `stopped before going on: ${refs.map(ref => `${ref.kind} ${ref.name}`).join(', ')}`,
+}
+
+function pruned(ledger: Ledger, refs: readonly ObjectRef[], why: PruneReason, now: number): Ledger {
   const { current, attempt } = ledger
   if (current === null || attempt === null) return ledger
   const gone = new Set(refs.map(refKey))
-  const message = stopFirst
-    ? `stop-first: ${refs.length} removed before their ports and routes are taken`
-    : `${refs.length} pruned`
+  const message = pruneTexts[why](refs)
   return {
     ...ledger,
     current: {
@@ -348,7 +387,9 @@ function pruned(ledger: Ledger, refs: readonly ObjectRef[], stopFirst: boolean, 
       owned: current.owned.filter(ref => !gone.has(refKey(ref))),
       createdBy: Object.fromEntries(Object.entries(current.createdBy).filter(([key]) => !gone.has(key))),
       staying: Object.fromEntries(Object.entries(current.staying ?? {}).filter(([key]) => !gone.has(key))),
-      hookRuns: current.hookRuns.filter(run => !gone.has(refKey(run.ref)) || run.attempt === attempt.number),
+      hookRuns: current.hookRuns
+        .filter(run => !gone.has(refKey(run.ref)) || run.attempt === attempt.number)
+        .map(run => (gone.has(refKey(run.ref)) && run.outcome === 'running' ? { ...run, outcome: 'failed' as const } : run)),
       pruning: [...current.pruning, ...refs],
     },
     attempt: attempt.outcome === null ? withPruned(attempt, refs.length, message, now) : attempt,

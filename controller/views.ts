@@ -165,7 +165,7 @@ function shortOf(facts: Facts, state: StateWord): string {
     case 'OutOfSync':
       return facts.waiting !== '' ? facts.waiting : facts.drifted ? 'live differs from what was applied' : 'Git is being read'
     case 'Deleting':
-      return ledger.deletion?.cascade === false ? 'letting go of what runs' : 'ending what runs'
+      return ledger.deletion?.cascade === false ? 'letting go of what runs' : facts.waiting || 'ending what runs'
   }
 }
 
@@ -483,6 +483,10 @@ export function waitingClause(why: Why, ledger: Ledger, now: number): string {
       return why.for === 'sync'
         ? 'waiting for you'
         : `waiting for ${why.message}${why.until === 0 ? '' : `, in ${span(wholeSeconds(why.until - now))}`}`
+    case 'deleting': {
+      const again = `slipway delete ${ledger.application.name} --cascade`
+      return why.isStuck ? `${why.message}; run it once more: ${again}, or go on without: ${again} --skip-hooks` : why.message
+    }
     case 'hookFirst':
       return `waiting for ${why.hook} to finish`
     case 'failed':

@@ -150,7 +150,10 @@ function writeRoutes(app: Api, { service }: World): void {
         tags,
         summary: 'Delete an application; `cascade` also what it runs',
         params: nameParams,
-        querystring: Type.Object({ cascade: Type.Boolean({ default: false }) }),
+        querystring: Type.Object({
+          cascade: Type.Boolean({ default: false }),
+          skipHooks: Type.Boolean({ default: false, description: 'without its PreDelete and PostDelete hooks' }),
+        }),
         headers: ifMatch,
         response: { 202: done, ...problems },
       },
@@ -158,8 +161,7 @@ function writeRoutes(app: Api, { service }: World): void {
     async (request, reply) => {
       const { name } = known(service, request.params.name)
       refuseStale(service.declaration(name), request.headers['if-match'])
-      const { cascade } = request.query
-      const { message } = await service.remove(name, actorOf(request), { cascade })
+      const { message } = await service.remove(name, actorOf(request), request.query)
       return reply.code(202).send({ version: 'v1', message })
     },
   )

@@ -16,8 +16,12 @@ export interface Service {
     by: Actor,
     options: { readonly dryRun: boolean },
   ): Promise<{ readonly view: ApplicationView | null; readonly created: boolean; readonly changed: boolean }>
-  /** `message`: what becomes of what runs, one sentence. */
-  remove(name: string, by: Actor, options: { readonly cascade: boolean }): Promise<{ readonly message: string }>
+  /** Asked again, hooks of the deletion that failed run once more. `message`: what becomes of what runs, one sentence. */
+  remove(
+    name: string,
+    by: Actor,
+    options: { readonly cascade: boolean; readonly skipHooks?: boolean },
+  ): Promise<{ readonly message: string }>
   sync(
     name: string,
     by: Actor,

@@ -5,6 +5,7 @@ import { applicationPath, Cli, type Define, type SharedOptions } from './cli.js'
 
 interface Options extends SharedOptions {
   readonly cascade?: boolean
+  readonly skipHooks?: boolean
   readonly yes?: boolean
 }
 
@@ -13,6 +14,7 @@ export const define: Define = (command, around) => {
     .argument('<app>')
     .option('--cascade', 'also what it runs (data that is to be kept stays)')
     .option('--no-cascade', 'leave what it runs; lets go of what was to be ended too, as long as its node has not heard of that')
+    .option('--skip-hooks', 'without its PreDelete and PostDelete hooks')
     .option('-y, --yes', 'do not ask')
     .action(async (app: string, options: Options) => {
       const cli = new Cli(around, options)
@@ -22,7 +24,13 @@ export const define: Define = (command, around) => {
         cascade ? `Delete ${app} and everything it runs?` : `Delete ${app}, and leave what it runs?`,
         options.yes === true,
       )
-      const answer = await cli.api.send<{ message: string }>(applicationPath(app, '', { cascade }), { method: 'DELETE' })
+      const answer = await cli.api.send<{ message: string }>(
+        applicationPath(app, '', {
+          cascade,
+          ...(options.skipHooks === true ? { skipHooks: true } : {}),
+        }),
+        { method: 'DELETE' },
+      )
       await cli.show(answer, () => answer.message)
     })
 }

@@ -139,7 +139,11 @@ function signsOf(
   const timeout = app.rollout.healthTimeoutMs
   const changed = (ref: ObjectRef) => !isUnderWay(ledger.attempt) || live.get(refKey(ref))?.attempt === ledger.attempt?.number
   const there = sent.filter((object, index) => objects[index]!.there && changed(refOf(object)))
-  const hooks = (ledger.current?.hookRuns ?? []).filter(run => run.attempt === ledger.attempt?.number && run.phase !== 'SyncFail')
+  // Once it is gone back from, hooks of the release that was left say nothing of the one that runs.
+  const since = ledger.attempt?.rollback?.since ?? 0
+  const hooks = (ledger.current?.hookRuns ?? []).filter(
+    run => run.attempt === ledger.attempt?.number && run.phase !== 'SyncFail' && run.startedAt >= since,
+  )
   return [
     ...(ledger.current?.refused ?? []).map(refusedSign),
     ...hooks.flatMap(

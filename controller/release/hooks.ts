@@ -6,16 +6,25 @@ import type { Phase } from '../ledger.js'
 
 const argoHook = 'argocd.argoproj.io/hook'
 const helmHook = 'helm.sh/hook'
+const rollbackMark = 'slipway.dev/on-rollback'
 
 const phases: readonly string[] = ['PreSync', 'Sync', 'PostSync', 'SyncFail', 'PreDelete', 'PostDelete']
 
-const helmPhases: Readonly<Record<string, Phase>> = {
-  'pre-install': 'PreSync',
-  'pre-upgrade': 'PreSync',
-  'post-install': 'PostSync',
-  'post-upgrade': 'PostSync',
-  'pre-delete': 'PreDelete',
-  'post-delete': 'PostDelete',
+/** What a release is applied for. `any`: every hook that it could have, whatever for. */
+export type Occasion = 'install' | 'upgrade' | 'rollback' | 'delete' | 'any'
+
+/** Helm's words, and for what they run (helm.sh/docs/topics/charts_hooks). */
+const helmOccasions: Readonly<Record<string, readonly [Phase, readonly Occasion[]]>> = {
+  'pre-install': ['PreSync', ['install']],
+  'pre-upgrade': ['PreSync', ['upgrade']],
+  'post-install': ['PostSync', ['install']],
+  'post-upgrade': ['PostSync', ['upgrade']],
+  'pre-rollback': ['PreSync', ['rollback']],
+  'post-rollback': ['PostSync', ['rollback']],
+  'pre-delete': ['PreDelete', ['delete']],
+  'post-delete': ['PostDelete', ['delete']],
+  test: ['Test', ['install', 'upgrade']],
+  'test-success': ['Test', ['install', 'upgrade']],
 }
 
 const helmPolicies: Readonly<Record<string, string>> = {
@@ -52,8 +61,31 @@ function words(text: string): readonly string[] {
 export function hookTypes(object: Manifest): readonly (Phase | 'Skip')[] {
   const own = words(annotation(object, argoHook)).filter(word => phases.includes(word) || word === 'Skip')
   if (annotation(object, argoHook) !== '') return unique(own) as readonly (Phase | 'Skip')[]
-  const helm = words(annotation(object, helmHook)).map(word => helmPhases[word])
-  return unique(helm.filter(phase => phase !== undefined))
+  return helmPhases(object, 'any')
+}
+
+/** Argo CD's mapping leaves out what it has no word for: tests and rollbacks run only where they are asked for by name. */
+function helmPhases(object: Manifest, occasion: Occasion): readonly Phase[] {
+  const found = words(annotation(object, helmHook)).flatMap(word => {
+    const [phase, occasions] = helmOccasions[word] ?? []
+    if (phase === undefined || occasions === undefined) return []
+    if (occasion === 'any') return phase === 'Test' || occasions.includes('rollback') ? [] : [phase]
+    return occasions.includes(occasion) ? [phase] : []
+  })
+  return unique(found)
+}
+
+const deletePhases: readonly Phase[] = ['PreDelete', 'PostDelete']
+
+/** The phases in which it runs on this occasion. Argo CD's hooks know no install and no upgrade; on a rollback run those marked for it. */
+export function phasesOn(object: Manifest, occasion: Occasion): readonly Phase[] {
+  if (isSkipped(object)) return []
+  if (annotation(object, argoHook) === '' && annotation(object, rollbackMark) !== 'true') return helmPhases(object, occasion)
+  const own = hookPhases(object)
+  if (occasion === 'any') return own
+  if (occasion === 'delete') return own.filter(phase => deletePhases.includes(phase))
+  const isForRollback = annotation(object, rollbackMark) === 'true'
+  return isForRollback === (occasion === 'rollback') ? own.filter(phase => !deletePhases.includes(phase)) : []
 }
 
 /** Kept out of the sync altogether: `Skip` and nothing else. */
@@ -77,23 +109,9 @@ export function isHook(object: Manifest): boolean {
   return helm.length > 0 && !helm.includes('crd-install')
 }
 
-/** Run only when a release is gone back to. */
+/** Marked as one that runs only when a release is gone back to. */
 export function isRollbackHook(object: Manifest): boolean {
-  return annotation(object, 'slipway.dev/on-rollback') === 'true' || words(annotation(object, helmHook)).some(isHelmRollback)
-}
-
-function isHelmRollback(word: string): boolean {
-  return word === 'pre-rollback' || word === 'post-rollback'
-}
-
-/** Phases in which a rollback runs it. */
-export function rollbackPhases(object: Manifest): readonly Phase[] {
-  if (annotation(object, 'slipway.dev/on-rollback') === 'true') return hookPhases(object)
-  const helm = words(annotation(object, helmHook))
-  return [
-    ...(helm.includes('pre-rollback') ? ['PreSync' as const] : []),
-    ...(helm.includes('post-rollback') ? ['PostSync' as const] : []),
-  ]
+  return annotation(object, rollbackMark) === 'true'
 }
 
 /** The sync wave, else Helm's hook weight (on any object), else 0. */

@@ -4,7 +4,7 @@ import { refKey, refOf } from '../../runtime/contract/manifest.js'
 import { hasTemplateOf, workloadOf } from '../health/own.js'
 import type { GoodRelease, HookRecord, Ledger } from '../ledger.js'
 import { ordinaryObjects } from '../release/sent.js'
-import { hooksOf } from '../sync/plan.js'
+import { hookHashes } from '../sync/plan.js'
 import type { DecideInput } from './state.js'
 
 const workloadKinds = new Set(['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet', 'Pod'])
@@ -18,7 +18,7 @@ export function barrier(input: DecideInput, ledger: Ledger, good: GoodRelease): 
 
 function changedHook(input: DecideInput, ledger: Ledger, good: GoodRelease): HookRecord | null {
   const release = input.releases(good.release)
-  const known = new Set(release === null ? [] : hooksOf(release, 'sync', 0).map(hook => hook.hash))
+  const known = hookHashes(release)
   const since = ledger.releases[good.release]?.lastAttempt ?? 0
   const isChanged = (hook: HookRecord) =>
     hook.attempt > since && !hook.reversible && !known.has(hook.hash) && /^(PreSync|Sync)\//.test(hook.key)

@@ -1,11 +1,13 @@
 // Choosing what should run: rows T1 to T10 of release.md, first that applies.
 import { type Attempt, isRollingBack, isUnderWay, type Ledger, type Request } from '../ledger.js'
 import type { Release, ReleaseId } from '../release.js'
+import { deletionStage } from '../sync/deletion.js'
 import { askAgainMs } from '../sync.js'
 import { abandoned, begun, droppedTrying, tried, turnedBack } from './attempt.js'
 import { barrier } from './barrier.js'
 import { goodToRun } from './judge.js'
 import { known } from './observe.js'
+import { occasionOf } from './occasion.js'
 import {
   type ChooseRow,
   type DecideInput,
@@ -51,9 +53,17 @@ function stay(state: State, row: ChooseRow, why: Why, more: Partial<Chosen> = {}
 
 // -- T1, T2 --
 
-function deletion({ now }: DecideInput, state: State): Chosen {
+function deletion({ app, observed, releases, now }: DecideInput, state: State): Chosen {
   const next = abandoned(state, 'the application is deleted', now)
-  return { ...stay(next, 'T1', { kind: 'deleting' }), run: 'delete' }
+  const { ledger } = next
+  const isEnding = ledger.deletion?.cascade !== false && ledger.deletion?.told !== true
+  const hookTimeoutMs = app.rollout.healthTimeoutMs
+  const stage = isEnding
+    ? deletionStage({ ledger, releases, observed, options: app.sync.options, hookTimeoutMs, now })
+    : { kind: 'end' as const }
+  const why: Why = { kind: 'deleting', message: stage.kind === 'end' ? '' : stage.message, isStuck: stage.kind === 'stuck' }
+  const wakeAt = stage.kind === 'waits' && stage.until > 0 ? stage.until : null
+  return { ...stay(next, 'T1', why, { wakeAt }), run: 'delete' }
 }
 
 function pausedAs(input: DecideInput, state: State): Chosen {
@@ -100,7 +110,7 @@ type Start = Pick<Attempt, 'cause' | 'mode' | 'by'> & { readonly fresh: boolean 
 function started(input: DecideInput, state: State, release: Release, { cause, mode, by, fresh }: Start): State {
   const revision = state.ledger.releases[release.id]?.revision ?? null
   const trial = tried(state, { release: release.id, revision, cause, mode, by, prune: null }, input.now)
-  return begun(trial.state, trial.attempt, release, input.now, fresh)
+  return begun(trial.state, { ...trial.attempt, ...occasionOf(input, state.ledger, release) }, release, input.now, fresh)
 }
 
 // -- T4 --
@@ -322,7 +332,11 @@ function goes(input: DecideInput, state: State, release: Release): Chosen {
 function begins(input: DecideInput, state: State, attempt: Attempt, release: Release): Chosen {
   const request = syncFor(state.ledger, release.id)
   const isAgain = state.ledger.current?.release === release.id
-  const stamped = { ...attempt, times: { ...attempt.times, preflighted: attempt.times.preflighted || input.now } }
+  const stamped = {
+    ...attempt,
+    ...occasionOf(input, state.ledger, release, request),
+    times: { ...attempt.times, preflighted: attempt.times.preflighted || input.now },
+  }
   const next = begun(withoutSyncs(state, release.id), stamped, release, input.now, request?.fresh === true || isAgain)
   return stay(next, 'T10', { kind: 'released', release: release.id })
 }

@@ -2,12 +2,12 @@
 
 import { manifestHash } from '../../runtime/contract/hash.js'
 import type { Manifest } from '../../runtime/contract/manifest.js'
-import { refKey, refOf } from '../../runtime/contract/manifest.js'
+import { refKey, refOf, refText } from '../../runtime/contract/manifest.js'
 import { type Attempt, type GoodRelease, goodRelease, isRollingBack, isUnderWay, type Ledger, type Verdict } from '../ledger.js'
 import { staysForward } from '../release/sent.js'
 import type { Release, ReleaseId } from '../release.js'
 import type { PlanState } from '../sync/plan.js'
-import { type Surplus, surplusOf } from '../sync/surplus.js'
+import { leftForward, type Surplus, surplusOf } from '../sync/surplus.js'
 import { currentPlan, modeOf } from '../sync.js'
 import { markOf, newProgress } from './attempt.js'
 import { type DecideInput, type JudgeRow, moved, type State, settled, verdictText, withAttempt, withLedger } from './state.js'
@@ -200,7 +200,7 @@ function withGood(ledger: Ledger, release: ReleaseId, isBaked: boolean, input: D
   const { [release]: _lifted, ...marks } = ledger.marks
   const others = ledger.good.filter(good => good.release !== release)
   const limit = Math.max(input.app.revisionHistoryLimit, 1) + 1
-  return { ...ledger, marks, good: [...others, entry].slice(-limit) }
+  return { ...ledger, installed: true, marks, good: [...others, entry].slice(-limit) }
 }
 
 /** J4: bake, prune, bake if pruned. What ended has to last as long as what did not: in a crash loop there are moments in which all is ready. */
@@ -282,8 +282,19 @@ function backAgain(one: Case, mustBake: boolean): Judged {
   const good = one.ledger.good.map(entry =>
     entry.release === one.release.id ? { ...entry, baked: entry.baked || mustBake } : entry,
   )
-  const last = settled(rested, 'RolledBack', `went back to r${one.ledger.releases[one.release.id]?.number ?? 0}`, now)
+  const went = `went back to r${one.ledger.releases[one.release.id]?.number ?? 0}`
+  const last = settled(rested, 'RolledBack', [went, leftText(one)].filter(text => text !== '').join('; '), now)
   return judged(withLedger(next, { ...next.ledger, good, attempt: last }), 'J5', { prune })
+}
+
+/** Objects that do not go back, by name: data, definitions, what is marked so. */
+function leftText({ input, ledger, release, plan }: Case): string {
+  const live = new Map(input.observed.objects.map(object => [refKey(object.ref), object.hash]))
+  const { releases } = input
+  const left = leftForward({ ledger, release, mode: 'rollback', prune: false, stages: plan.stages, releases }, live)
+  if (left.length === 0) return ''
+  const named = left.slice(0, 3).map(refText).join(', ')
+  return `left as the newer release has them: ${named}${left.length > 3 ? ` and ${left.length - 3} more` : ''}`
 }
 
 // -- J7 to J10 --

@@ -6,7 +6,7 @@ import { heardUntil, minutes } from '../health/assess.js'
 import { workloadOf } from '../health/own.js'
 import { countsEnds, type Sign } from '../health/signs.js'
 import { type Attempt, goodRelease, type Ledger, type Trouble, type Verdict } from '../ledger.js'
-import { hooksOf } from '../sync/plan.js'
+import { hookHashes } from '../sync/plan.js'
 import type { DecideInput } from './state.js'
 
 export interface Judgement {
@@ -75,7 +75,7 @@ export function isTroubled(input: DecideInput, ledger: Ledger): boolean {
 function changedHookRan(input: DecideInput, ledger: Ledger): boolean {
   const good = goodRelease(ledger, ledger.current?.release ?? null)
   const release = good === null ? null : input.releases(good.release)
-  const known = new Set(release === null ? [] : hooksOf(release, 'sync', 0).map(hook => hook.hash))
+  const known = hookHashes(release)
   return ledger.hooks.some(record => record.attempt === ledger.attempt?.number && !known.has(record.hash))
 }
 

@@ -57,7 +57,7 @@ export interface Task {
   readonly object: Manifest
 }
 
-const phaseOrder: readonly Phase[] = ['PreSync', 'Sync', 'PostSync', 'SyncFail', 'PreDelete', 'PostDelete']
+const phaseOrder: readonly Phase[] = ['PreSync', 'Sync', 'PostSync', 'Test', 'SyncFail', 'PreDelete', 'PostDelete']
 
 export function byMoment(a: Pick<Task, 'phase' | 'wave'>, b: Pick<Task, 'phase' | 'wave'>): number {
   return phaseOrder.indexOf(a.phase) - phaseOrder.indexOf(b.phase) || a.wave - b.wave

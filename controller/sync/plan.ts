@@ -3,8 +3,8 @@ import { manifestHash } from '../../runtime/contract/hash.js'
 import { type Manifest, refKey, refOf } from '../../runtime/contract/manifest.js'
 import type { Observed } from '../cluster/cluster.js'
 import { healthIn, isSettled } from '../health/rules.js'
-import type { HookRun, Phase } from '../ledger.js'
-import { type Hook, hookOf, hookPhases, isRollbackHook, isSkipped, rollbackPhases, waveOf } from '../release/hooks.js'
+import type { Attempt, HookRun, Phase } from '../ledger.js'
+import { type Hook, hookOf, type Occasion, phasesOn, waveOf } from '../release/hooks.js'
 import { asSent, ordinaryObjects, staysForward } from '../release/sent.js'
 import type { Release } from '../release.js'
 import { inOrder, type Task } from './order.js'
@@ -30,9 +30,12 @@ export interface PlanState {
   readonly missingHooks: readonly Hook[]
 }
 
-const planned: readonly Phase[] = ['PreSync', 'Sync', 'PostSync']
+const planned: readonly Phase[] = ['PreSync', 'Sync', 'PostSync', 'Test']
 
-export function planOf(release: Release, mode: Mode, attempt: number, fresh: number): readonly Stage[] {
+/** What of an attempt says which hooks run, and under which names. */
+export type Trial = Pick<Attempt, 'number' | 'installs' | 'tests'>
+
+export function planOf(release: Release, mode: Mode, attempt: Trial, fresh: number): readonly Stage[] {
   const objects = ordinaryObjects(release).map(object => ({
     phase: 'Sync' as Phase,
     wave: waveOf(object),
@@ -58,15 +61,20 @@ export function planOf(release: Release, mode: Mode, attempt: number, fresh: num
   return stages
 }
 
-export function hooksOf(release: Release, mode: Mode, attempt: number): readonly Hook[] {
+export function hooksOf(release: Release, mode: Mode, { number, installs, tests = false }: Trial): readonly Hook[] {
   if (mode === 'adopt') return []
+  const occasions: readonly Occasion[] =
+    mode === 'rollback' ? ['rollback'] : installs === undefined ? ['install', 'upgrade'] : [installs ? 'install' : 'upgrade']
   return release.objects.flatMap(object => {
-    if (isSkipped(object)) return []
-    const onRollback = isRollbackHook(object)
-    if (onRollback !== (mode === 'rollback')) return []
-    const phases = onRollback ? rollbackPhases(object) : hookPhases(object)
-    return phases.map(phase => hookOf(object, phase, attempt))
+    const phases = new Set(occasions.flatMap(occasion => phasesOn(object, occasion)))
+    return [...phases].filter(phase => tests || phase !== 'Test').map(phase => hookOf(object, phase, number))
   })
+}
+
+/** Every form of a hook that a release has: what a changed one is told from. */
+export function hookHashes(release: Release | null): ReadonlySet<string> {
+  const all = release === null ? [] : hooksOf(release, 'sync', { number: 0, tests: true })
+  return new Set(all.map(hook => hook.hash))
 }
 
 export function planState(stages: readonly Stage[], mode: Mode, observed: Observed, runs: readonly HookRun[]): PlanState {

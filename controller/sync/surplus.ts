@@ -1,5 +1,6 @@
 // What a place holds of an application and its release does not name: what is pruned after health, removed after going back,
 // or stands in the way of something new.
+import { manifestHash } from '../../runtime/contract/hash.js'
 import { type Manifest, type ObjectRef, refKey, refOf } from '../../runtime/contract/manifest.js'
 import type { Current, HookRun, Ledger, Stay } from '../ledger.js'
 import { optionsOf } from '../release/options.js'
@@ -51,6 +52,48 @@ export function staysOf(object: Manifest): readonly Stay[] {
 /** Of the object alone: what an application's options say of all of them is its policy already. */
 function isProtected(object: Manifest): boolean {
   return optionsOf([], object).prune !== 'yes'
+}
+
+/** Going back: what was made since and stays, and what both have and stays as the newer one has it. `live`: hash by refKey. */
+export function leftForward(input: SurplusInput, live: ReadonlyMap<string, string>): readonly ObjectRef[] {
+  const { current, attempt } = input.ledger
+  if (current === null) return []
+  const ordinary = ordinaryObjects(input.release)
+  const wanted = new Set(ordinary.map(object => refKey(refOf(object))))
+  const hookKeys = new Set(current.hookRuns.map(run => refKey(run.ref)))
+  const isNewer = (ref: ObjectRef) => (current.createdBy[refKey(ref)] ?? 0) > (attempt?.createdAfter ?? 0)
+  const kept = current.owned.filter(
+    ref => !wanted.has(refKey(ref)) && !hookKeys.has(refKey(ref)) && isNewer(ref) && !mayGo(ref, current, input),
+  )
+  const forward = ordinary.filter(object => {
+    const hash = live.get(refKey(refOf(object)))
+    return staysForward(object) && hash !== undefined && hash !== '' && hash !== manifestHash(object)
+  })
+  return [...kept, ...forward.map(refOf)]
+}
+
+const workKinds = new Set(['Job', 'CronJob'])
+
+/**
+ * Hooks that still run for what was left or is gone back from, and, when going back, Jobs that only that has: beside what comes next they
+ * would do its work once more, or undo it. Hooks for a failure clean up, and may go on.
+ */
+export function atWork(input: SurplusInput): readonly ObjectRef[] {
+  const { current, attempt } = input.ledger
+  if (current === null) return []
+  const planned = new Set(input.stages.flatMap(stage => stage.hooks.map(hook => refKey(refOf(hook.object)))))
+  const wanted = new Set(ordinaryObjects(input.release).map(object => refKey(refOf(object))))
+  const going = new Set(current.pruning.map(refKey))
+  const runs = current.hookRuns.filter(run => run.outcome === 'running' && run.phase !== 'SyncFail' && isWork(run.ref))
+  const hooks = runs.filter(run => run.attempt !== attempt?.number || input.mode === 'rollback').map(run => run.ref)
+  const jobs = input.mode === 'rollback' ? current.owned.filter(ref => workKinds.has(ref.kind) && mayGo(ref, current, input)) : []
+  const hookKeys = new Set(current.hookRuns.map(run => refKey(run.ref)))
+  const extra = jobs.filter(ref => !wanted.has(refKey(ref)) && !hookKeys.has(refKey(ref)))
+  return [...hooks.filter(ref => !planned.has(refKey(ref))), ...extra].filter(ref => !going.has(refKey(ref)))
+}
+
+function isWork({ kind }: ObjectRef): boolean {
+  return kind === 'Job' || kind === 'Pod'
 }
 
 /** Of earlier attempts, or done with a policy that says so. What this attempt's plan still names stays. */

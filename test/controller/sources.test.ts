@@ -175,24 +175,6 @@ t.test('a broken Application among the objects holds its parent, and so does its
   t.match(await sources({}, candidate(release(child('kid', whole)))).of(), { kind: 'release' })
 })
 
-t.test('a hook that a deletion would have to run holds its release, by name', async t => {
-  const table: readonly [string, Record<string, string>, RegExp | null][] = [
-    [
-      'before it',
-      { 'argocd.argoproj.io/hook': 'PreDelete' },
-      /^Job .*clean is a PreDelete hook, and those are not run yet: leave it out/,
-    ],
-    ['after it', { 'argocd.argoproj.io/hook': 'PostSync,PostDelete' }, /is a PostDelete hook/],
-    ["Helm's", { 'helm.sh/hook': 'pre-delete' }, /is a PreDelete hook/],
-    ['of a sync', { 'helm.sh/hook': 'pre-upgrade' }, null],
-    ['skipped', { 'argocd.argoproj.io/hook': 'Skip', 'helm.sh/hook': 'pre-delete' }, null],
-  ]
-  for (const [what, annotations, message] of table) {
-    const found = await sources({}, candidate(release(configMap('web', 'a'), job('clean', 'ok:1', { annotations })))).of()
-    t.match(found, message === null ? { kind: 'release' } : { kind: 'rejection', rejection: { reason: 'NotYet', message } }, what)
-  }
-})
-
 t.test('on a cluster, a chart that looks up what others have is held: nobody looked', async t => {
   const onCluster: Application = { ...app, destination: { ...app.destination, place: 'cluster/eu', kind: 'cluster', name: 'eu' } }
   const asking = (...questions: readonly string[]): Candidate => ({

@@ -97,9 +97,9 @@ export class World {
     this.change(ledger => withRequest(ledger, { ...this.asked(), kind: 'retry', release: of?.id ?? null }))
   }
 
-  sync(): void {
+  sync(more: { readonly tests?: boolean } = {}): void {
     const commit = this.head?.revision?.commit ?? (null as CommitSha | null)
-    this.change(ledger => withRequest(ledger, { ...this.asked(), kind: 'sync', commit, release: null, prune: null }))
+    this.change(ledger => withRequest(ledger, { ...this.asked(), kind: 'sync', commit, release: null, prune: null, ...more }))
   }
 
   pause(): void {
