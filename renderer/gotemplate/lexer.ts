@@ -10,10 +10,8 @@ export interface LexerOptions {
   readonly functions?: { has(name: string): boolean }
 }
 
-const ordinary: ReadonlySet<string> = new Set([' ', '\t', '\r', '\n'])
 const wordChar = /[\p{L}\p{Nd}_]/u
 const wordRun = /[\p{L}\p{Nd}_]*/uy
-const spaceRun = /[ \t\r\n]*/y
 const decimalDigits = '0123456789_'
 const hexDigits = '0123456789abcdefABCDEF_'
 
@@ -115,7 +113,7 @@ export class Lexer {
   }
 
   #skipSpace(): void {
-    this.#run(spaceRun)
+    this.#takeSpace()
     this.#ignore()
   }
 
@@ -124,7 +122,7 @@ export class Lexer {
     if (end !== undefined) return this.#parens === 0 ? this.#rightDelimiter(end) : this.#error('unclosed left paren')
     const char = this.#peek()
     if (char === '') return this.#error('unclosed action')
-    if (ordinary.has(char)) return this.#space()
+    if (isOrdinary(char.charCodeAt(0))) return this.#space()
     this.#at += char.length
     switch (char) {
       case '=':
@@ -152,9 +150,11 @@ export class Lexer {
   }
 
   #other(char: string): Token {
-    if (char === '.' && this.#at < this.#input.length && !/[0-9]/.test(this.#peek())) return this.#name('field', '.')
-    if (/[-+.0-9]/.test(char)) return this.#number(this.#at - char.length)
-    if (wordChar.test(char)) return this.#word()
+    const code = char.charCodeAt(0)
+    if (char === '.' && this.#at < this.#input.length && !isDigit(this.#input.charCodeAt(this.#at)))
+      return this.#name('field', '.')
+    if (char === '-' || char === '+' || char === '.' || isDigit(code)) return this.#number(this.#at - char.length)
+    if (code < 128 ? isLatinWord(code) : wordChar.test(char)) return this.#word()
     if (char >= ' ' && char < '\x7f') return this.#token('char')
     return this.#error(`unrecognized character in action: ${unicodeText(char)}`)
   }
@@ -165,7 +165,7 @@ export class Lexer {
 
   /** A run of spaces; its last one may already belong to a delimiter that trims. */
   #space(): Token {
-    this.#run(spaceRun)
+    this.#takeSpace()
     const last = this.#at - 1
     if (this.#isRightTrim(last) && this.#input.startsWith(this.#right, last + 2)) {
       this.#at = last
@@ -175,7 +175,7 @@ export class Lexer {
   }
 
   #word(): Token {
-    this.#run(wordRun)
+    this.#takeWord()
     if (!this.#atTerminator()) return this.#badCharacter()
     const word = this.#input.slice(this.#start, this.#at)
     if (word === 'true' || word === 'false') return this.#token('bool')
@@ -186,7 +186,7 @@ export class Lexer {
   /** `.Name` or `$name`; `alone`: what it is without a name. */
   #name(type: 'field' | 'variable', alone: '.' | 'variable'): Token {
     if (this.#atTerminator()) return this.#token(alone)
-    this.#run(wordRun)
+    this.#takeWord()
     return this.#atTerminator() ? this.#token(type) : this.#badCharacter()
   }
 
@@ -267,22 +267,31 @@ export class Lexer {
 
   /** The next character, '' at the end. */
   #peek(): string {
+    const unit = this.#input.charCodeAt(this.#at)
+    if (unit < 0xd800) return this.#input[this.#at] as string
     const code = this.#input.codePointAt(this.#at)
     return code === undefined ? '' : String.fromCodePoint(code)
   }
 
-  #run(pattern: RegExp): void {
-    pattern.lastIndex = this.#at
-    pattern.test(this.#input)
-    this.#at = pattern.lastIndex
+  #takeSpace(): void {
+    while (isOrdinary(this.#input.charCodeAt(this.#at))) this.#at++
+  }
+
+  /** Letters, digits and `_`: nearly always Latin ones. */
+  #takeWord(): void {
+    while (isLatinWord(this.#input.charCodeAt(this.#at))) this.#at++
+    if (!(this.#input.charCodeAt(this.#at) > 127)) return
+    wordRun.lastIndex = this.#at
+    wordRun.test(this.#input)
+    this.#at = wordRun.lastIndex
   }
 
   #isLeftTrim(at: number): boolean {
-    return this.#input[at] === '-' && ordinary.has(this.#input[at + 1] ?? '')
+    return this.#input.charCodeAt(at) === dash && isOrdinary(this.#input.charCodeAt(at + 1))
   }
 
   #isRightTrim(at: number): boolean {
-    return ordinary.has(this.#input[at] ?? '') && this.#input[at + 1] === '-'
+    return this.#input.charCodeAt(at + 1) === dash && isOrdinary(this.#input.charCodeAt(at))
   }
 
   #rightDelimiterAt(at: number): 'plain' | 'trims' | undefined {
@@ -325,8 +334,23 @@ function linesIn(text: string, start: number, end: number): number {
 
 function withoutSpaceAtEnd(text: string): string {
   let end = text.length
-  while (end > 0 && ordinary.has(text[end - 1] as string)) end--
+  while (end > 0 && isOrdinary(text.charCodeAt(end - 1))) end--
   return text.slice(0, end)
+}
+
+const [dash, underscore] = [45, 95]
+
+/** Blank, tab, line feed, carriage return. */
+function isOrdinary(code: number): boolean {
+  return code === 32 || code === 10 || code === 9 || code === 13
+}
+
+function isLatinWord(code: number): boolean {
+  return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || isDigit(code) || code === underscore
+}
+
+function isDigit(code: number): boolean {
+  return code >= 48 && code <= 57
 }
 
 /** `%#U`: U+0040 '@'; at the end of the input Go shows its end mark, U+FFFFFFFFFFFFFFFF. */

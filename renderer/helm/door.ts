@@ -1,7 +1,7 @@
 // Charts for the controller, in either language: files and options in, objects with their origins out; what is wrong is told with the file, the line and a caret.
 import { createHash } from 'node:crypto'
 import type { ChartFile } from '../chart/archive.js'
-import { type LoadedChart, loadDirectory, walked } from '../chart/load.js'
+import { type LoadedChart, loadDirectory, type TemplateFile, walked } from '../chart/load.js'
 import { objectsOf, type RenderedObject, readManifests } from '../chart/manifests.js'
 import { ChartError } from '../chart/metadata.js'
 import { parseKubeVersion } from '../chart/version.js'
@@ -115,13 +115,27 @@ function objectsIn(output: HelmOutput, { skipCrds, skipTests }: DoorOptions, met
     const written = output.handlebars.get(document.path)
     if (written !== undefined) return handlebarsObjects(document, written)
     const file = relative(document.path)
-    const source = output.templates.get(document.path) ?? ''
-    const line = lines.of(document, source)
-    const place: Place = { file, line, column: 0 }
-    const read: YamlDocument = { value: document.value, start: 0, place, locate: () => place }
-    return objectsOf({ file, text: document.text, limits: meter.limits, template: { source, lineAt: () => line } }, read)
+    const template = output.templates.get(document.path)
+    return documentObjects(document, file, template?.text ?? '', template === undefined ? 1 : lines.of(document, template), meter)
   })
   return [...crds, ...documents]
+}
+
+/** By what a document says: a text that is read once (`output.ts`) is made into objects once. */
+const manifestsRead = new WeakMap<object, readonly RenderedObject['manifest'][]>()
+
+function documentObjects({ value, text }: Document, file: string, source: string, line: number, meter: Meter): RenderedObject[] {
+  const known = typeof value === 'object' && value !== null ? manifestsRead.get(value) : undefined
+  if (known !== undefined) return known.map(manifest => ({ manifest, file, line }))
+  const place: Place = { file, line, column: 0 }
+  const read: YamlDocument = { value, start: 0, place, locate: () => place }
+  const objects = objectsOf({ file, text, limits: meter.limits, template: { source, lineAt: () => line } }, read)
+  if (typeof value === 'object' && value !== null)
+    manifestsRead.set(
+      value,
+      objects.map(({ manifest }) => manifest),
+    )
+  return objects
 }
 
 function handlebarsObjects(document: Document, written: HandlebarsFile): RenderedObject[] {
@@ -144,28 +158,37 @@ function crdObjects({ path, bytes }: CrdFile, meter: Meter): readonly RenderedOb
 /** Where in its template a document was written, as far as its `kind` tells: the n-th of a kind is at the n-th such line. */
 class Lines {
   readonly #seen = new Map<string, number>()
-  /** By text of a template: by kind the lines that say so. */
-  readonly #places = new Map<string, ReadonlyMap<string, readonly number[]>>()
 
-  of(document: Document, source: string): number {
+  of(document: Document, template: TemplateFile): number {
     const key = `${document.path} ${document.kind}`
     const nth = this.#seen.get(key) ?? 0
     this.#seen.set(key, nth + 1)
-    const places = this.#placesIn(source).get(document.kind) ?? []
+    const places = placesIn(template).get(document.kind) ?? []
     return places[Math.min(nth, places.length - 1)] ?? 1
   }
+}
 
-  #placesIn(source: string): ReadonlyMap<string, readonly number[]> {
-    const known = this.#places.get(source)
-    if (known !== undefined) return known
-    const places = new Map<string, number[]>()
-    for (const [at, line] of source.split('\n').entries()) {
-      const kind = /^\s*kind: (.*?)\s*$/.exec(line)?.[1]
-      if (kind !== undefined) places.set(kind, [...(places.get(kind) ?? []), at + 1])
-    }
-    this.#places.set(source, places)
-    return places
+type Places = ReadonlyMap<string, readonly number[]>
+const placesKnown = new WeakMap<TemplateFile, Places>()
+
+/** By kind the lines that say so. */
+function placesIn(template: TemplateFile): Places {
+  const known = placesKnown.get(template)
+  if (known !== undefined) return known
+  const places = new Map<string, number[]>()
+  const { text } = template
+  let [line, counted] = [1, 0]
+  for (let at = text.indexOf('kind: '); at >= 0; at = text.indexOf('kind: ', at + 6)) {
+    const start = text.lastIndexOf('\n', at) + 1
+    if (text.slice(start, at).trim() !== '') continue
+    for (let feed = text.indexOf('\n', counted); feed >= 0 && feed < start; feed = text.indexOf('\n', feed + 1)) line++
+    counted = start
+    const end = text.indexOf('\n', at)
+    const kind = text.slice(at + 6, end < 0 ? text.length : end).trim()
+    places.set(kind, [...(places.get(kind) ?? []), line])
   }
+  placesKnown.set(template, places)
+  return places
 }
 
 function faultOf(cause: unknown): unknown {

@@ -1,7 +1,7 @@
 // A chart and its values to what `helm template` makes of them, in Helm's order of steps and with Helm's words for every fault.
 import { processDependencies, type Chart, fullPath, missingDependencies, workingCopy } from '../chart/dependencies.js'
 import { isHelmTemplate } from '../chart/chart.js'
-import type { LoadedChart } from '../chart/load.js'
+import type { LoadedChart, TemplateFile } from '../chart/load.js'
 import { objectsOf, type RenderedObject } from '../chart/manifests.js'
 import { ChartError } from '../chart/metadata.js'
 import { isWithin } from '../chart/version.js'
@@ -52,8 +52,8 @@ export interface HelmOutput extends Sorted {
   readonly handlebars: ReadonlyMap<string, HandlebarsFile>
   /** The root chart's, as its templates saw (and may have changed) them. */
   readonly values: Dict
-  /** Text of a template by its path (`chart/charts/alias/templates/web.yaml`). */
-  readonly templates: ReadonlyMap<string, string>
+  /** By path (`chart/charts/alias/templates/web.yaml`). */
+  readonly templates: ReadonlyMap<string, TemplateFile>
 }
 
 export interface HandlebarsFile {
@@ -154,14 +154,15 @@ function releaseDict({ name, namespace, isUpgrade, revision }: HelmInput['releas
 }
 
 /** Charts under an alias have the templates of the chart that they stand for. */
-function templatesOf(chart: Chart): (readonly [path: string, text: string])[] {
-  const own = chart.templates.map(({ name, text }) => [`${fullPath(chart)}/${name}`, text] as const)
+function templatesOf(chart: Chart): (readonly [path: string, template: TemplateFile])[] {
+  const folder = fullPath(chart)
+  const own = chart.templates.map(template => [`${folder}/${template.name}`, template] as const)
   return [...own, ...chart.dependencies.flatMap(templatesOf)]
 }
 
 function crdsOf(chart: Chart): CrdFile[] {
   const own = chart.files
-    .filter(({ name }) => /^crds\/.*\.(?:yaml|yml|json)$/is.test(name))
+    .filter(({ name }) => name.startsWith('crds/') && /\.(?:yaml|yml|json)$/i.test(name))
     .map(({ name, bytes }) => ({ path: `${fullPath(chart)}/${name}`, bytes }))
   return [...own, ...chart.dependencies.flatMap(crdsOf)]
 }
