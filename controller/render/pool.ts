@@ -308,6 +308,8 @@ export function childFlags(options: PoolOptions, isConfined: boolean): string[] 
     '--max-semi-space-size=8',
     // 1,500 templates inside one another take 2 MB; systems give the process 8.
     '--stack-size=3000',
+    // What came compiled (start.cjs) is not thrown away because it was not called for a while.
+    '--no-flush-bytecode',
     '--disallow-code-generation-from-strings',
     '--disable-proto=delete',
     '--no-warnings',
