@@ -17,7 +17,7 @@ import { takeBack } from './adoption.js'
 import { createApi } from './api/server.js'
 import { openTokens } from './api/tokens.js'
 import type { Declared } from './application.js'
-import { Applications, InvalidApplicationError } from './applications.js'
+import { Applications } from './applications.js'
 import { unpackBackup } from './backup.js'
 import { readingKilled } from './charts/errors.js'
 import { accessesOf, aliasesOf, openCharts } from './charts/open.js'
@@ -27,6 +27,7 @@ import { leftAt, liveFor } from './cluster/node/held.js'
 import { byPlace } from './cluster/places.js'
 import { configuredClusters, lyingIn, serversKnown } from './clusters.js'
 import { type Config, parseConfig } from './config.js'
+import { createDeclaring } from './declaring.js'
 import { diffObjects, maskedValue } from './diff.js'
 import { createFollowing } from './following.js'
 import { createGating } from './gating.js'
@@ -40,6 +41,7 @@ import { keyFiles, pendingRestore } from './key-files.js'
 import { createLeading, untilDone } from './leading.js'
 import { namedReleases } from './ledger.js'
 import { lookAgainMs, type Pass, reconcile, rendered, type World } from './reconcile.js'
+import { createProjects, projectsDoor } from './projects.js'
 import type { ReleaseId } from './release.js'
 import { makeCandidates } from './render/candidate.js'
 import { renderMetrics } from './render/metrics.js'
@@ -49,7 +51,6 @@ import { createSources } from './sources.js'
 import { keepBuckets } from './store/buckets.js'
 import { keepLease, type Lease } from './store/lease.js'
 import { openStore } from './store/store.js'
-import { TakenError } from './taken.js'
 import { createWriteBack } from './write-back.js'
 
 const version = (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version
@@ -147,27 +148,23 @@ export async function startController(
     },
     signal,
   )
-  const places = withChildren(byPlace(cluster, clusters), {
-    declaredBy: parent => applications.childrenOf(parent).map(({ stored }) => stored.manifest),
-    async declare(manifest, parent) {
-      try {
-        const { app, result } = await applications.declare(manifest, { kind: 'git', name: parent.name }, parent.name, false)
-        follow(app.name)
-        return { result, message: '' }
-      } catch (error) {
-        const isRefused = error instanceof InvalidApplicationError || (error instanceof TakenError && !error.passes)
-        if (!isRefused) throw error
-        return { result: 'refused', message: error.message }
-      }
-    },
-    async withdraw(ref, parent) {
-      const by = { kind: 'git', name: parent.name } as const
-      const child = applications.get(ref.name)
-      // What a person said of a deletion that is on its way already counts.
-      if (child === null || child.ledger.deletion !== null) return
-      await service.remove(ref.name, by, { cascade: child.app.deletion === 'cascade' })
+  const projects = createProjects({
+    store,
+    now,
+    clusters: () => clusters.known(),
+    applications: () => applications.all().map(({ app }) => app),
+    application: name => applications.get(name)?.app ?? null,
+    changed(names) {
+      for (const name of names) follow(name)
     },
   })
+  const declaring = createDeclaring({
+    applications,
+    projects,
+    follow: name => follow(name),
+    remove: (name, by, asked) => service.remove(name, by, asked),
+  })
+  const places = withChildren(byPlace(cluster, clusters), declaring)
 
   // -- Git and renderer --
   const accesses = accessesOf(config.repositories)
@@ -217,6 +214,8 @@ export async function startController(
       return liveFor(app, [...leftAt(store.left(place)), ...(kind === 'node' ? cluster.held(name) : [])])
     },
     declared,
+    notPermitted: projects.faultOf,
+    childNotPermitted: projects.childFault,
     isDeclared: child => {
       const declared = applications.get(child.metadata.name)?.stored.manifest
       return declared !== undefined && contentHash(declared) === contentHash(child)
@@ -233,7 +232,7 @@ export async function startController(
     signal,
   })
 
-  const gating = createGating({ applications, projectWindows: () => [] })
+  const gating = createGating({ applications, projectWindows: projects.windows })
   const world: World = {
     now,
     ledger: app => applications.get(app.name)?.ledger ?? notDeclared(app.name),
@@ -445,6 +444,7 @@ export async function startController(
   const tokens = await openTokens(join(keyDir, 'tokens.json'), { now })
   const api = await createApi({
     service,
+    projects: projectsDoor(projects, line => store.audit({ ...line, id: randomHex(8), at: new Date(now()).toISOString() })),
     tokens,
     clock: { now },
     version,

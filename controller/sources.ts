@@ -55,6 +55,10 @@ export interface SourcesOptions {
   /** The application that runs this object at the place, if it is another. */
   readonly ownerOf: (place: string, key: string, except: string) => string | null
   readonly declared: Declared
+  /** What its projects speak against, of the application and of what it renders to. */
+  readonly notPermitted: (app: Application, release: Release | null) => Rejection | null
+  /** What they speak against a child; '' where they do not. */
+  readonly childNotPermitted: (parent: Application, child: Application) => string
   /** What is at the application's place, others' objects among it. */
   readonly live: (app: Application) => readonly LiveObject[]
   /** This very manifest is declared: accepted once, it is not refused now. */
@@ -230,7 +234,7 @@ export function createSources(options: SourcesOptions): Sources {
   }
 
   async function candidateBy(make: Make, app: Application, ledger: Ledger, signal: AbortSignal): Promise<Candidate | null> {
-    const unknown = undeclared(app)
+    const unknown = undeclared(app) ?? options.notPermitted(app, null)
     if (unknown !== null) return { kind: 'rejection', revision: null, rejection: unknown, stale: null }
     const tips = app.sources.map(source => ({ source, tip: options.tip(source.repoURL, source.targetRevision) }))
     const failed = tips.find(({ tip }) => tip !== null && tip.tip === null && tip.error !== null)?.tip
@@ -241,8 +245,9 @@ export function createSources(options: SourcesOptions): Sources {
     if (tipped.length < tips.length) return null
     const candidate = await rendered(app, tipped, ledger, make, signal)
     if (candidate === null) return null
-    const shared = candidate.kind === 'release' ? sharedObject(app, candidate.release, options.ownerOf) : null
-    if (shared !== null) return { ...held(candidate, shared), stale }
+    if (candidate.kind !== 'release') return stale === null ? candidate : { ...candidate, stale }
+    const refused = options.notPermitted(app, candidate.release) ?? sharedObject(app, candidate.release, options.ownerOf)
+    if (refused !== null) return { ...held(candidate, refused), stale }
     return stale === null ? candidate : { ...candidate, stale }
   }
 }
@@ -293,14 +298,21 @@ function undeclared({ faults }: Application): Rejection | null {
 function childFault(
   app: Application,
   release: Release,
-  { declared, isDeclared }: Pick<SourcesOptions, 'declared' | 'isDeclared'>,
+  { declared, isDeclared, childNotPermitted }: Pick<SourcesOptions, 'declared' | 'isDeclared' | 'childNotPermitted'>,
 ): Rejection | null {
   for (const object of release.objects.filter(isApplication)) {
-    const faults = isDeclared(object) ? [] : parseApplication(object, declared).faults
-    const [first] = faults
+    const { application: child, faults } = parseApplication(object, declared)
     const where = release.origins[refKey(refOf(object))] ?? `Application ${object.metadata.name}`
-    if (first !== undefined)
-      return { reason: 'InvalidManifest', message: `${where}: ${first.pointer}: ${first.message}`, excerpt: '', transient: false }
+    const [first] = isDeclared(object) ? [] : faults
+    const message =
+      first !== undefined ? `${first.pointer}: ${first.message}` : child === null ? '' : childNotPermitted(app, child)
+    if (message !== '')
+      return {
+        reason: first === undefined ? 'NotPermitted' : 'InvalidManifest',
+        message: `${where}: ${message}`,
+        excerpt: '',
+        transient: false,
+      }
     if (object.metadata.name === app.name)
       return {
         reason: 'InvalidManifest',

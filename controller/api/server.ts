@@ -14,12 +14,14 @@ import { logs } from './logs.js'
 import { metrics } from './metrics.js'
 import { page } from './page.js'
 import { onError, problem, sendProblem } from './problems.js'
+import { type ProjectsDoor, projects } from './projects.js'
 import { namedSchemas } from './schemas.js'
 import { archiveRoutes, sessionRoutes, tokenRoutes } from './sessions.js'
 import { type StreamLimits, stream, streamLimits } from './stream.js'
 import { webhook } from './webhook.js'
 
 export interface ApiOptions extends World {
+  readonly projects?: ProjectsDoor
   /** Provider -> secret; a provider without one is refused. */
   readonly webhookSecrets: Readonly<Record<string, string>>
   /** Where the page was built to; nothing is served from it when it has no index.html. */
@@ -99,6 +101,7 @@ function manners(app: Api, clock: World['clock']): void {
 
 async function routes(app: Api, options: ApiOptions): Promise<void> {
   applications(app, options)
+  if (options.projects !== undefined) projects(app, options.projects)
   inspect(app, options)
   logs(app, options)
   tokenRoutes(app, options)

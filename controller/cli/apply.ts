@@ -1,9 +1,9 @@
-// slipway apply -f FILE|DIRECTORY|-: creates or changes applications; all files are read before the first is sent.
+// slipway apply -f FILE|DIRECTORY|-: creates or changes applications and projects; all files are read before the first is sent.
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadAll } from 'js-yaml'
 import type { ApplicationView } from '../view.js'
-import { applicationPath, Cli, type Define, type SharedOptions } from './cli.js'
+import { applicationPath, Cli, type Define, queryOf, type SharedOptions } from './cli.js'
 import { Failure } from './failure.js'
 
 interface Options extends SharedOptions {
@@ -40,7 +40,10 @@ export const define: Define = (command, around) => {
         throw new Failure(2, 'apply needs a file, a directory or - for stdin.', 'slipway apply -f application.yaml')
       const documents = (await Promise.all(options.filename.map(path => documentsAt(path, options, around.stdin)))).flat()
       if (documents.length === 0) throw new Failure(2, `${options.filename.join(', ')}: there is no application in it.`)
-      await applyAll(cli, documents, options.dryRun === true)
+      // Projects first: applications name them.
+      const isProject = ({ manifest }: Document) => manifest.kind === 'AppProject'
+      const inOrder = [...documents.filter(isProject), ...documents.filter(one => !isProject(one))]
+      await applyAll(cli, inOrder, options.dryRun === true)
     })
 }
 
@@ -70,18 +73,28 @@ async function applyOne(cli: Cli, { origin, manifest }: Document, dryRun: boolea
   if (typeof name !== 'string' || name === '') throw new Failure(2, `${origin}: metadata.name is missing.`)
   if (!/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(name))
     throw new Failure(2, `${origin}: metadata.name: want lower-case letters, digits and dashes, such as shop-2; got "${name}".`)
-  const answer = await cli.api
-    .send<Answer>(applicationPath(name, '', { dryRun }), { method: 'PUT', json: manifest })
-    .catch((error: unknown) => {
-      if (error instanceof Failure && error.code === 2)
-        throw new Failure(2, `${origin}: ${error.message}`, error.hint, { cause: error })
-      throw error
-    })
-  const did = answer.created ? 'created' : answer.changed ? 'changed' : 'unchanged'
+  const what = manifest.kind === 'AppProject' ? `project ${name}` : name
+  const did = await (manifest.kind === 'AppProject' ? sentProject : sent)(cli, name, manifest, dryRun).catch((error: unknown) => {
+    if (error instanceof Failure && error.code === 2)
+      throw new Failure(2, `${origin}: ${error.message}`, error.hint, { cause: error })
+    throw error
+  })
   await cli.showNext(
     { version: 'v1', name, did, dryRun },
-    () => `${name} ${dryRun && did !== 'unchanged' ? `would be ${did}` : did}`,
+    () => `${what} ${dryRun && did !== 'unchanged' ? `would be ${did}` : did}`,
   )
+}
+
+async function sent(cli: Cli, name: string, json: unknown, dryRun: boolean): Promise<string> {
+  const answer = await cli.api.send<Answer>(applicationPath(name, '', { dryRun }), { method: 'PUT', json })
+  return answer.created ? 'created' : answer.changed ? 'changed' : 'unchanged'
+}
+
+async function sentProject(cli: Cli, name: string, json: unknown, dryRun: boolean): Promise<string> {
+  const path = `/api/v1/projects/${encodeURIComponent(name)}${queryOf({ dryRun })}`
+  const { result, warnings } = await cli.api.send<{ result: string; warnings: readonly string[] }>(path, { method: 'PUT', json })
+  for (const warning of warnings) cli.around.complain(`project ${name}: ${warning}\n`)
+  return result
 }
 
 async function documentsAt(path: string, options: Options, stdin: AsyncIterable<Uint8Array>): Promise<readonly Document[]> {

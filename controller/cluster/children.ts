@@ -1,9 +1,10 @@
-// An application whose manifests are Applications: those go to the controller, everything else to the place. One more `Cluster`.
+// An application whose manifests are Applications and AppProjects: those go to the controller, everything else to the place. One more `Cluster`.
 import type { ObservedObject } from '../../runtime/contract/documents.js'
 import { manifestHash } from '../../runtime/contract/hash.js'
 import type { Manifest, ObjectRef } from '../../runtime/contract/manifest.js'
 import { refKey, refOf } from '../../runtime/contract/manifest.js'
 import { type Application, isApplication } from '../application.js'
+import { isProject } from '../application/project.js'
 import type { Applied, Cluster } from './cluster.js'
 
 /** Where child applications are declared: the controller itself. */
@@ -26,7 +27,7 @@ export function withChildren(cluster: Cluster, children: Children): Cluster {
     preflight: (app, release, round, order, signal) =>
       cluster.preflight(
         app,
-        { ...release, objects: release.objects.filter(object => !isApplication(object)) },
+        { ...release, objects: release.objects.filter(object => !isDeclaration(object)) },
         round,
         order,
         signal,
@@ -34,12 +35,13 @@ export function withChildren(cluster: Cluster, children: Children): Cluster {
     async apply(app, objects, order, signal) {
       const applied = await cluster.apply(
         app,
-        objects.filter(object => !isApplication(object)),
+        objects.filter(object => !isDeclaration(object)),
         order,
         signal,
       )
       const declared: Applied[] = []
-      for (const child of objects.filter(isApplication))
+      // Projects first: applications name them.
+      for (const child of [...objects.filter(isProject), ...objects.filter(isApplication)])
         declared.push({ ref: refOf(child), ...(await children.declare(child, app)) })
       return [...applied, ...declared]
     },
@@ -59,6 +61,11 @@ export function withChildren(cluster: Cluster, children: Children): Cluster {
       await cluster.remove(app, order, signal)
     },
   }
+}
+
+/** What goes to the controller: Applications, and the projects that they belong to. */
+function isDeclaration(object: Manifest): boolean {
+  return isApplication(object) || isProject(object)
 }
 
 /** A child has no health for its parent (release.md, "What people see"): there is as good as healthy. */

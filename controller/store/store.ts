@@ -27,6 +27,17 @@ export interface StoredApplication {
   readonly knownUntil?: number
 }
 
+export interface StoredProject {
+  readonly name: string
+  /** As declared. */
+  readonly manifest: Manifest
+  /** The application whose manifests declare it; null where a person did. */
+  readonly parent: string | null
+  readonly by: Actor
+  /** ms since 1970. */
+  readonly at: number
+}
+
 /** What an application that was let go left running at its place: whoever names these objects takes them over, with what is in them. */
 export interface LeftBehind {
   readonly application: { readonly name: string; readonly uid: string }
@@ -97,6 +108,9 @@ export interface Store {
   left(place: string): readonly LeftBehind[]
   /** Without objects there is nothing left: it is forgotten. */
   putLeft(left: LeftBehind): Promise<void>
+  projects(): readonly StoredProject[]
+  putProject(project: StoredProject): Promise<void>
+  removeProject(name: string): Promise<void>
   tokens(): readonly StoredToken[]
   putToken(token: StoredToken): Promise<void>
   removeToken(id: string): Promise<void>
@@ -232,6 +246,9 @@ export function openStore(options: StoreOptions): Store {
       if (left.objects.length > 0) await cabinet.put(key, left)
       else if (cabinet.get(key) !== undefined) await cabinet.remove(key)
     },
+    projects: () => valuesOf(keyOf('project', '')),
+    putProject: project => cabinet.put(keyOf('project', project.name), project),
+    removeProject: name => cabinet.remove(keyOf('project', name)),
     tokens: () => valuesOf(keyOf('token', '')),
     putToken: token => cabinet.put(keyOf('token', token.id), token),
     removeToken: id => cabinet.remove(keyOf('token', id)),
@@ -273,7 +290,7 @@ function keyOf(...parts: readonly string[]): string {
   return parts.map((part, index) => (index === parts.length - 1 && part === '' ? '' : encodeToken(part))).join('.')
 }
 
-const keyForm = /^(application|ledger|release|attempt|left|token|node)(\.[\w-]+){1,2}$/
+const keyForm = /^(application|ledger|release|attempt|left|project|token|node)(\.[\w-]+){1,2}$/
 
 /** Throws when it is not an archive of ours. */
 export function parseArchive(value: unknown): Archive {

@@ -37,6 +37,8 @@ const made = createSources({
   treeAt: async (url, _commit, path) => repository(repositories[url] ?? {}, path === '.' ? '' : path),
   withCharts: async ({ tree }) => ({ tree, kept: {} }),
   withKustomize: async () => null,
+  notPermitted: () => null,
+  childNotPermitted: () => '',
   ...(() => {
     const { candidateOf, keptOf } = makeCandidates(pool)
     return { candidateOf, keptOf }

@@ -23,6 +23,8 @@ function sources(change: Partial<SourcesOptions> = {}, rendered: Candidate = can
     treeAt: async () => ({}) as GitTree,
     withCharts: async ({ tree }) => ({ tree, kept: {} }),
     withKustomize: async () => null,
+    notPermitted: () => null,
+    childNotPermitted: () => '',
     candidateOf: async request => {
       asked.push(request.revision.commit)
       return rendered
@@ -101,6 +103,8 @@ t.test('what the charts that it depends on meant is kept with the candidate, and
       return { tree, kept }
     },
     withKustomize: async () => null,
+    notPermitted: () => null,
+    childNotPermitted: () => '',
     candidateOf: async () => candidate(release(configMap('web', 'a'))),
     keptOf: async () => null,
     ownerOf: () => null,

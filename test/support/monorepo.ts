@@ -46,6 +46,8 @@ export class Monorepo {
       revisionOf: (url, commit) => this.#git.revisionOf(url, commit),
       treeAt: (url, commit, path) => this.#git.treeAt(url, commit, path),
       withKustomize: async () => null,
+      notPermitted: () => null,
+      childNotPermitted: () => '',
       withCharts: async ({ sticky, ...asked }, signal) => ({
         ...(await this.#charts.treeOf({ ...asked, pins: {} }, signal)),
         kept: {},

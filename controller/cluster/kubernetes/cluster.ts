@@ -363,7 +363,7 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
 }
 
 function isApplicationRef({ kind, group }: ObjectRef): boolean {
-  return kind === 'Application' && (group === 'slipway.dev' || group === 'argoproj.io')
+  return (kind === 'Application' || kind === 'AppProject') && (group === 'slipway.dev' || group === 'argoproj.io')
 }
 
 function isForeign({ application }: Entry, app: Application): boolean {
