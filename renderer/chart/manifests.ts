@@ -1,4 +1,5 @@
 // YAML text to Kubernetes objects: what every object must have, Lists opened, each with the place where it stands.
+import { createHash } from 'node:crypto'
 import { faultAt, holdsSecrets, type Place, RenderFault } from '../fault.js'
 import type { Limits } from '../limits.js'
 import { Bytes, type Dict, Int, isDict, isList, Struct, type Value } from '../value/value.js'
@@ -97,10 +98,12 @@ class Reader {
     if (kind.endsWith('List') && isList(items)) return items.flatMap((item, at) => this.objects(item, [...path, 'items', at]))
     const metadata = value.get('metadata')
     if (!isDict(metadata)) throw this.#fault(`${kind} has no metadata`, path)
-    this.#named(metadata, kind, path)
+    const generated = generatedName(metadata)
+    if (generated === null) this.#named(metadata, kind, path)
+    for (const field of ['labels', 'annotations'] as const) this.#texts(metadata.get(field), [...path, 'metadata', field])
     const place = this.#document.locate(path)
-    const manifest = this.#plain(value, path) as RenderedObject['manifest']
-    return [{ manifest: { ...manifest, apiVersion, kind }, file: place.file, line: place.line }]
+    const manifest = { ...(this.#plain(value, path) as RenderedObject['manifest']), apiVersion, kind }
+    return [{ manifest: generated === null ? manifest : withName(manifest, generated), file: place.file, line: place.line }]
   }
 
   #text(value: Dict, field: string, path: Path): string {
@@ -121,7 +124,6 @@ class Reader {
         inner,
       )
     if (typeof name !== 'string') throw this.#fault(`metadata.name must be text, is a ${wordOf(name)}; put it in quotes`, inner)
-    for (const field of ['labels', 'annotations'] as const) this.#texts(metadata.get(field), [...path, 'metadata', field])
   }
 
   /** A label `version: 1.0` is refused by the API server; say so before anything is touched. */
@@ -152,6 +154,23 @@ class Reader {
     const shown = this.#source.template?.source ?? this.#source.text
     return faultAt('InvalidManifest', place, what, shown, holdsSecrets(shown) ? 'texts' : 'nothing')
   }
+}
+
+/** Of a hook that has no other name: what it runs as is made from its name and the attempt. */
+function generatedName(metadata: Dict): string | null {
+  const [name, generated, annotations] = ['name', 'generateName', 'annotations'].map(field => metadata.get(field))
+  if (typeof generated !== 'string' || generated === '' || (typeof name === 'string' && name !== '')) return null
+  const isHook = isDict(annotations ?? null) && hookAnnotations.some(key => typeof (annotations as Dict).get(key) === 'string')
+  return isHook ? generated : null
+}
+
+const hookAnnotations = ['argocd.argoproj.io/hook', 'helm.sh/hook']
+
+/** The same content has the same name; two that are named alike are told apart. */
+function withName(manifest: RenderedObject['manifest'], generated: string): RenderedObject['manifest'] {
+  const { generateName: _, ...metadata } = manifest.metadata
+  const hash = createHash('sha256').update(JSON.stringify(manifest)).digest('hex').slice(0, 6)
+  return { ...manifest, metadata: { ...metadata, name: `${generated.replace(/[-.]+$/, '')}-${hash}` } }
 }
 
 function isSimple(value: Value): boolean {

@@ -137,3 +137,17 @@ t.test('a directory: include and exclude mean whole paths, and Jsonnet is refuse
   t.equal(await names({ recurse: false }, { 'apps/shop/deep/d.jsonnet': '{}' }), 'ConfigMap/a')
   t.equal(await names({ exclude: '{*.jsonnet,deep/*}' }, { 'apps/shop/d.jsonnet': '{}' }), 'ConfigMap/a')
 })
+
+t.test('a hook may have generateName: its name is its own, and the same for the same content', async t => {
+  const job = (command: string, annotation = 'argocd.argoproj.io/hook: PreSync') =>
+    `apiVersion: batch/v1\nkind: Job\nmetadata:\n  generateName: migrate-\n  annotations: { ${annotation} }\nspec: { template: { spec: { containers: [{ name: a, image: b, command: [${command}] }] } } }\n`
+  const names = async (text: string) => {
+    const found = await rendered({ 'apps/shop/a.yaml': text }, {})
+    return typeof found === 'string' ? found : Object.keys(found)
+  }
+  const two = await names(`${job('up')}---\n${job('down', 'helm.sh/hook: pre-install')}`)
+  t.match(two, [/^Job\/migrate-[0-9a-f]{6}$/, /^Job\/migrate-[0-9a-f]{6}$/])
+  t.not(two[0], two[1])
+  t.same(await names(job('up')), [two[0]])
+  t.match(await names(job('up', 'a: b')), /generateName, but what is kept in Git needs a fixed metadata\.name/)
+})
