@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Docker } from '../docker/client.js'
 import { EngineError, isEngineError, isOwnFault } from '../docker/errors.js'
 import { type Image, type ImageProblem, isProblem } from '../docker/images.js'
+import { endLeftOver, isLeftOver } from '../docker/leftover.js'
 import { ensurePauseImage } from '../docker/pause-image.js'
 import type { ContainerInspected } from '../docker/shapes.js'
 import { type Attachment, containerBody, containerName, rootProblem, sandboxBody, sandboxName } from './body.js'
@@ -145,6 +146,8 @@ async function startContainer(world: PodWorld, record: PodRecord, id: string, im
     return { kind: 'running', id, imageId, startedAt: world.now() }
   } catch (error) {
     if (!isEngineError(error) || error.kind === 'unreachable') throw error
+    // It never ran as far as the engine knows: the next try makes it anew, under an id that nothing hangs on.
+    if (isLeftOver(error.said)) await world.docker.containers.remove(id)
     if (!isOwnFault(error)) return { kind: 'failed', message: error.message }
     return { kind: 'cannotRun', id, imageId, message: error.said }
   }
@@ -159,12 +162,20 @@ async function startFreeing(world: PodWorld, record: PodRecord, id: string): Pro
     try {
       return await world.docker.containers.start(id)
     } catch (error) {
+      if (isEngineError(error) && isLeftOver(error.said) && tries <= leftOverTries && endLeftOver(id) > 0) {
+        world.log.warn({ pod: `${record.namespace}/${record.name}`, container: id }, 'ended processes that the engine had lost')
+        await delay(leftOverPauseMs)
+        continue
+      }
       if (!isEngineError(error) || !addressTaken.test(error.said) || record.spec.hostNetwork || tries > addressTries) throw error
       if (tries > 1) await delay(addressPauseMs)
       await freeAddress(world.docker, world.network, record, id)
     }
   }
 }
+
+const leftOverTries = 3
+const leftOverPauseMs = 200
 
 const addressTaken = /address already in use|is already allocated to container/i
 const addressTries = 25
