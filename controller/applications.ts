@@ -174,13 +174,18 @@ export class Applications {
     })
   }
 
-  /** Changes the ledger as a person asked; resolves once it is stored: whether it differs. Null: there is no such application. */
-  async act(name: string, change: (ledger: Ledger, entry: Entry) => Ledger): Promise<boolean | null> {
+  /** Changes the ledger as a person asked, and keeps releases that it names from now on; resolves once it is stored: whether it differs. Null: there is no such application. */
+  async act(
+    name: string,
+    change: (ledger: Ledger, entry: Entry) => Ledger,
+    releases: readonly Release[] = [],
+  ): Promise<boolean | null> {
     return this.#inTurn(name, async () => {
       const entry = this.#entries.get(name)
       if (entry === undefined) return null
       const ledger = change(entry.ledger, entry)
       if (ledger === entry.ledger) return false
+      for (const release of releases) await this.#options.store.putRelease(name, release)
       await this.#options.store.putLedger(ledger)
       this.#set(name, { ...entry, ledger })
       this.#tell({ type: 'application', name })

@@ -2,6 +2,7 @@
 // Times are ms since 1970. Kept by the controller's store and, sealed, with the place.
 
 import type { ObjectRef } from '../runtime/contract/manifest.js'
+import type { Selector } from './release/selective.js'
 import type { CommitSha, ReleaseId, Revision } from './release.js'
 import type { Sticky } from './sticky.js'
 
@@ -180,6 +181,9 @@ export type Request =
       readonly fresh?: boolean
       /** Helm's test hooks run after health. */
       readonly tests?: boolean
+      /** Of these objects only: `release` is `base` with them as the newest commit has them. No hooks. */
+      readonly selectors?: readonly Selector[]
+      readonly base?: ReleaseId | null
     }
   | {
       readonly id: string
@@ -205,8 +209,8 @@ export interface Attempt {
   readonly releaseNumber: number
   readonly revision: Revision | null
   readonly cause: 'commit' | 'sync' | 'rollback' | 'retry' | 'surroundings'
-  /** How its release is made current: as a sync; as going back is (T3); or it runs already (T8: no hooks, no bake). */
-  readonly mode: 'sync' | 'rollback' | 'adopt'
+  /** How its release is made current: as a sync; of some objects only (no hooks); as going back is (T3); or it runs already (T8: no hooks, no bake). */
+  readonly mode: 'sync' | 'partial' | 'rollback' | 'adopt'
   /** A sync request may overrule the policy. */
   readonly prune: boolean | null
   /** Nothing of it became healthy here yet: Helm's install hooks run, not those of an upgrade. Missing in older ledgers: both. */
@@ -360,6 +364,13 @@ export function movedTo(there: Ledger, from: Ledger, everywhere: readonly Ledger
 
 export function withRequest(ledger: Ledger, request: Request): Ledger {
   return { ...ledger, version: ledger.version + 1, requests: [...ledger.requests, request] }
+}
+
+/** A release that nothing has rendered as a whole is known by the commit it was made with. */
+export function withRelease(ledger: Ledger, id: ReleaseId, revision: Revision | null, now: number): Ledger {
+  if (ledger.releases[id] !== undefined || revision === null) return ledger
+  const known = { number: ledger.nextReleaseNumber, revision, digests: {}, firstSeenAt: now, fresh: 0, lastAttempt: 0 }
+  return { ...ledger, nextReleaseNumber: ledger.nextReleaseNumber + 1, releases: { ...ledger.releases, [id]: known } }
 }
 
 export function withPause(ledger: Ledger, pause: NonNullable<Ledger['pause']>): Ledger {

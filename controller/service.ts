@@ -10,13 +10,14 @@ import type { NodeState } from './cluster/node/cluster.js'
 import { deletionAsked } from './deleting.js'
 import { hidden, stillHides, withSecretsOf } from './inline.js'
 import type { KeyFiles } from './key-files.js'
-import { type Actor, goodRelease, type Ledger, resumed, withPause, withRequest } from './ledger.js'
+import { type Actor, goodRelease, type Ledger, type Request, resumed, withPause, withRelease, withRequest } from './ledger.js'
 import { attemptView } from './records.js'
 import type { Candidate, CommitSha, Release, ReleaseId } from './release.js'
 import { declarationOf, shownChild, withoutOurs } from './shown.js'
 import { chosen, keptBy, refuseRotation } from './rotation.js'
 import { rotated } from './sticky.js'
 import { parseArchive, type Store } from './store/store.js'
+import { selectionOf } from './selecting.js'
 import { TakenError } from './taken.js'
 import { objectTree } from './tree.js'
 import type { DiffView, EventView, NodeView } from './view.js'
@@ -89,9 +90,10 @@ export function createService(options: ServiceOptions): Service {
     action: string,
     message: string,
     change: (ledger: Ledger, entry: Entry) => Ledger,
+    releases: readonly Release[] = [],
   ): Promise<void> {
     entryOf(name)
-    const changed = await applications.act(name, change)
+    const changed = await applications.act(name, change, releases)
     if (changed === null) entryOf(name)
     if (changed !== true) return
     await audited(name, by, action, message)
@@ -100,12 +102,29 @@ export function createService(options: ServiceOptions): Service {
   }
 
   /** As `act`, of what goes on: nothing that is asked of one that is being deleted would be done. */
-  async function ask(...[name, by, action, message, change]: Parameters<typeof act>): Promise<void> {
-    await act(name, by, action, message, (ledger, entry) => {
+  async function ask(...[name, by, action, message, change, releases]: Parameters<typeof act>): Promise<void> {
+    const guarded: typeof change = (ledger, entry) => {
       if (ledger.deletion !== null)
         throw new RefusedError(409, 'deleting', `${name} is being deleted: nothing else is done with it, and nothing stops that.`)
       return change(ledger, entry)
-    })
+    }
+    await act(name, by, action, message, guarded, releases)
+  }
+
+  /** Of some objects: a release of its own, made of what runs and of them. */
+  async function askPart(
+    { app, ledger }: Entry,
+    request: Extract<Request, { kind: 'sync' }>,
+    resources: readonly string[],
+    candidate: Candidate | null,
+  ): Promise<void> {
+    const base = ledger.current?.release ?? null
+    const current = base === null ? null : applications.release(app, base)
+    const facts = { application: app.name, ledger, current, candidate }
+    const { release, selectors, text } = selectionOf(facts, resources, request.prune === true)
+    const part = { ...request, commit: null, release: release.id, prune: request.prune === true, selectors, base }
+    const change = (now: Ledger) => withRequest(withRelease(now, release.id, candidate?.revision ?? null, request.at), part)
+    await ask(app.name, request.by, 'requested', `sync of ${text} asked for`, change, [release])
   }
 
   function requestEvent(application: string, what: string, message: string): EventView {
@@ -197,15 +216,15 @@ export function createService(options: ServiceOptions): Service {
       )
       return { message: `${name} is being deleted${cascade ? ' with what it runs' : `; ${left} is left`}.` }
     },
-    async sync(name, by, { revision, prune }) {
+    async sync(name, by, { revision, prune, resources = [], tests = false }) {
       const id = randomHex(8)
       const candidate = await options.look(entryOf(name))
       const commit: CommitSha | null = candidate?.revision?.commit ?? null
       const release = candidate?.kind === 'release' ? candidate.release.id : null
       if (revision !== null && commit?.startsWith(revision) !== true) throw notNewest(entryOf(name).app, revision, candidate)
-      await ask(name, by, 'requested', 'sync asked for', ledger =>
-        withRequest(ledger, { id, kind: 'sync', by, at: now(), commit, release, prune }),
-      )
+      const request = { id, kind: 'sync' as const, by, at: now(), commit, release, prune, ...(tests ? { tests } : {}) }
+      if (resources.length === 0) await ask(name, by, 'requested', 'sync asked for', ledger => withRequest(ledger, request))
+      else await askPart(entryOf(name), request, resources, candidate)
       return { request: id }
     },
     async rollback(name, by, { to, message }) {

@@ -290,6 +290,8 @@ function staleClause({ candidate, now }: Facts): string {
 function nextClause(facts: Facts): string {
   const mark = markOf(facts)
   if (mark === undefined) return ''
+  if (mark.kind === 'surroundings' && mark.verdict.kind === 'bad')
+    return `tried again by itself in ${span(wholeSeconds(Math.max(0, mark.dueAt - facts.now)))}, as syncPolicy.retry says`
   if (mark.kind === 'surroundings')
     return `its surroundings failed, so it is tried again in ${span(wholeSeconds(Math.max(0, mark.dueAt - facts.now)))}`
   return 'it is not tried again until its content changes'

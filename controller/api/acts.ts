@@ -35,7 +35,16 @@ function requests(app: Api, { service }: World): void {
         params: nameParams,
         headers: repeatable,
         body: Type.Object(
-          { revision: optional('a commit; empty = the newest'), prune: Type.Optional(Type.Boolean()) },
+          {
+            revision: optional('a commit; empty = the newest'),
+            prune: Type.Optional(Type.Boolean()),
+            resources: Type.Array(Type.String({ minLength: 1, maxLength: 500 }), {
+              default: [],
+              maxItems: 1000,
+              description: 'these objects only: group:kind:name or group:kind:namespace/name, * for any; no hooks run',
+            }),
+            tests: Type.Boolean({ default: false, description: "Helm's test hooks run after health, and count" }),
+          },
           { additionalProperties: false },
         ),
         response,
@@ -43,9 +52,9 @@ function requests(app: Api, { service }: World): void {
     },
     async (request, reply) => {
       const { name } = known(service, request.params.name)
-      const { revision, prune } = request.body
-      const act = () =>
-        service.sync(name, actorOf(request), { revision: revision === '' ? null : revision, prune: prune ?? null })
+      const { revision, prune, resources, tests } = request.body
+      const asked = { revision: revision === '' ? null : revision, prune: prune ?? null, resources, tests }
+      const act = () => service.sync(name, actorOf(request), asked)
       const made = await repeats.once(
         `${request.caller?.actor.name} sync ${name}`,
         request.headers['idempotency-key'],

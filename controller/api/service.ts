@@ -25,7 +25,14 @@ export interface Service {
   sync(
     name: string,
     by: Actor,
-    options: { readonly revision: string | null; readonly prune: boolean | null },
+    options: {
+      readonly revision: string | null
+      readonly prune: boolean | null
+      /** `group:kind:name`, of these objects only; none: all of it. */
+      readonly resources?: readonly string[]
+      /** Helm's test hooks run after health. */
+      readonly tests?: boolean
+    },
   ): Promise<{ readonly request: string }>
   /** `to`: a release id, `r14`, an attempt number, a commit prefix, or '' for the previous good one. */
   rollback(

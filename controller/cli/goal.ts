@@ -6,6 +6,8 @@ export interface Goal {
   readonly request: string
   /** A commit (or its beginning) that must be the newest seen; '' = whatever is. */
   readonly commit: string
+  /** Of some objects only: the rest goes on being another than Git's. */
+  readonly part?: boolean
 }
 
 export interface End {
@@ -27,7 +29,8 @@ export function endOf(view: ApplicationView, goal: Goal, quietForMs: number): En
   const isUnrendered = view.state === 'Held' && view.sync.status === 'Unknown'
   if (pending && quietForMs < (isUnrendered ? heldQuietMs : quietMs)) return null
   if (goal.commit !== '' && !seen(view, goal.commit)) return null
-  if (view.state === 'Healthy' || isWherePinned(view)) return { ok: true, message: view.message }
+  const isPart = goal.part === true && !pending && view.attempt?.outcome === 'Healthy' && view.state === 'OutOfSync'
+  if (view.state === 'Healthy' || isPart || isWherePinned(view)) return { ok: true, message: view.message }
   if (view.state === 'OutOfSync' && !view.policy.automated)
     return pending || goal.request === '' ? { ok: false, message: view.message } : null
   return ['RolledBack', 'Failed', 'Held', 'Degraded'].includes(view.state) ? { ok: false, message: view.message } : null

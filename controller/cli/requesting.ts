@@ -9,13 +9,16 @@ export async function request(
   act: 'sync' | 'rollback' | 'retry',
   json: unknown,
   said: string,
-  options: WaitOptions,
+  options: WaitOptions & { readonly part?: boolean },
 ): Promise<void> {
   const timeoutMs = durationOf(options.timeout)
   const answer = await cli.api.send<{ version: 'v1'; request: string }>(applicationPath(app, act), {
     json,
     headers: { 'idempotency-key': randomUUID() },
   })
-  if (options.wait === true) return await waitFor(cli, app, { request: answer.request, commit: '' }, timeoutMs)
+  if (options.wait === true) {
+    const goal = { request: answer.request, commit: '', part: options.part === true }
+    return await waitFor(cli, app, goal, timeoutMs)
+  }
   await cli.show(answer, () => `${said}  Follow it with:  slipway wait ${app}`)
 }

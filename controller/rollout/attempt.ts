@@ -1,5 +1,5 @@
 // Attempts as they come and go: numbered, tried, begun with the first apply, gone back from.
-import type { Actor, Attempt, Clocks, Current, Ledger, Mark, ProgressMark } from '../ledger.js'
+import type { Actor, Attempt, Clocks, Current, Ledger, ProgressMark } from '../ledger.js'
 import type { Release, ReleaseId, Revision } from '../release.js'
 import { moved, overtaken, type State, withLedger } from './state.js'
 
@@ -179,14 +179,4 @@ export function turnedBack(state: State, to: ReleaseId, message: string, now: nu
       trouble: null,
     },
   })
-}
-
-const surroundingsMinutes = [1, 5, 15, 60]
-
-/** Surroundings are tried again after 1, 5, 15 and 60 min; after that it counts as bad. */
-export function markOf(before: Mark | undefined, verdict: NonNullable<Attempt['verdict']>, now: number): Mark {
-  const tries = (before?.kind === 'surroundings' ? before.tries : 0) + 1
-  const minutes = surroundingsMinutes[tries - 1]
-  if (verdict.kind === 'bad' || minutes === undefined) return { kind: 'bad', at: now, verdict, tries, dueAt: 0 }
-  return { kind: 'surroundings', at: now, verdict, tries, dueAt: now + minutes * 60_000 }
 }

@@ -1,6 +1,6 @@
 // Choosing what should run: rows T1 to T10 of release.md, first that applies.
 import { type Attempt, isRollingBack, isUnderWay, type Ledger, type Request } from '../ledger.js'
-import type { Release, ReleaseId } from '../release.js'
+import type { Candidate, Release, ReleaseId } from '../release.js'
 import { deletionStage } from '../sync/deletion.js'
 import { askAgainMs } from '../sync.js'
 import { abandoned, begun, droppedTrying, tried, turnedBack } from './attempt.js'
@@ -185,7 +185,23 @@ function keepPin(state: State, { candidate }: DecideInput): State {
 
 // -- T6 to T10 --
 
+/** A sync of some objects that a person asked for comes before what Git has. */
 function forward(input: DecideInput, state: State): Chosen {
+  const partial = partialSync(input, state.ledger)
+  if (partial === null) return newest(input, state)
+  const { release } = partial.candidate
+  if (release.id === state.ledger.current?.release) return newest(input, withoutSyncs(state, release.id))
+  return newest({ ...input, candidate: partial.candidate }, state)
+}
+
+function partialSync(input: DecideInput, ledger: Ledger): { readonly candidate: Extract<Candidate, { kind: 'release' }> } | null {
+  const request = ledger.requests.findLast(one => one.kind === 'sync' && one.selectors !== undefined)
+  const release = request?.release == null ? null : known(request.release, ledger, input)
+  const revision = release === null ? undefined : ledger.releases[release.id]?.revision
+  return release === null || revision === undefined ? null : { candidate: { kind: 'release', revision, release, stale: null } }
+}
+
+function newest(input: DecideInput, state: State): Chosen {
   const { candidate } = input
   if (candidate === null) return stay(state, 'T8', { kind: 'rendering' })
   if (candidate.kind === 'rejection') return rejected(input, state, candidate)
@@ -303,7 +319,8 @@ function trialOf(input: DecideInput, ledger: Ledger, release: ReleaseId) {
         ? ('retry' as const)
         : ('sync' as const)
   const by = request?.by ?? (isAgain ? bySlipway : byGit)
-  return { release, revision: input.candidate?.revision ?? null, cause, mode: 'sync' as const, by, prune: request?.prune ?? null }
+  const mode = request?.selectors === undefined ? ('sync' as const) : ('partial' as const)
+  return { release, revision: input.candidate?.revision ?? null, cause, mode, by, prune: request?.prune ?? null }
 }
 
 /** T10. */

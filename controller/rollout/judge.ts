@@ -3,13 +3,24 @@
 import { manifestHash } from '../../runtime/contract/hash.js'
 import type { Manifest } from '../../runtime/contract/manifest.js'
 import { refKey, refOf, refText } from '../../runtime/contract/manifest.js'
-import { type Attempt, type GoodRelease, goodRelease, isRollingBack, isUnderWay, type Ledger, type Verdict } from '../ledger.js'
+import {
+  type Attempt,
+  type GoodRelease,
+  goodRelease,
+  isRollingBack,
+  isUnderWay,
+  type Ledger,
+  type Request,
+  type Verdict,
+} from '../ledger.js'
+import { anything, isSelected } from '../release/selective.js'
 import { staysForward } from '../release/sent.js'
 import type { Release, ReleaseId } from '../release.js'
 import type { PlanState } from '../sync/plan.js'
 import { leftForward, type Surplus, surplusOf } from '../sync/surplus.js'
 import { currentPlan, modeOf } from '../sync.js'
-import { markOf, newProgress } from './attempt.js'
+import { markOf } from './again.js'
+import { newProgress } from './attempt.js'
 import { type DecideInput, type JudgeRow, moved, type State, settled, verdictText, withAttempt, withLedger } from './state.js'
 import { afterTrouble, isTroubled, judgement, least } from './verdict.js'
 
@@ -79,7 +90,7 @@ function caseOf(input: DecideInput, state: State, attempt: Attempt, release: Rel
 function paused({ input, state, ledger, attempt, now, isWell }: Case): Judged {
   if (attempt.verdict !== null) return judged(state, null)
   const { verdict } = judgement(input, ledger, isWell, false)
-  return verdict === null ? judged(state, null) : condemned(state, attempt, verdict, now)
+  return verdict === null ? judged(state, null) : condemned(input, state, attempt, verdict)
 }
 
 // -- J2 to J4 --
@@ -88,7 +99,7 @@ function underWay(one: Case): Judged {
   const { input, ledger, now, isDone } = one
   const noted = noteProgress(one)
   const { verdict, suspects, nextAt } = judgement(input, { ...ledger, attempt: noted }, one.isWell, true)
-  if (verdict !== null) return condemned(withAttempt(one.state, noted), noted, verdict, now)
+  if (verdict !== null) return condemned(input, withAttempt(one.state, noted), noted, verdict)
   const attempt = sameKeys(suspects, noted.clocks.suspects) ? noted : { ...noted, clocks: { ...noted.clocks, suspects } }
   const next = { ...one, attempt, state: withAttempt(one.state, attempt) }
   if (!isDone) return judged(withAttempt(next.state, verifying(next)), 'J3', { wakeAt: nextAt })
@@ -143,7 +154,8 @@ function readyTimes(attempt: Attempt, ledger: Ledger, { health, observed }: Deci
 }
 
 /** J2. An adopted release changed nothing: that it is unwell is no word against it. */
-function condemned(state: State, attempt: Attempt, verdict: Verdict, now: number): Judged {
+function condemned(input: DecideInput, state: State, attempt: Attempt, verdict: Verdict): Judged {
+  const { now } = input
   const found = attempt.mode === 'adopt' ? { ...verdict, kind: 'surroundings' as const } : verdict
   const next: Attempt = {
     ...attempt,
@@ -152,15 +164,15 @@ function condemned(state: State, attempt: Attempt, verdict: Verdict, now: number
     times: { ...attempt.times, judged: now },
     moves: [...attempt.moves, { at: now, step: 'Judged', message: verdictText(found) }],
   }
-  const ledger = attempt.mode === 'adopt' ? state.ledger : marked(state.ledger, attempt.release!, found, now)
+  const ledger = attempt.mode === 'adopt' ? state.ledger : marked(input, state.ledger, attempt.release!, found)
   return judged(withLedger(state, { ...ledger, attempt: next }), 'J2', { verdict: found })
 }
 
 /** What was judged is good no more, even if its mark is lifted, until it becomes healthy again; a pin to it ends. */
-function marked(ledger: Ledger, release: ReleaseId, verdict: Verdict, now: number): Ledger {
+function marked({ app, now }: DecideInput, ledger: Ledger, release: ReleaseId, verdict: Verdict): Ledger {
   return {
     ...ledger,
-    marks: { ...ledger.marks, [release]: markOf(ledger.marks[release], verdict, now) },
+    marks: { ...ledger.marks, [release]: markOf(ledger.marks[release], verdict, app.sync.retry, now) },
     good: ledger.good.filter(good => good.release !== release),
     pin: ledger.pin?.to === release ? null : ledger.pin,
   }
@@ -254,7 +266,7 @@ function rollingBack(one: Case): Judged {
   const state = withAttempt(one.state, attempt)
   const good = ledger.good.find(entry => entry.release === one.release.id)
   const spoiled = good?.baked === false ? judgement(input, { ...ledger, attempt }, true, true).verdict : null
-  if (spoiled !== null) return spoil(state, one.release.id, spoiled, now)
+  if (spoiled !== null) return spoil(input, state, one.release.id, spoiled)
   if (isDone) return backAgain({ ...one, attempt, state }, good?.baked === false)
   const timeoutAt = attempt.progress.at + input.app.rollout.healthTimeoutMs
   if (now < timeoutAt) return judged(state, null, { wakeAt: timeoutAt })
@@ -263,8 +275,8 @@ function rollingBack(one: Case): Judged {
 }
 
 /** A good one that never baked and shows a sign was none: the one before is next. */
-function spoil(state: State, release: ReleaseId, verdict: Verdict, now: number): Judged {
-  return judged(withLedger(state, marked(state.ledger, release, { ...verdict, kind: 'bad' }, now)), 'J6', { verdict })
+function spoil(input: DecideInput, state: State, release: ReleaseId, verdict: Verdict): Judged {
+  return judged(withLedger(state, marked(input, state.ledger, release, { ...verdict, kind: 'bad' })), 'J6', { verdict })
 }
 
 function backAgain(one: Case, mustBake: boolean): Judged {
@@ -327,10 +339,17 @@ function driftOf({ input, ledger, attempt, plan }: Case): readonly Manifest[] {
 }
 
 function drifted({ input, ledger, state, now }: Case, drift: readonly Manifest[]): Judged {
-  const asked = ledger.requests.some(request => request.kind === 'sync' && request.release === ledger.current?.release)
-  if (!input.app.sync.selfHeal && !asked) return judged(state, 'J7')
+  const asked = ledger.requests.filter(request => request.kind === 'sync' && request.release === ledger.current?.release)
+  const heals = input.app.sync.selfHeal
+  if (!heals && asked.length === 0) return judged(state, 'J7')
+  const heal = heals ? drift : drift.filter(object => isAsked(object, asked))
   const nextAt = ledger.heal?.nextAt ?? 0
-  return judged(state, 'J7', nextAt <= now || asked ? { heal: drift } : { wakeAt: nextAt })
+  return judged(state, 'J7', nextAt <= now || asked.length > 0 ? { heal } : { wakeAt: nextAt })
+}
+
+/** A sync of all of it, or of this object. */
+function isAsked(object: Manifest, asked: readonly Request[]): boolean {
+  return asked.some(request => request.kind === 'sync' && isSelected(object, request.selectors ?? [anything]))
 }
 
 /** J9 and J10: failed, but what runs is healthy through a bake time. */

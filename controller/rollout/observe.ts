@@ -4,7 +4,7 @@ import { type ObjectRef, refKey, refText } from '../../runtime/contract/manifest
 import { isFresh } from '../health/assess.js'
 import { isSettled, objectHealth } from '../health/rules.js'
 import { conditionsOf, find } from '../health/status.js'
-import { type HookRun, isRollingBack, type Ledger, type PreflightRecord, type Request } from '../ledger.js'
+import { type HookRun, isRollingBack, type Ledger, type PreflightRecord, type Request, withRelease } from '../ledger.js'
 import type { Release, ReleaseId } from '../release.js'
 import type { DecideInput } from './state.js'
 
@@ -16,20 +16,7 @@ export function learned(input: DecideInput): Ledger {
 }
 
 function withCandidate(ledger: Ledger, { candidate, now }: DecideInput): Ledger {
-  if (candidate?.kind !== 'release' || ledger.releases[candidate.release.id] !== undefined) return ledger
-  const known = {
-    number: ledger.nextReleaseNumber,
-    revision: candidate.revision,
-    digests: {},
-    firstSeenAt: now,
-    fresh: 0,
-    lastAttempt: 0,
-  }
-  return {
-    ...ledger,
-    nextReleaseNumber: ledger.nextReleaseNumber + 1,
-    releases: { ...ledger.releases, [candidate.release.id]: known },
-  }
+  return candidate?.kind === 'release' ? withRelease(ledger, candidate.release.id, candidate.revision, now) : ledger
 }
 
 /** 5 s doubling to 5 min. */
@@ -129,12 +116,21 @@ function withRequests(ledger: Ledger, input: DecideInput): Ledger {
   )
 }
 
-function boundSync(request: Request, { candidate }: DecideInput): readonly Request[] {
+function boundSync(request: Request, input: DecideInput): readonly Request[] {
+  const { candidate } = input
+  if (request.kind === 'sync' && request.selectors !== undefined) return isWhole(request, input) ? [request] : []
   if (request.kind !== 'sync' || candidate?.kind !== 'release') return [request]
   if (request.release !== null) return request.release === candidate.release.id ? [request] : []
   if (request.commit === null || request.commit === candidate.revision.commit)
     return [{ ...request, release: candidate.release.id }]
   return candidate.revision.seenAt > request.at ? [] : [request]
+}
+
+/** What it was made of still runs, and what it makes is kept. */
+function isWhole({ release, base }: Extract<Request, { kind: 'sync' }>, input: DecideInput): boolean {
+  const { ledger } = input
+  if (release === null || ledger.marks[release] !== undefined) return false
+  return (ledger.current?.release ?? null) === (base ?? null) && known(release, ledger, input) !== null
 }
 
 /** Of several rollbacks and retries the newest counts. */

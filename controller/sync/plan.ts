@@ -9,8 +9,8 @@ import { asSent, ordinaryObjects, staysForward } from '../release/sent.js'
 import type { Release } from '../release.js'
 import { inOrder, type Task } from './order.js'
 
-/** `sync`: all; `rollback`: no hooks but those marked for it, and what must not go back is left; `adopt`: it runs already, no hooks. */
-export type Mode = 'sync' | 'rollback' | 'adopt'
+/** `sync`: all; `partial`: no hooks; `rollback`: no hooks but those marked for it, and what must not go back is left; `adopt`: it runs already, no hooks. */
+export type Mode = 'sync' | 'partial' | 'rollback' | 'adopt'
 
 export interface Stage {
   readonly phase: Phase
@@ -62,7 +62,7 @@ export function planOf(release: Release, mode: Mode, attempt: Trial, fresh: numb
 }
 
 export function hooksOf(release: Release, mode: Mode, { number, installs, tests = false }: Trial): readonly Hook[] {
-  if (mode === 'adopt') return []
+  if (mode === 'adopt' || mode === 'partial') return []
   const occasions: readonly Occasion[] =
     mode === 'rollback' ? ['rollback'] : installs === undefined ? ['install', 'upgrade'] : [installs ? 'install' : 'upgrade']
   return release.objects.flatMap(object => {

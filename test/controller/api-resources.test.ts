@@ -154,8 +154,8 @@ t.test('acts are passed on with who asked, with or without a body', async test =
   test.same(
     api.told.calls.map(({ act, options }) => ({ act, ...(options as object) })),
     [
-      { act: 'sync', revision: null, prune: null },
-      { act: 'sync', revision: '4f2a91c', prune: false },
+      { act: 'sync', revision: null, prune: null, resources: [], tests: false },
+      { act: 'sync', revision: '4f2a91c', prune: false, resources: [], tests: false },
       { act: 'rollback', to: 'r14', message: 'slow' },
       { act: 'retry', release: '' },
       { act: 'rotate', keys: ['Secret/db'], all: false },

@@ -268,6 +268,7 @@ t.test('requests carry what was asked', async test => {
   for (const line of [
     'sync shop --no-prune',
     'sync shop --revision 4f2a91c',
+    'sync shop --resource apps:Deployment:web --resource :Service:* --test',
     'rollback shop r14 -m slow',
     'retry shop',
     'rotate shop Secret/db 3f9a1c2b',
@@ -275,21 +276,24 @@ t.test('requests carry what was asked', async test => {
     'pause shop -m audit',
     'resume shop',
     'delete shop --cascade --yes',
+    'delete shop --cascade --skip-hooks --yes',
   ])
     test.equal((await run(line)).code, 0, line)
 
   test.same(
     api.told.calls.map(({ act, options }) => ({ act, ...(options as object) })),
     [
-      { act: 'sync', revision: null, prune: false },
-      { act: 'sync', revision: '4f2a91c', prune: null },
+      { act: 'sync', revision: null, prune: false, resources: [], tests: false },
+      { act: 'sync', revision: '4f2a91c', prune: null, resources: [], tests: false },
+      { act: 'sync', revision: null, prune: null, resources: ['apps:Deployment:web', ':Service:*'], tests: true },
       { act: 'rollback', to: 'r14', message: 'slow' },
       { act: 'retry', release: '' },
       { act: 'rotate', keys: ['Secret/db', '3f9a1c2b'], all: false },
       { act: 'rotate', keys: [], all: true },
       { act: 'pause', reason: 'audit' },
       { act: 'resume' },
-      { act: 'remove', cascade: true },
+      { act: 'remove', cascade: true, skipHooks: false },
+      { act: 'remove', cascade: true, skipHooks: true },
     ],
   )
 })

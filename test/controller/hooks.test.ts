@@ -1,7 +1,6 @@
 // Which hooks run when: Argo CD's in their phases, Helm's with Helm's meaning, tests when asked, those of a deletion around it; and what
 // becomes of work that goes on for a release that was left.
 import t from 'tap'
-import type { Ledger } from '../../controller/ledger.js'
 import { type Occasion, phasesOn } from '../../controller/release/hooks.js'
 import type { Manifest } from '../../runtime/contract/manifest.js'
 import { configMap, deployment, hook, job, release, wave } from './builders.js'
@@ -261,10 +260,10 @@ t.test('a failed PreDelete hook holds the deletion until a person has it run aga
     message: 'PreDelete hook Job shop/backup-predelete-2 failed',
   })
   t.same(world.image(), ['good:1'], 'what runs was not touched')
-  change(world, ledger => ({ ...ledger, deletion: { ...ledger.deletion!, round: 1 } }))
+  world.ask(ledger => ({ ...ledger, deletion: { ...ledger.deletion!, round: 1 } }))
   world.minutes(1)
   t.same(seen.slice(1), ['apply backup-predelete-3'])
-  change(world, ledger => ({ ...ledger, deletion: { ...ledger.deletion!, skipHooks: true } }))
+  world.ask(ledger => ({ ...ledger, deletion: { ...ledger.deletion!, skipHooks: true } }))
   world.minutes(1)
   t.same(seen.slice(2), ['remove', 'forget'])
 })
@@ -312,11 +311,3 @@ t.test('the controller is killed at each write of a deletion: each hook runs onc
       t.same(new Set(begun).size, 2, `${crash} ${write}: under one name each`)
     }
 })
-
-function change(world: World, by: (ledger: Ledger) => Ledger): void {
-  const next = by(world.ledger!)
-  world.ledger = { ...next, version: next.version + 1 }
-  world.stored = world.ledger
-  world.pause()
-  world.resume()
-}

@@ -140,7 +140,9 @@ const table: readonly (readonly [string, Partial<Facts>, string, string, string]
     {
       candidate: second,
       ledger: ledger({
-        marks: { [r2]: { ...marks[r2]!, kind: 'surroundings', dueAt: now + 48_000 } },
+        marks: {
+          [r2]: { ...marks[r2]!, kind: 'surroundings', verdict: { ...verdict, kind: 'surroundings' }, dueAt: now + 48_000 },
+        },
         attempt: attempt({ ...judged, outcome: 'RolledBack' }),
       }),
     },

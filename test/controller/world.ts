@@ -77,7 +77,8 @@ export class World {
     this.wakeAt = this.now
   }
 
-  private change(by: (ledger: Ledger) => Ledger): void {
+  /** As a person does: stored, then looked at. */
+  ask(by: (ledger: Ledger) => Ledger): void {
     this.revive()
     this.ledger = by(this.ledger!)
     this.stored = this.ledger
@@ -90,28 +91,28 @@ export class World {
   }
 
   rollback(to: Release): void {
-    this.change(ledger => withRequest(ledger, { ...this.asked(), kind: 'rollback', release: to.id, message: '' }))
+    this.ask(ledger => withRequest(ledger, { ...this.asked(), kind: 'rollback', release: to.id, message: '' }))
   }
 
   retry(of: Release | null = null): void {
-    this.change(ledger => withRequest(ledger, { ...this.asked(), kind: 'retry', release: of?.id ?? null }))
+    this.ask(ledger => withRequest(ledger, { ...this.asked(), kind: 'retry', release: of?.id ?? null }))
   }
 
   sync(more: { readonly tests?: boolean } = {}): void {
     const commit = this.head?.revision?.commit ?? (null as CommitSha | null)
-    this.change(ledger => withRequest(ledger, { ...this.asked(), kind: 'sync', commit, release: null, prune: null, ...more }))
+    this.ask(ledger => withRequest(ledger, { ...this.asked(), kind: 'sync', commit, release: null, prune: null, ...more }))
   }
 
   pause(): void {
-    this.change(ledger => withPause(ledger, { by: ana, at: this.now, reason: 'lunch' }))
+    this.ask(ledger => withPause(ledger, { by: ana, at: this.now, reason: 'lunch' }))
   }
 
   resume(): void {
-    this.change(resumed)
+    this.ask(resumed)
   }
 
   delete(): void {
-    this.change(ledger => withDeletion(ledger, { by: ana, at: this.now, cascade: true }))
+    this.ask(ledger => withDeletion(ledger, { by: ana, at: this.now, cascade: true }))
   }
 
   silence(): void {
