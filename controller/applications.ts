@@ -5,6 +5,7 @@ import { contentHash } from '../runtime/contract/hash.js'
 import type { Manifest, ObjectRef } from '../runtime/contract/manifest.js'
 import { refKey, refOf } from '../runtime/contract/manifest.js'
 import { type Application, type Declared, parseApplication, readKept } from './application.js'
+import { driftEvents, driftText } from './drift.js'
 import { eventsBetween, illnessEvent } from './events.js'
 import { type Fault, faultsText } from './fields.js'
 import { awaitedOf, type Ill, illAfter } from './illness.js'
@@ -237,6 +238,7 @@ export class Applications {
     await this.#takeOver(app.destination.place, ledger)
     this.#tellIfChanged(app.name)
     if ((ill === null) !== (entry.ill === null)) await this.tellEvent(illnessEvent(pass, ill, entry.ill?.since ?? 0))
+    for (const event of driftEvents(entry.pass, pass)) await this.tellEvent(event)
   }
 
   /** A newer commit that changes nothing for it (unmoved.ts): shown, without a pass. */
@@ -292,8 +294,7 @@ export class Applications {
       ready: health === undefined || health.pods.wanted === 0 ? '' : `${health.pods.ready} of ${health.pods.wanted} ready`,
       awaited: pass === null ? '' : awaitedOf({ ...pass, ledger }, ledger.current && this.release(app, ledger.current.release)),
       ill,
-      drifted:
-        health !== undefined && health.fresh && ledger.attempt?.outcome != null && health.objects.some(object => !object.there),
+      drift: pass === null ? '' : driftText({ ...pass, ledger }),
       waiting: pass === null ? '' : waitingClause(pass.decision.why, ledger, this.#options.now()),
       gates: pass === null ? [] : gatesOf(pass.decision.why),
       services: () =>

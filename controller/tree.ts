@@ -18,14 +18,15 @@ export function objectTree(
   const declared = (release?.objects ?? []).map(object => {
     const ref = refOf(object)
     const own = health?.objects.find(found => refKey(found.ref) === refKey(ref))
-    const live = observed?.objects.some(found => refKey(found.ref) === refKey(ref)) ?? false
+    const live = observed?.objects.find(found => refKey(found.ref) === refKey(ref))
     return {
       ref,
-      health: { status: own?.status ?? (live ? 'Healthy' : 'Missing'), message: own?.message ?? '' },
+      health: { status: own?.status ?? (live === undefined ? 'Missing' : 'Healthy'), message: own?.message ?? '' },
       sync: own === undefined ? '' : own.there ? 'Synced' : 'OutOfSync',
       wave: waveOf(object),
       hook: isHook(object) ? hookPhases(object).join(', ') : '',
       origin: release?.origins[refKey(ref)] ?? '',
+      drift: own === undefined || own.there ? [] : (live?.drift ?? []),
       pod: null,
       children: ownedBy(ref, pods),
     }
@@ -48,6 +49,7 @@ function extraView(ref: ObjectRef, pods: readonly ObservedPod[]): ObjectView {
     wave: 0,
     hook: '',
     origin: '',
+    drift: [],
     pod: null,
     children: ownedBy(ref, pods),
   }
@@ -94,6 +96,7 @@ function setView(ref: ObjectRef, pods: readonly ObservedPod[]): ObjectView {
     wave: 0,
     hook: '',
     origin: '',
+    drift: [],
     pod: null,
     children: pods.map(podObject),
   }
@@ -112,6 +115,7 @@ function podObject(pod: ObservedPod): ObjectView {
     wave: 0,
     hook: '',
     origin: '',
+    drift: [],
     pod: podView(pod),
     children: [],
   }

@@ -1,5 +1,6 @@
 // What people and programs are shown: one shape for REST, CLI and page. Made from facts in one place (`words.ts` makes the
 // sentences), never stored. Times are RFC 3339 strings; ''/null where there is none.
+import type { FieldDrift } from '../runtime/contract/documents.js'
 import type { ObjectRef } from '../runtime/contract/manifest.js'
 import type { Evidence, Outcome } from './ledger.js'
 
@@ -133,6 +134,8 @@ export interface ObjectView {
   readonly wave: number
   readonly hook: string
   readonly origin: string
+  /** Where it is not what was applied: fields, and who changed them; Secrets show no values. Empty where it is, or it is not known. */
+  readonly drift: readonly FieldDrift[]
   readonly pod: PodView | null
   readonly children: readonly ObjectView[]
 }

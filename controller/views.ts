@@ -22,8 +22,8 @@ export interface Facts {
   readonly awaited: string
   /** It was healthy and is not: since when, and what shows it. Null while it is well, or something is under way. */
   readonly ill: { readonly since: number; readonly message: string; readonly log: readonly string[] } | null
-  /** Live differs from what was applied. */
-  readonly drifted: boolean
+  /** What of it is not as it was applied, and who changed it; '' where all is. */
+  readonly drift: string
   /** Why the candidate waits, in one clause: `held back: judged bad 12 s ago`, `waiting for you`; '' where it does not. */
   readonly waiting: string
   /** What it waits for beside a person: windows, other applications. */
@@ -89,7 +89,7 @@ export function stateOf(facts: Facts): StateWord {
   if (attempt?.outcome === 'Failed') return 'Failed'
   if (facts.ill !== null || facts.health.status === 'Degraded') return 'Degraded'
   if (isMarked(facts) && isBehind(facts)) return 'RolledBack'
-  if (ledger.current === null || isBehind(facts) || facts.drifted) return 'OutOfSync'
+  if (ledger.current === null || isBehind(facts) || facts.drift !== '') return 'OutOfSync'
   return 'Healthy'
 }
 
@@ -163,7 +163,7 @@ function shortOf(facts: Facts, state: StateWord): string {
     case 'Paused':
       return `by ${ledger.pause?.by.name}`
     case 'OutOfSync':
-      return facts.waiting !== '' ? facts.waiting : facts.drifted ? 'live differs from what was applied' : 'Git is being read'
+      return facts.waiting !== '' ? facts.waiting : facts.drift || 'Git is being read'
     case 'Deleting':
       return ledger.deletion?.cascade === false ? 'letting go of what runs' : facts.waiting || 'ending what runs'
   }
@@ -221,7 +221,7 @@ function messageOf(facts: Facts, state: StateWord): string {
         shortOf(facts, state),
         runningClause(facts),
         staleClause(facts),
-        (facts.waiting === '' && !facts.drifted) || isClosed(facts) ? '' : `release it: ${releaseCommand(facts)}`,
+        (facts.waiting === '' && facts.drift === '') || isClosed(facts) ? '' : `release it: ${releaseCommand(facts)}`,
       )
     case 'Deleting':
       return prose(shortOf(facts, state), runningClause(facts), ...unendedClauses(facts))
@@ -302,9 +302,7 @@ function syncOf(facts: Facts): ApplicationView['sync'] {
     return { status: 'Unknown', message: facts.silent?.message ?? 'not looked at yet' }
   if (facts.candidate.kind === 'rejection') return { status: 'Unknown', message: facts.candidate.rejection.message }
   if (isBehind(facts)) return { status: 'OutOfSync', message: facts.waiting }
-  return facts.drifted
-    ? { status: 'OutOfSync', message: 'live differs from what was applied' }
-    : { status: 'Synced', message: '' }
+  return facts.drift === '' ? { status: 'Synced', message: '' } : { status: 'OutOfSync', message: facts.drift }
 }
 
 const headlines: Readonly<Record<StateWord, string>> = {

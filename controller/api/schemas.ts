@@ -148,6 +148,7 @@ const named: Record<SchemaName, TSchema> = {
     wave: Type.Integer(),
     hook: text(),
     origin: text('file and line'),
+    drift: list(closed({ path: text(), live: text(), want: text(), manager: text(), at: text() })),
     pod: orNull(
       closed({
         name: text(),

@@ -79,7 +79,15 @@ function objectLines(object: ObjectView, depth: number, cli: Cli): readonly stri
     object.sync === 'OutOfSync' ? 'differs from Git' : object.sync === 'Extra' ? 'no longer in Git' : '',
   ].filter(text => text !== '')
   const line = `${'  '.repeat(depth)}${cli.paint(mark.colour, mark.shape)} ${kind} ${name}${extra.length === 0 ? '' : `   ${cli.paint('dim', extra.join('; '))}`}`
-  return [line, ...object.children.flatMap(child => objectLines(child, depth + 1, cli))]
+  const drift = object.drift.map(field => `${'  '.repeat(depth + 2)}${cli.paint('amber', driftLine(field))}`)
+  return [line, ...drift, ...object.children.flatMap(child => objectLines(child, depth + 1, cli))]
+}
+
+/** `spec.replicas: 3, applied was 1   kubectl-edit, 2026-11-21T19:52:32Z` */
+function driftLine({ path, live, want, manager, at }: ObjectView['drift'][number]): string {
+  const by = [manager, at].filter(text => text !== '').join(', ')
+  const change = path === '' ? want : `${path}: ${live || 'taken out'}, applied was ${want || 'nothing'}`
+  return by === '' ? change : `${change}   ${by}`
 }
 
 function objectMark(health: string): { readonly shape: string; readonly colour: 'green' | 'blue' | 'red' | 'slate' } {

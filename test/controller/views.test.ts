@@ -85,7 +85,7 @@ function facts(change: Partial<Facts> = {}): Facts {
     ready: '3 of 3 ready',
     awaited: '',
     ill: null,
-    drifted: false,
+    drift: '',
     waiting: '',
     gates: [],
     services: () => [{ namespace: 'shop', name: 'cache-redis' }],

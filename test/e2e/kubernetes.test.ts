@@ -167,8 +167,13 @@ await t.test('a fix is released over all of it', async t => {
   t.equal(await imageNow(), 'shop/web:5')
 })
 
-await t.test('what somebody changes by hand is healed', async t => {
-  await cluster.call('PATCH', deployment, { spec: { replicas: 5 } }, 'application/merge-patch+json')
+await t.test('what somebody changes by hand is healed, and it is told who changed what', async t => {
+  await cluster.call(
+    'PATCH',
+    `${deployment}?fieldManager=kubectl-edit`,
+    { spec: { replicas: 5 } },
+    'application/merge-patch+json',
+  )
 
   await shop.until('it is healthy', seen => seen.state === 'Healthy')
   const healed = async () => (await cluster.call('GET', deployment)).spec.replicas === 2
@@ -176,6 +181,10 @@ await t.test('what somebody changes by hand is healed', async t => {
     await new Promise(resolve => setTimeout(resolve, 100))
 
   t.ok(await healed())
+  const events = () => slipway.client.events('shop')
+  await waitUntil('it is told', 60_000, async () => (await events()).some(({ what }) => what === 'healed'))
+  const told = (await events()).find(({ what }) => what === 'drift')
+  t.match(told?.message, /Deployment shop\/web: spec.replicas is 5, not 2 \(kubectl-edit, 20/)
 })
 
 /** A Job that runs before the release. */

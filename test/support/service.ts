@@ -172,6 +172,7 @@ export function object(ref: Partial<ObjectRef> = {}, over: Partial<ObjectView> =
     wave: 0,
     hook: '',
     origin: 'templates/web.hbs:1',
+    drift: [],
     pod: null,
     children: [],
     ...over,

@@ -40,6 +40,7 @@ interface Proof {
 }
 
 interface Drifted {
+  readonly uid: string
   readonly version: string
   readonly wanted: string
   readonly rules: string
@@ -69,7 +70,7 @@ export function createProving({ write, cache, keyOf, jq }: ProvingOptions): Prov
     const [hash, rules] = [manifestHash(object), rulesHash(app)]
     if (fields.length > 0) {
       proofs.delete(entry.key)
-      drifted.set(entry.key, { version: entry.version, wanted: hash, rules, fields })
+      drifted.set(entry.key, { uid: entry.uid, version: entry.version, wanted: hash, rules, fields })
       return
     }
     drifted.delete(entry.key)
@@ -94,20 +95,25 @@ export function createProving({ write, cache, keyOf, jq }: ProvingOptions): Prov
     const answer = await applyObject(write, object, how, signal)
     if (answer.kind !== 'written') return [unasked(answer)]
     const live = await liveAs(write, object, signal)
-    if (live === null) return [{ path: '', live: '', want: 'it was there', manager: '', at: '' }]
+    if (live === null) return [whole('it is not there')]
     const rules = rulesFor(app.ignoreDifferences, entry.ref)
-    const ignored = {
-      live: await ignoredPaths(rules, live, live, jq),
-      predicted: await ignoredPaths(rules, answer.object, live, jq),
+    try {
+      const ignored = {
+        live: await ignoredPaths(rules, live, live, jq),
+        predicted: await ignoredPaths(rules, answer.object, live, jq),
+      }
+      return compared({ live, predicted: answer.object, ignored })
+    } catch (error) {
+      return [whole(`spec.ignoreDifferences cannot be heeded: ${(error as Error).message}`)]
     }
-    return compared({ live, predicted: answer.object, ignored })
   }
 
   return {
     hashOf: entry => proofOf(entry)?.hash ?? '',
     driftOf: entry => {
       const drift = drifted.get(entry.key)
-      return drift?.version === entry.version ? drift.fields : []
+      // Of an earlier version too: its status may have changed since, and nobody has compared it again yet.
+      return drift?.uid === entry.uid && proofOf(entry) === undefined ? drift.fields : []
     },
     applied: (app, object, entry) => settle(app, entry, object, []),
     forget(key) {
@@ -134,6 +140,10 @@ function rulesHash({ ignoreDifferences }: Application): string {
 }
 
 function unasked(answer: Exclude<Written, { kind: 'written' }>): FieldDrift {
-  const want = answer.kind === 'refused' ? answer.message : 'its kind is not known here any more'
+  return whole(answer.kind === 'refused' ? answer.message : 'its kind is not known here any more')
+}
+
+/** Of the object as a whole: why it cannot be compared. */
+function whole(want: string): FieldDrift {
   return { path: '', live: '', want, manager: '', at: '' }
 }

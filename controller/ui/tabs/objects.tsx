@@ -57,6 +57,19 @@ function Node({ object }: { object: ObjectView }) {
         <span class="dim">{notes.join('; ')}</span>
         {object.origin !== '' && <code class="origin">{object.origin}</code>}
       </div>
+      {object.drift.length > 0 && (
+        <ul class="containers">
+          {object.drift.map(field => (
+            <li key={field.path}>
+              <span class="name">{field.path}</span>{' '}
+              <span class="dim">
+                {field.path === '' ? field.want : `${field.live || 'taken out'}, applied was ${field.want || 'nothing'}`}
+                {field.manager === '' ? '' : `; by ${field.manager}, ${field.at}`}
+              </span>
+            </li>
+          ))}
+        </ul>
+      )}
       {pod !== null && (
         <ul class="containers">
           {pod.containers.map(container => (
