@@ -1,5 +1,6 @@
 // A Kubernetes cluster as a `Cluster`: reads come from a cache that watches keep new, writes are server-side apply, the ledger goes
 // first, into a Secret with compare-and-set. It decides nothing.
+import { setMaxListeners } from 'node:events'
 import type { PreflightAnswer } from '../../../runtime/contract/documents.js'
 import { manifestHash } from '../../../runtime/contract/hash.js'
 import { type Manifest, type ObjectRef, refKey, refOf } from '../../../runtime/contract/manifest.js'
@@ -76,6 +77,8 @@ const workloads = new Set(['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet
 export function createKubernetesCluster(options: KubernetesOptions): KubernetesCluster {
   const { name, now, warn } = options
   const ending = new AbortController()
+  // One watch a kind listens to it.
+  setMaxListeners(0, ending.signal)
   const identity = createIdentity(
     { client: options.client, name, expected: options.uid ?? '', known: options.known, warn },
     ending.signal,
