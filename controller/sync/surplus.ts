@@ -67,7 +67,7 @@ export function leftForward(input: SurplusInput, live: ReadonlyMap<string, strin
   )
   const forward = ordinary.filter(object => {
     const hash = live.get(refKey(refOf(object)))
-    return staysForward(object) && hash !== undefined && hash !== '' && hash !== manifestHash(object)
+    return staysForward(object) && hash !== undefined && hash !== manifestHash(object)
   })
   return [...kept, ...forward.map(refOf)]
 }
