@@ -184,7 +184,6 @@ function read(input: unknown, declared: Declared): { readonly application: Appli
   const spec = root.inner('spec', specFields)
   const sources = sourcesOf(spec, declared.readYaml)
   const mode = modeOf(meta, annotations)
-  refuseYet(mode, meta)
   const application: Application = {
     name,
     uid: declared.uid,
@@ -219,12 +218,6 @@ function refuseUnheeded(root: Fields, meta: Fields, annotations: Readonly<Record
     const known = [...heeded].filter(each => each !== declaredBy).map(each => each.slice(ownGroup.length + 1))
     meta.fault(`annotations.${name}`, `is none that Slipway heeds; known are ${known.join(', ')}`)
   }
-}
-
-/** Read, and not done yet. */
-function refuseYet(mode: Application['mode'], meta: Fields): void {
-  if (mode === 'observe')
-    meta.fault('annotations', 'to observe only is not supported yet; pause the application instead: slipway pause')
 }
 
 const modeKey = `${ownGroup}/mode`

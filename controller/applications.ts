@@ -10,13 +10,15 @@ import { eventsBetween, illnessEvent } from './events.js'
 import { type Fault, faultsText } from './fields.js'
 import { awaitedOf, type Ill, illAfter } from './illness.js'
 import { type Actor, type Attempt, type Ledger, lastMove, movedTo, namedReleases, newLedger } from './ledger.js'
+import { differing } from './observing.js'
 import type { Pass, Prepared } from './reconcile.js'
 import type { Candidate, Release, ReleaseId } from './release.js'
 import { abandoned } from './rollout/attempt.js'
 import type { Store, StoredApplication } from './store/store.js'
 import { refuseWaitingInCircle, TakenError } from './taken.js'
 import type { ApplicationView, EventView } from './view.js'
-import { applicationView, type Facts, gatesOf, waitingClause } from './views.js'
+import { applicationView, type Facts } from './views.js'
+import { gatesOf, waitingClause } from './waiting.js'
 
 export interface Entry {
   readonly stored: StoredApplication
@@ -294,6 +296,10 @@ export class Applications {
       ready: health === undefined || health.pods.wanted === 0 ? '' : `${health.pods.ready} of ${health.pods.wanted} ready`,
       awaited: pass === null ? '' : awaitedOf({ ...pass, ledger }, ledger.current && this.release(app, ledger.current.release)),
       ill,
+      compared:
+        app.mode !== 'observe' || pass?.candidate?.kind !== 'release' || health === undefined
+          ? null
+          : { of: health.objects.length, differs: differing(health) },
       drift: pass === null ? '' : driftText({ ...pass, ledger }),
       waiting: pass === null ? '' : waitingClause(pass.decision.why, ledger, this.#options.now()),
       gates: pass === null ? [] : gatesOf(pass.decision.why),

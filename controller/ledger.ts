@@ -26,6 +26,8 @@ export interface Ledger {
   readonly marks: Readonly<Record<ReleaseId, Mark>>
   /** A release of it became healthy here once, whatever became of that. Missing in older ledgers. */
   readonly installed?: boolean
+  /** Of one that was only observed: the release of which everything was there, healthy, when it was last compared. */
+  readonly seen?: ReleaseId
   /** The attempt that last changed current (a rollback belongs to the attempt that it undoes). */
   readonly attempt: Attempt | null
   /** An attempt that has not begun to change anything: seen, held, or in preflight. */

@@ -264,7 +264,7 @@ export async function startController(
       if (pass.step.kind === 'forget') forgotten(pass)
       else {
         writeBack(pass, abort)
-        if (pass.ledger.deletion === null) await cluster.answer(pass.app, formerNodes(pass))
+        if (pass.ledger.deletion === null && pass.app.mode === 'release') await cluster.answer(pass.app, formerNodes(pass))
       }
       const wellAt = applications.get(name)?.ill?.until || Number.POSITIVE_INFINITY
       const againAt = now() + lookAgainMs(pass) * (0.9 + 0.2 * Math.random())

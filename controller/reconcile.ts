@@ -6,6 +6,7 @@ import { assess, type Health } from './health/assess.js'
 import { type Ledger, newerLedger } from './ledger.js'
 import type { Candidate, Release, ReleaseId } from './release.js'
 import { type Decision, decide, type Gate } from './rollout.js'
+import { comparedWith, observedPass } from './observing.js'
 import { keeping } from './sticky.js'
 import { afterApplied, afterStep, nextStep, type SyncStep } from './sync.js'
 
@@ -45,6 +46,7 @@ export interface Pass extends Prepared {
 }
 
 export async function reconcile(app: Application, world: World, signal: AbortSignal): Promise<Pass> {
+  if (app.mode === 'observe') return look(app, world, signal)
   const now = world.now()
   const cluster = world.cluster(app)
   const observed = await cluster.observe(app, signal)
@@ -59,6 +61,17 @@ export async function reconcile(app: Application, world: World, signal: AbortSig
   await world.prepare(prepared, signal)
   const applied = await take(step, app, cluster, orderOf(ledger), releases, signal)
   const pass = { ...prepared, applied, ledger: afterApplied(ledger, applied) }
+  await world.record(pass, signal)
+  return pass
+}
+
+/** Of one that is only observed: everything but a decision and a step. */
+async function look(app: Application, world: World, signal: AbortSignal): Promise<Pass> {
+  const cluster = world.cluster(app)
+  const { candidate, ledger: before } = await rendered(app, { ledger: null }, world, signal)
+  const observed = await cluster.observe(app, signal, comparedWith(candidate))
+  const pass = observedPass({ app, before, candidate, observed, now: world.now() })
+  if (pass.step.kind === 'forget') await cluster.forget(app, signal)
   await world.record(pass, signal)
   return pass
 }

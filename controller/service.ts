@@ -104,6 +104,12 @@ export function createService(options: ServiceOptions): Service {
   /** As `act`, of what goes on: nothing that is asked of one that is being deleted would be done. */
   async function ask(...[name, by, action, message, change, releases]: Parameters<typeof act>): Promise<void> {
     const guarded: typeof change = (ledger, entry) => {
+      if (entry.app.mode === 'observe' && action !== 'paused' && action !== 'resumed')
+        throw new RefusedError(
+          409,
+          'observing',
+          `${name} is only observed: nothing is written for it. Take it over: slipway import --take-over ${name}`,
+        )
       if (ledger.deletion !== null)
         throw new RefusedError(409, 'deleting', `${name} is being deleted: nothing else is done with it, and nothing stops that.`)
       return change(ledger, entry)

@@ -4,9 +4,11 @@ import { faultsText } from './fields.js'
 import type { Attempt, Ledger, Mark } from './ledger.js'
 import { goodRelease, isUnderWay } from './ledger.js'
 import { attemptView, candidateView, numberOf, releaseView, time, verdictView } from './records.js'
+import { type ObservedFacts, observedMessage, observedShort, observedState } from './observing.js'
 import type { Candidate } from './release.js'
-import type { Gate, Why } from './rollout.js'
+import type { Gate } from './rollout.js'
 import type { ApplicationView, AttemptView, StateWord, WhyView } from './view.js'
+import { wholeSeconds } from './waiting.js'
 import { ago, likelyCause, prose, shortCommit, span } from './words.js'
 
 export interface Facts {
@@ -22,6 +24,8 @@ export interface Facts {
   readonly awaited: string
   /** It was healthy and is not: since when, and what shows it. Null while it is well, or something is under way. */
   readonly ill: { readonly since: number; readonly message: string; readonly log: readonly string[] } | null
+  /** Of one that is only observed: of how many objects which differ from Git; null before anything was compared. */
+  readonly compared: ObservedFacts['compared']
   /** What of it is not as it was applied, and who changed it; '' where all is. */
   readonly drift: string
   /** Why the candidate waits, in one clause: `held back: judged bad 12 s ago`, `waiting for you`; '' where it does not. */
@@ -80,6 +84,7 @@ export function stateOf(facts: Facts): StateWord {
   const { ledger, candidate } = facts
   const { attempt, trying } = ledger
   if (ledger.deletion !== null) return 'Deleting'
+  if (facts.app.mode === 'observe') return observedState(facts)
   if (facts.silent !== null) return 'Unknown'
   if (ledger.pause !== null) return 'Paused'
   if (attempt?.step.name === 'RollingBack' && attempt.outcome === null) return 'RollingBack'
@@ -91,6 +96,10 @@ export function stateOf(facts: Facts): StateWord {
   if (isMarked(facts) && isBehind(facts)) return 'RolledBack'
   if (ledger.current === null || isBehind(facts) || facts.drift !== '') return 'OutOfSync'
   return 'Healthy'
+}
+
+function isObserved({ app, ledger }: Facts): boolean {
+  return app.mode === 'observe' && ledger.deletion === null
 }
 
 function isMarked({ ledger, candidate }: Facts): boolean {
@@ -145,6 +154,7 @@ function markOf({ ledger, candidate }: Facts): Mark | undefined {
 function shortOf(facts: Facts, state: StateWord): string {
   const { ledger, candidate } = facts
   const bad = candidate?.revision == null ? '' : shortCommit(candidate.revision.commit)
+  if (isObserved(facts)) return observedShort(facts)
   switch (state) {
     case 'Healthy':
       return facts.ready
@@ -182,6 +192,7 @@ function progressOf(facts: Facts): string {
 function messageOf(facts: Facts, state: StateWord): string {
   const { app, ledger, now } = facts
   const retry = `slipway retry ${app.name}`
+  if (isObserved(facts)) return observedMessage(facts, app)
   switch (state) {
     case 'Healthy':
       return prose(runningClause(facts), pinClause(facts), staleClause(facts), ...warningsOf(facts))
@@ -256,10 +267,6 @@ function releaseCommand({ app, ledger, candidate }: Pick<Facts, 'app' | 'ledger'
   return ledger.pin === null || newest === '' ? `slipway sync ${app.name}` : `slipway retry ${app.name} ${newest}`
 }
 
-function wholeSeconds(ms: number): number {
-  return Math.floor(ms / 1000) * 1000
-}
-
 function pinClause({ ledger }: Facts): string {
   return ledger.pin === null
     ? ''
@@ -301,6 +308,10 @@ function syncOf(facts: Facts): ApplicationView['sync'] {
   if (facts.silent !== null || facts.candidate === null)
     return { status: 'Unknown', message: facts.silent?.message ?? 'not looked at yet' }
   if (facts.candidate.kind === 'rejection') return { status: 'Unknown', message: facts.candidate.rejection.message }
+  if (facts.app.mode === 'observe') {
+    const isSame = facts.compared !== null && facts.compared.differs.length === 0
+    return { status: isSame ? 'Synced' : 'OutOfSync', message: observedShort(facts) }
+  }
   if (isBehind(facts)) return { status: 'OutOfSync', message: facts.waiting }
   return facts.drift === '' ? { status: 'Synced', message: '' } : { status: 'OutOfSync', message: facts.drift }
 }
@@ -461,37 +472,4 @@ function blockerCommands({ gates }: Facts): readonly string[] {
 /** A URL for people: the password, if it carries one, is not theirs to see. */
 export function withoutPassword(url: string): string {
   return url.replace(/^([a-z+]+:\/\/)([^/@]*)@/i, '$1')
-}
-
-export function gatesOf(why: Why): readonly Gate[] {
-  if (why.kind === 'paused') return gatesOf(why.would)
-  return why.kind === 'waiting' ? why.gates : []
-}
-
-/** Why the candidate does not run, in one clause; '' where it does or nothing stands in its way. */
-export function waitingClause(why: Why, ledger: Ledger, now: number): string {
-  switch (why.kind) {
-    case 'paused':
-      return waitingClause(why.would, ledger, now)
-    case 'pinned':
-      return `pinned to ${numberOf(ledger, why.to)} by ${ledger.pin?.by.name ?? 'a person'}`
-    case 'held':
-      return why.message
-    case 'heldBack':
-      return `held back: judged ${why.mark.kind === 'bad' ? 'bad' : 'by its surroundings'} ${ago(now - why.mark.at)}, because ${why.mark.verdict.message}`
-    case 'waiting':
-      return why.for === 'sync'
-        ? 'waiting for you'
-        : `waiting for ${why.message}${why.until === 0 ? '' : `, in ${span(wholeSeconds(why.until - now))}`}`
-    case 'deleting': {
-      const again = `slipway delete ${ledger.application.name} --cascade`
-      return why.isStuck ? `${why.message}; run it once more: ${again}, or go on without: ${again} --skip-hooks` : why.message
-    }
-    case 'hookFirst':
-      return `waiting for ${why.hook} to finish`
-    case 'failed':
-      return why.because === 'barrier' ? `${why.hook} has run: going back needs a person's word` : ''
-    default:
-      return ''
-  }
 }

@@ -23,6 +23,7 @@ export function revertDue(
   releases: (id: string) => Release | null,
 ): Omit<RevertOrder, 'author' | 'now'> | null {
   const { attempt, current } = ledger
+  if (app.mode === 'observe') return null
   if (app.rollout.writeBack !== 'revertCommit' || attempt?.outcome !== 'RolledBack' || attempt.verdict?.kind !== 'bad')
     return null
   if (candidate?.kind !== 'release' || candidate.release.id !== attempt.release || current === null) return null

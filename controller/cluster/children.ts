@@ -20,8 +20,8 @@ export interface Children {
 export function withChildren(cluster: Cluster, children: Children): Cluster {
   return {
     ...cluster,
-    async observe(app, signal) {
-      const observed = await cluster.observe(app, signal)
+    async observe(app, signal, against) {
+      const observed = await cluster.observe(app, signal, against)
       return { ...observed, objects: [...observed.objects, ...children.declaredBy(app.name).map(observedChild)] }
     },
     preflight: (app, release, round, order, signal) =>

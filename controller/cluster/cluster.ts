@@ -50,7 +50,8 @@ export interface Applied {
 }
 
 export interface Cluster {
-  observe(app: Application, signal: AbortSignal): Promise<Observed>
+  /** `against`: what its objects are compared with, where that is not what was sent last. */
+  observe(app: Application, signal: AbortSignal, against?: Release | null): Promise<Observed>
   /** Asks whether the release could run; the answer is observed later. Touches nothing that runs. */
   preflight(app: Application, release: Release, round: number, order: Order, signal: AbortSignal): Promise<void>
   /** Adds or replaces these objects; what else is there stays. */

@@ -5,7 +5,7 @@ import type { Cluster } from './cluster.js'
 export function byPlace(nodes: Cluster, clusters: { cluster(name: string): Cluster }): Cluster {
   const placeOf = ({ destination }: Application) => (destination.kind === 'cluster' ? clusters.cluster(destination.name) : nodes)
   return {
-    observe: (app, signal) => placeOf(app).observe(app, signal),
+    observe: (app, signal, against) => placeOf(app).observe(app, signal, against),
     preflight: (app, release, round, order, signal) => placeOf(app).preflight(app, release, round, order, signal),
     apply: (app, objects, order, signal) => placeOf(app).apply(app, objects, order, signal),
     prune: (app, refs, order, signal) => placeOf(app).prune(app, refs, order, signal),

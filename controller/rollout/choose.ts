@@ -319,7 +319,9 @@ function trialOf(input: DecideInput, ledger: Ledger, release: ReleaseId) {
         ? ('retry' as const)
         : ('sync' as const)
   const by = request?.by ?? (isAgain ? bySlipway : byGit)
-  const mode = request?.selectors === undefined ? ('sync' as const) : ('partial' as const)
+  // Observed as it is before it was taken over: it runs already, and what its hooks do was done.
+  const isThere = ledger.current === null && ledger.seen === release
+  const mode = request?.selectors !== undefined ? ('partial' as const) : isThere ? ('adopt' as const) : ('sync' as const)
   return { release, revision: input.candidate?.revision ?? null, cause, mode, by, prune: request?.prune ?? null }
 }
 

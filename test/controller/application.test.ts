@@ -166,12 +166,8 @@ t.test('every fault is named at once, with its path and what was wanted', async 
       ['operation: is not taken from a declaration; ask for it: slipway sync, slipway rollback'],
     ],
     [
-      shopWith({}, { metadata: { name: 'shop', annotations: { 'argocd.argoproj.io/skip-reconcile': 'true' } } }),
-      ['metadata.annotations: to observe only is not supported yet; pause the application instead: slipway pause'],
-    ],
-    [
-      shopWith({}, { metadata: { name: 'shop', annotations: { 'slipway.dev/mode': 'observe' } } }),
-      ['metadata.annotations: to observe only is not supported yet; pause the application instead: slipway pause'],
+      shopWith({}, { metadata: { name: 'shop', annotations: { 'slipway.dev/mode': 'watch' } } }),
+      ['metadata.annotations.slipway.dev/mode: want observe or release, got "watch"'],
     ],
     [
       shopWith({ source: { directory: { jsonnet: { libs: ['x'] } } } }),
@@ -253,4 +249,12 @@ t.test('what it depends on, as names, as Flux has it, and as an annotation; how 
     factor: 3,
     maxDurationMs: 60_000,
   })
+})
+
+t.test('one that is to be observed only, or that Argo CD is told to skip, is written nothing for', async t => {
+  const modeOf = (annotations: Record<string, string>) => parsed(shopWith({}, { metadata: { name: 'shop', annotations } })).mode
+  t.equal(modeOf({}), 'release')
+  t.equal(modeOf({ 'slipway.dev/mode': 'observe' }), 'observe')
+  t.equal(modeOf({ 'argocd.argoproj.io/skip-reconcile': 'true' }), 'observe')
+  t.equal(modeOf({ 'argocd.argoproj.io/skip-reconcile': 'false' }), 'release')
 })

@@ -85,6 +85,7 @@ function facts(change: Partial<Facts> = {}): Facts {
     ready: '3 of 3 ready',
     awaited: '',
     ill: null,
+    compared: null,
     drift: '',
     waiting: '',
     gates: [],

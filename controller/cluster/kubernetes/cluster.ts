@@ -7,7 +7,7 @@ import { type Manifest, type ObjectRef, refKey, refOf } from '../../../runtime/c
 import type { Application } from '../../application.js'
 import type { Ledger } from '../../ledger.js'
 import { createsNamespace, isConfirmed, optionsOf } from '../../release/options.js'
-import { keptKinds } from '../../release/sent.js'
+import { keptKinds, ordinaryObjects } from '../../release/sent.js'
 import type { Release } from '../../release.js'
 import type { Applied, Cluster, Observed, Order } from '../cluster.js'
 import type { createPacker, Kept } from '../node/ledger.js'
@@ -177,9 +177,10 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
     return cache.watch(kindsOf(refs), AbortSignal.any([signal, AbortSignal.timeout(listMs)]))
   }
 
-  async function observe(app: Application, signal: AbortSignal): Promise<Observed> {
+  async function observe(app: Application, signal: AbortSignal, against: Release | null = null): Promise<Observed> {
     const one = knownOf(app)
-    const refs = refsOf(app, one)
+    const sent = against === null ? options.sent(app) : ordinaryObjects(against)
+    const refs = [...refsOf(app, one), ...(against === null ? [] : sent.map(refOf))]
     const kinds = kindsOf(refs)
     let ledger: Ledger | null = null
     let silent = pulse.silence()
@@ -188,7 +189,7 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
         await identity.certain()
         const isWhole = await watching(refs, signal)
         ledger = await readBack(app, one, signal)
-        await proving.prove(app, options.sent(app), signal)
+        await proving.prove(app, sent, signal)
         silent = silenceOf(name, cache.trouble(kinds), isWhole, now())
       } catch (error) {
         if (error instanceof OvertakenError || signal.aborted) throw error

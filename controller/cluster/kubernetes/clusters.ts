@@ -77,9 +77,9 @@ export function openClusters(options: ClustersOptions): Clusters {
   function placeOf(slot: Slot): Cluster {
     const open = () => opened(slot)
     return {
-      observe: async (app, signal) => {
+      observe: async (app, signal, against) => {
         const cluster = await open().catch(() => null)
-        return cluster === null ? unreached(slot) : cluster.observe(app, signal)
+        return cluster === null ? unreached(slot) : cluster.observe(app, signal, against)
       },
       preflight: async (app, release, round, order, signal) => (await open()).preflight(app, release, round, order, signal),
       apply: async (app, objects, order, signal) => (await open()).apply(app, objects, order, signal),
