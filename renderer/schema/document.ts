@@ -97,12 +97,21 @@ export class SchemaDocument {
 
 const literals = new Set(['const', 'enum', 'default', 'examples'])
 
+const drafts: ReadonlyMap<string, Draft> = new Map([
+  ['schema', 2020],
+  ['draft/2020-12/schema', 2020],
+  ['draft/2019-09/schema', 2019],
+  ['draft-07/schema', 7],
+  ['draft-06/schema', 6],
+  ['draft-04/schema', 4],
+])
+
+/** The newest one where the schema says nothing. Throws `SchemaError` for what is none of them: it would have to be fetched. */
 function draftOf(uri: Value | undefined): Draft {
-  const text = typeof uri === 'string' ? uri : ''
-  if (text.includes('draft-04')) return 4
-  if (text.includes('draft-06')) return 6
-  if (text.includes('draft-07')) return 7
-  return text.includes('2019-09') ? 2019 : 2020
+  if (typeof uri !== 'string') return 2020
+  const draft = drafts.get(/^(?:https?:\/\/)?json-schema\.org\/(.*?)#?$/s.exec(uri)?.[1] ?? '')
+  if (draft !== undefined) return draft
+  throw new SchemaError(`failing loading ${JSON.stringify(uri)}: schemas outside of the chart are not read`)
 }
 
 function joined(base: string, ref: string): string {

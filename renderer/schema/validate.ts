@@ -13,11 +13,12 @@ const mostSteps = 5_000_000
 
 /** What the values violate; empty where nothing. Throws `SchemaError` for a schema that cannot be used. */
 export function validate(schema: Value, values: Value): readonly Violation[] {
-  if (typeof schema !== 'boolean' && !isDict(schema))
-    throw new SchemaError(`"file:///values.schema.json#" is not valid: got ${typeName(schema)}, want boolean or object`)
-  const document = new SchemaDocument(schema)
-  const visit = new Visit(document, schema, document.base, values, [], null)
-  return ungrouped(visit.run())
+  return validateBy(new SchemaDocument(schema), values, false)
+}
+
+/** `isStrict`: formats are more than a remark, whatever the draft says. */
+export function validateBy(document: SchemaDocument, values: Value, isStrict: boolean): readonly Violation[] {
+  return ungrouped(new Visit(document, document.root, document.base, values, [], null, isStrict).run())
 }
 
 interface Steps {
@@ -34,11 +35,21 @@ class Visit {
   readonly #above: Visit | null
   readonly #depth: number
   readonly #steps: Steps
+  readonly #isStrict: boolean
   #found: Violation[] = []
   /** Properties and items that some schema has looked at, for `unevaluated...`. */
   readonly #seen = new Set<string>()
 
-  constructor(document: SchemaDocument, schema: Value, base: string, value: Value, at: readonly string[], above: Visit | null) {
+  constructor(
+    document: SchemaDocument,
+    schema: Value,
+    base: string,
+    value: Value,
+    at: readonly string[],
+    above: Visit | null,
+    isStrict: boolean = above === null ? false : above.#isStrict,
+  ) {
+    this.#isStrict = isStrict
     this.#document = document
     this.#schema = schema
     this.#base = isDict(schema) ? document.baseOf(schema, base) : base
@@ -126,7 +137,8 @@ class Visit {
 
   #format(schema: Dict): Violation | null {
     const format = schema.get('format')
-    if (this.#document.draft >= 2019 || typeof format !== 'string' || typeof this.#value !== 'string') return null
+    const counts = this.#isStrict || this.#document.draft < 2019
+    if (!counts || typeof format !== 'string' || typeof this.#value !== 'string') return null
     const problem = format === 'regex' ? patternProblem(this.#value) : (formats.get(format)?.(this.#value) ?? '')
     return problem === '' ? null : this.#violation(`${shown(this.#value)} is not valid ${format}: ${problem}`)
   }

@@ -3,6 +3,7 @@ import type { Chart } from '../chart/dependencies.js'
 import { textOf } from '../value/text.js'
 import { type Dict, isDict, typeOf, type Value } from '../value/value.js'
 import { JsonError, JsonReader } from '../values/json.js'
+import { checkSchema } from './check.js'
 import { SchemaError } from './document.js'
 import { validate } from './validate.js'
 import { violationText } from './words.js'
@@ -22,21 +23,23 @@ export function schemaProblems(chart: Chart, values: Dict): string {
 function problemsOf(schema: Uint8Array, values: Dict): string {
   try {
     const found = validate(schemaOf(schema), values)
-    return found.length === 0 ? '' : `${violationText(found)}\n`
+    return violationText(found)
   } catch (cause) {
     if (!(cause instanceof SchemaError || cause instanceof JsonError)) throw cause
     return cause.message
   }
 }
 
-const parsed = new WeakMap<Uint8Array, Value>()
+const read = new WeakMap<Uint8Array, Value>()
 
+/** Read and checked once for as long as its bytes are kept. */
 function schemaOf(bytes: Uint8Array): Value {
-  const known = parsed.get(bytes)
+  const known = read.get(bytes)
   if (known !== undefined) return known
   const reader = new JsonReader(textOf(bytes))
   const schema = reader.value()
   if (!reader.atEnd) throw new JsonError('invalid character after top-level value')
-  parsed.set(bytes, schema)
+  checkSchema(schema)
+  read.set(bytes, schema)
   return schema
 }

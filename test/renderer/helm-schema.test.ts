@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { JsonReader } from '../../renderer/values/json.js'
+import { checkSchema } from '../../renderer/schema/check.js'
 import { validate } from '../../renderer/schema/validate.js'
 import { SchemaError } from '../../renderer/schema/document.js'
 import { violationText } from '../../renderer/schema/words.js'
@@ -30,6 +31,12 @@ t.test('a schema elsewhere is never fetched', async t => {
     )
 })
 
+t.test('a draft that nobody knows is not fetched either', async t => {
+  const [problem] = problems({ schema: { $schema: 'https://example.com/x' }, values: 'a: 1' })
+
+  t.equal(problem, 'failing loading "https://example.com/x": schemas outside of the chart are not read')
+})
+
 t.test('a schema that refers to itself without end is refused', async t => {
   const schema = { properties: { a: { allOf: [{ $ref: '#/$defs/x' }] } }, $defs: { x: { anyOf: [{ $ref: '#/$defs/x' }] } } }
 
@@ -38,12 +45,13 @@ t.test('a schema that refers to itself without end is refused', async t => {
 
 function problems({ schema, values }: Omit<SchemaCase, 'problems'>): string[] {
   try {
-    const found = validate(new JsonReader(JSON.stringify(schema)).value(), unmarshalMap(values))
-    return violationText(found)
+    const read = new JsonReader(JSON.stringify(schema)).value()
+    checkSchema(read)
+    return violationText(validate(read, unmarshalMap(values)))
       .split('\n')
       .filter(line => line !== '')
   } catch (cause) {
     if (!(cause instanceof SchemaError)) throw cause
-    return [cause.message]
+    return cause.message.split('\n')
   }
 }
