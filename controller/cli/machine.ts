@@ -17,6 +17,7 @@ import { type FoundProgram, findHaproxy } from '../../runtime/network/find-hapro
 import { firewallWarnings, readFirewall } from '../../runtime/network/firewall.js'
 import { defaultNames } from '../../runtime/network/types.js'
 import { defaultNodeName, defaultPort, defaultStateDir } from '../config.js'
+import { optimizedLater } from '../render/late.js'
 import { end, keep, type Layout, layoutOf, pidOf } from './processes.js'
 import { type Program, programOf } from './programs.js'
 
@@ -233,8 +234,8 @@ export async function startProcesses(
     { name: 'nats', command: nats, args: natsArgs, env: { PATH: base.PATH, GOGC: '25' } },
     {
       name: 'runtime',
-      // It waits for others most of the time: V8's two optimizing compilers and what they make cost 8 MB, and save it nothing measurable.
-      ...node('runtime', 192, ['--no-opt', '--no-maglev']),
+      // It waits for others most of the time: V8's compilers and what they make cost 9 MB, and save it nothing measurable.
+      ...node('runtime', 192, ['--no-opt', '--no-maglev', '--no-sparkplug']),
       env: {
         ...own,
         ...base,
@@ -246,7 +247,9 @@ export async function startProcesses(
     },
     {
       name: 'controller',
-      ...node('controller', 512),
+      // Little of it is long at work: machine code as soon as V8 would make it, and the compilers' own pages, are 8 MB. What is long at work,
+      // such as reading a large repository, is still optimized, a quarter of a second later.
+      ...node('controller', 512, ['--no-maglev', '--no-sparkplug', ...optimizedLater(300)]),
       env: { ...own, ...base, SLIPWAY_NATS_URL: natsURL, SLIPWAY_PORT: String(machine.port) },
     },
   ].filter(kept => keep(layout, keeper, kept) === 'started')

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { ChartAnswer, ChartQuestion, FileQuestion, Kept, Rendered, RenderOptions, Touched } from '../../renderer/index.js'
 import type { SentFile } from './held.js'
+import { optimizedLater } from './late.js'
 
 export interface PoolOptions {
   /** Children at the same time, kept warm after a render; each costs about 45 MB. */
@@ -306,6 +307,7 @@ export function childFlags(options: PoolOptions, isConfined: boolean): string[] 
     `--max-old-space-size=${options.heapMB}`,
     // New objects die soon: with room for them they are collected less often.
     '--max-semi-space-size=8',
+    ...optimizedLater(10),
     // 1,500 templates inside one another take 2 MB; systems give the process 8.
     '--stack-size=3000',
     // What came compiled (start.cjs) is not thrown away because it was not called for a while.

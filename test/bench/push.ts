@@ -40,6 +40,8 @@ interface Stage {
   readonly repository: Repository
   /** Of the application that is pushed to, through its Service. */
   readonly address: string
+  /** Resident memory after each push, while its render child lives. */
+  readonly busy: ReturnType<typeof residentMB>[]
   readonly options: Options
   readonly signal: AbortSignal
 }
@@ -90,7 +92,7 @@ async function open(
     await instance.client.until(application, 'Healthy', view => view.state === 'Healthy', 180_000)
   const [repository] = repositories
   if (repository === undefined) throw new Error('there is no application to push to')
-  return { instance, repository, address: `http://127.0.0.1:${nodePort}`, options, signal }
+  return { instance, repository, address: `http://127.0.0.1:${nodePort}`, busy: [], options, signal }
 }
 
 async function story(stage: Stage): Promise<Measured> {
@@ -115,14 +117,13 @@ async function story(stage: Stage): Promise<Measured> {
   }
   const crash = await badOnes(stage, 'crash', options.runs)
   const neverReady = await badOnes(stage, 'never-ready', Math.min(options.runs, neverReadyRuns))
-  const busy = residentMB(instance.home)
   await traffic.stop()
   await served.stop()
   options.say('an idle minute')
   await healthy(stage)
   await delay(75_000, undefined, { signal })
   const cpu = await processorPercent(instance.home, idleMs, signal)
-  return told(stage, { bare, pushed, polled, crash, neverReady, traffic, times: served.times, busy, cpu })
+  return told(stage, { bare, pushed, polled, crash, neverReady, traffic, times: served.times, cpu })
 }
 
 /** Each takes half a minute and more: 30 s are the least that a release without haste is given. */
@@ -150,6 +151,7 @@ async function good(stage: Stage, version: string, announced: boolean): Promise<
     attempt => attempt.times.healthy !== '',
     120_000,
   )
+  noteBusy(stage)
   const pods = (await instance.client.tree(repository.application)).flatMap(podsOf)
   const ready = pods.filter(pod => pod.release === release?.id && pod.readyAt !== '').map(pod => Date.parse(pod.readyAt))
   const after = (time: string) => Date.parse(time) - since.at
@@ -161,6 +163,12 @@ async function good(stage: Stage, version: string, announced: boolean): Promise<
     appliedMs: after(times.applied),
     readyMs: Math.min(...ready) - since.at,
   }
+}
+
+/** Only a moment at which a render child lives counts as one of a push. */
+function noteBusy({ instance, busy }: Stage): void {
+  const now = residentMB(instance.home)
+  if (now.render > 0) busy.push(now)
 }
 
 function podsOf(object: ObjectView): readonly NonNullable<ObjectView['pod']>[] {
@@ -180,6 +188,7 @@ async function badOnes(stage: Stage, behaviour: Behaviour, runs: number): Promis
   for (let number = 1; number <= runs; number++) {
     const since = await stage.repository.push(`${behaviour}-${number}`, behaviour, true)
     found.push(badFrom(await judged(stage, since), since))
+    noteBusy(stage)
     stage.options.say(`  ${number}: verdict after ${found.at(-1)?.verdictMs} ms, good again after ${found.at(-1)?.goodMs} ms`)
   }
   return found
@@ -218,13 +227,11 @@ interface Found {
   readonly neverReady: readonly Bad[]
   readonly traffic: ReturnType<typeof startLoad>
   readonly times: ReadonlyMap<string, number>
-  /** Resident memory right after the last push, when a render child is there. */
-  readonly busy: ReturnType<typeof residentMB>
   readonly cpu: Awaited<ReturnType<typeof processorPercent>>
 }
 
-async function told({ instance, options }: Stage, found: Found): Promise<Measured> {
-  const { bare, pushed, polled, crash, neverReady, traffic, times, busy, cpu } = found
+async function told({ instance, busy, options }: Stage, found: Found): Promise<Measured> {
+  const { bare, pushed, polled, crash, neverReady, traffic, times, cpu } = found
   const of = <T>(values: readonly T[], pick: (value: T) => number) => median(values.map(pick))
   const bareStartMs = median(bare)
   const pushToServingMs = of(pushed, each => each.servingMs)
@@ -232,6 +239,8 @@ async function told({ instance, options }: Stage, found: Found): Promise<Measure
   const requestsServedTwice = [...times.values()].filter(count => count > 1).length
   const unseen = [...traffic.answered].filter(id => !times.has(id)).length
   const rss = residentMB(instance.home)
+  const most = busy.reduce((a, b) => (total(b) > total(a) ? b : a), busy[0] ?? rss)
+  const usual = median(busy.map(total))
   const round = (values: Readonly<Record<string, number>>) =>
     Object.fromEntries(parts.map(part => [part, rounded(values[part] ?? 0)]))
   return {
@@ -255,7 +264,7 @@ async function told({ instance, options }: Stage, found: Found): Promise<Measure
       requestsFailed: traffic.failures.length,
       requestsServedTwice,
       rssMB: { ...round(rss), total: rounded(total(rss)) },
-      rssBusyMB: { render: rounded(busy.render), total: rounded(total(busy)) },
+      rssBusyMB: { ...round(most), total: rounded(total(most)), median: usual === null ? null : rounded(usual) },
       pssMB: { total: rounded(total(proportionalMB(instance.home))) },
       cpuPercentIdle: { ...round(cpu), total: rounded(total(cpu)) },
     },
@@ -266,6 +275,7 @@ async function told({ instance, options }: Stage, found: Found): Promise<Measure
       requestsFailed: atMost(0, traffic.failures.length),
       requestsServedTwice: atMost(0, requestsServedTwice),
       'rssMB.total': below(250, rounded(total(rss))),
+      'rssBusyMB.total': below(250, rounded(total(most))),
       'cpuPercentIdle.total': below(2, rounded(total(cpu))),
     },
     notes: [
@@ -273,7 +283,7 @@ async function told({ instance, options }: Stage, found: Found): Promise<Measure
       `${applications} applications in a repository each, ${applications * replicas} pods with readiness and liveness probes every 10 s; load of ${load.rate} requests a second on the one that is pushed to, half of the clients keep their connection`,
       'good pushes follow each other once the release is healthy as a whole: each supersedes the one that bakes; bad ones begin from a release that has baked',
       'the steps count from the webhook; readyMs is the first new pod; pollToServingMs counts from the end of the push, at a random moment of the poll',
-      'rssMB and the idle minute are measured when nothing was pushed for more than a minute: the render child has ended by then; it is started again by a webhook, beside the fetch. rssBusyMB is right after the last push, with it',
+      'rssMB and the idle minute are measured when nothing was pushed for more than a minute: the render child has ended by then; it is started again by a webhook, beside the fetch. rssBusyMB is the largest of one look after each push, with it; its median beside',
       'the total of rssMB holds the keepers too, which the goal does not name',
       'rssMB counts the pages that processes share (most of the Node binary) for each of them; pssMB counts them once',
       `${unseen} of the answered requests were not found in the servers' logs`,
