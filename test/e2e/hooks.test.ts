@@ -1,4 +1,5 @@
 // Hooks run once in each attempt, the barrier of sequence 14, configuration that rolls pods, pruning after health.
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { application, lines } from '../support/applications.js'
@@ -124,6 +125,31 @@ await t.test(
     t.ok(kept.includes('extra'))
     t.ok(stillThere.includes('extra'), 'a bad release prunes nothing')
     t.notOk((await names()).includes('extra'), 'a good one does')
+  },
+)
+
+await t.test(
+  'a PreDelete hook that failed holds a deletion, asked for again it runs once more; then all ends, and PostDelete runs',
+  async t => {
+    const app = await application(slipway, 'leaving')
+    const backup = 'test -e /served/full && echo backup >>/served/hooks'
+    const hooks = [hook('backup', 'PreDelete', backup), hook('farewell', 'PostDelete', note('farewell'))]
+    const one = await app.push({ ...files(), 'hooks.yaml': documents(hooks) })
+    await app.declare()
+    await app.settled(one, 'Healthy')
+    const before = noted().length
+    const away = ['delete', 'leaving', '--cascade', '--yes']
+
+    await slipway.cli(...away)
+    await app.until('it is held', seen => /PreDelete hook Job .*backup-predelete-\d+ failed/.test(seen.message))
+    const serving = (await app.pods()).length
+    writeFileSync(join(slipway.shared, 'full'), '')
+    await slipway.cli(...away)
+    await waitUntil('it is gone', 60_000, async () => (await slipway.client.application('leaving')) === null)
+
+    t.ok(serving > 0, 'what runs was not touched')
+    t.same(noted().slice(before), ['backup', 'farewell'])
+    t.same(await lives(slipway, 'leaving'), [])
   },
 )
 
