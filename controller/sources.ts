@@ -273,13 +273,30 @@ function isTransient(candidate: Candidate): boolean {
   return candidate.kind === 'rejection' && candidate.rejection.transient
 }
 
+/** What of a release is asked at every commit, found once for as long as its objects are kept. */
+interface Asked {
+  readonly keys: readonly string[]
+  readonly children: readonly Manifest[]
+}
+
+const asked = new WeakMap<Release['objects'], Asked>()
+
+function askedOf(release: Release): Asked {
+  const known = asked.get(release.objects)
+  if (known !== undefined) return known
+  const keys = release.objects.flatMap(object => (object.kind === 'Namespace' ? [] : [refKey(refOf(object))]))
+  const found = { keys, children: release.objects.filter(isApplication) }
+  asked.set(release.objects, found)
+  return found
+}
+
 /** Two applications that claim one object: refused, both named (the one that runs it keeps it). */
 function sharedObject(app: Application, release: Release, ownerOf: SourcesOptions['ownerOf']): Rejection | null {
-  for (const object of release.objects) {
-    if (object.kind === 'Namespace') continue
-    const owner = ownerOf(app.destination.place, refKey(refOf(object)), app.name)
+  for (const key of askedOf(release).keys) {
+    const owner = ownerOf(app.destination.place, key, app.name)
     if (owner === null) continue
-    const where = release.origins[refKey(refOf(object))] ?? ''
+    const object = release.objects.find(one => refKey(refOf(one)) === key) as Manifest
+    const where = release.origins[key] ?? ''
     const message = `${where === '' ? '' : `${where}: `}${refText(refOf(object))} belongs to application ${owner}; ${app.name} may not claim it too: remove it from one of the two`
     return { reason: 'SharedObject', message, excerpt: '', transient: false }
   }
@@ -300,7 +317,7 @@ function childFault(
   release: Release,
   { declared, isDeclared, childNotPermitted }: Pick<SourcesOptions, 'declared' | 'isDeclared' | 'childNotPermitted'>,
 ): Rejection | null {
-  for (const object of release.objects.filter(isApplication)) {
+  for (const object of askedOf(release).children) {
     const { application: child, faults } = parseApplication(object, declared)
     const where = release.origins[refKey(refOf(object))] ?? `Application ${object.metadata.name}`
     const [first] = isDeclared(object) ? [] : faults

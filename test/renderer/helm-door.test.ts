@@ -127,7 +127,7 @@ t.test('what is wrong is told with its place', async t => {
     [
       { 'values.schema.json': '{"properties":{"replicas":{"type":"string"}}}' },
       'InvalidValues',
-      "values don't meet the specifications of the schema(s) in the following chart(s):\nshop:\n- at '/replicas': got number, want string\n\n",
+      "values don't meet the specifications of the schema(s) in the following chart(s):\nshop:\n- at '/replicas': got number, want string\n",
     ],
     [
       { 'Chart.yaml': 'apiVersion: v2\nname: shop\nversion: 1.0.0\nkubeVersion: ">=1.99"\n' },
