@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { faultAt, holdsSecrets, type Place, RenderFault } from '../fault.js'
 import type { Limits } from '../limits.js'
-import { Bytes, type Dict, Int, isDict, isList, Struct, type Value } from '../value/value.js'
+import { type Dict, Int, isDict, isList, type Value } from '../value/value.js'
 import { wordOf } from '../value/words.js'
 import { loadYaml, type YamlDocument } from '../yaml/load.js'
 import { deepestQuick, readQuickly } from '../yaml/quick.js'
@@ -102,7 +102,7 @@ class Reader {
     if (generated === null) this.#named(metadata, kind, path)
     for (const field of ['labels', 'annotations'] as const) this.#texts(metadata.get(field), [...path, 'metadata', field])
     const place = this.#document.locate(path)
-    const manifest = { ...(this.#plain(value, path) as RenderedObject['manifest']), apiVersion, kind }
+    const manifest = { ...(this.#plain(value, [...path]) as RenderedObject['manifest']), apiVersion, kind }
     return [{ manifest: generated === null ? manifest : withName(manifest, generated), file: place.file, line: place.line }]
   }
 
@@ -135,17 +135,31 @@ class Reader {
         throw this.#fault(`${path.join('.')}.${key} must be text, is a ${wordOf(item)}; put it in quotes`, [...path, key])
   }
 
-  /** As plain JSON. What JSON in JavaScript cannot carry exactly is refused, not rounded. */
-  #plain(value: Value, path: Path): unknown {
-    if (value instanceof Bytes || value instanceof Struct) throw this.#fault('bytes cannot be part of an object', path)
+  /** As plain JSON. What JSON in JavaScript cannot carry exactly is refused, not rounded. `path` is the same again when it returns. */
+  #plain(value: Value, path: (string | number)[]): unknown {
+    if (isSimple(value)) return value
     if (value instanceof Int && isSchemaBound(path)) return Number(value.value)
     if (value instanceof Int)
       throw this.#fault(`${pathText(path)} is a number beyond 2^53, which cannot be carried exactly; put it in quotes`, path)
-    if (isList(value)) return value.map((item, at) => (isSimple(item) ? item : this.#plain(item, [...path, at])))
-    if (!isDict(value)) return value
-    if (value.has('__proto__')) throw this.#fault('a key cannot be named __proto__', [...path, '__proto__'])
+    if (isList(value))
+      return value.map((item, at) => {
+        if (isSimple(item)) return item
+        path.push(at)
+        const made = this.#plain(item, path)
+        path.pop()
+        return made
+      })
+    if (!isDict(value)) throw this.#fault('bytes cannot be part of an object', path)
     const plain: Record<string, unknown> = {}
-    for (const [key, item] of value) plain[key] = isSimple(item) ? item : this.#plain(item, [...path, key])
+    for (const [key, item] of value) {
+      if (key === '__proto__') throw this.#fault('a key cannot be named __proto__', [...path, key])
+      if (isSimple(item)) plain[key] = item
+      else {
+        path.push(key)
+        plain[key] = this.#plain(item, path)
+        path.pop()
+      }
+    }
     return plain
   }
 
