@@ -21,6 +21,7 @@ import { leftForward, type Surplus, surplusOf } from '../sync/surplus.js'
 import { currentPlan, modeOf } from '../sync.js'
 import { markOf } from './again.js'
 import { newProgress } from './attempt.js'
+import { lingering, lingeringText } from './lingering.js'
 import { type DecideInput, type JudgeRow, moved, type State, settled, verdictText, withAttempt, withLedger } from './state.js'
 import { afterTrouble, isTroubled, judgement, least } from './verdict.js'
 
@@ -220,7 +221,7 @@ function baking(one: Case, nextAt: number | null): Judged {
   const { input, attempt, state, now } = one
   const doneAt = Math.max(attempt.clocks.bakeFrom, input.health.readyAgainAt) + input.app.rollout.bakeTimeMs
   if (now < doneAt) return judged(state, 'J3', { wakeAt: least([doneAt, ...(nextAt === null ? [] : [nextAt])]) })
-  if ((one.ledger.current?.pruning.length ?? 0) > 0) return judged(state, 'J4', { wakeAt: nextAt })
+  if ((one.ledger.current?.pruning.length ?? 0) > 0) return pruning(one, doneAt, nextAt)
   const prune = surplusFor(one)
   if (prune.objects.length === 0) return ended(one, state, 'J4', prune)
   const again = moved(
@@ -232,7 +233,19 @@ function baking(one: Case, nextAt: number | null): Judged {
   return judged(withAttempt(state, again), 'J4', { prune, wakeAt: now + input.app.rollout.bakeTimeMs })
 }
 
-function ended(one: Case, state: State, row: JudgeRow, prune: Surplus = noSurplus): Judged {
+/** What goes is waited for. What a finalizer keeps is no fault of the release: it is said, and after the health timeout not waited for. */
+function pruning(one: Case, doneAt: number, nextAt: number | null): Judged {
+  const { input, attempt, state, now } = one
+  const left = lingering(one.ledger, input.observed)
+  const text = lingeringText(left)
+  if (text === '' || left.length < (one.ledger.current?.pruning.length ?? 0)) return judged(state, 'J4', { wakeAt: nextAt })
+  const givenUpAt = doneAt + input.app.rollout.healthTimeoutMs
+  if (now >= givenUpAt) return ended(one, state, 'J4', noSurplus, `healthy; still ${text}`)
+  const waits = attempt.moves.at(-1)?.message === text ? attempt : moved(attempt, { name: 'Baking' }, text, now)
+  return judged(withAttempt(state, waits), 'J4', { wakeAt: least([givenUpAt, ...(nextAt === null ? [] : [nextAt])]) })
+}
+
+function ended(one: Case, state: State, row: JudgeRow, prune: Surplus = noSurplus, message = 'healthy'): Judged {
   const { input, now } = one
   const attempt = state.ledger.attempt!
   const isBaked = attempt.mode !== 'adopt'
@@ -240,7 +253,7 @@ function ended(one: Case, state: State, row: JudgeRow, prune: Surplus = noSurplu
   const last = settled(
     { ...attempt, verdict: null, times: { ...attempt.times, baked: isBaked ? now : 0 } },
     'Healthy',
-    'healthy',
+    message,
     now,
   )
   return judged(withLedger(state, { ...ledger, attempt: last, readyTimes: timesWith(ledger, attempt) }), row, { prune })
@@ -289,13 +302,20 @@ function backAgain(one: Case, mustBake: boolean): Judged {
   if (prune.objects.length > 0) return judged(next, 'J5', { prune })
   const isGone = (one.ledger.current?.pruning.length ?? 0) === 0
   const bakedAt = mustBake ? from + input.app.rollout.bakeTimeMs : now
-  if (!isGone || now < bakedAt)
-    return judged(next, 'J5', { wakeAt: now < bakedAt ? bakedAt : attempt.progress.at + input.app.rollout.healthTimeoutMs })
+  const givenUpAt = from + input.app.rollout.healthTimeoutMs
+  const text = lingeringText(lingering(one.ledger, input.observed))
+  if (now < bakedAt || (!isGone && (text === '' || now < givenUpAt)))
+    return judged(next, 'J5', { wakeAt: now < bakedAt ? bakedAt : givenUpAt })
   const good = one.ledger.good.map(entry =>
     entry.release === one.release.id ? { ...entry, baked: entry.baked || mustBake } : entry,
   )
   const went = `went back to r${one.ledger.releases[one.release.id]?.number ?? 0}`
-  const last = settled(rested, 'RolledBack', [went, leftText(one)].filter(text => text !== '').join('; '), now)
+  const last = settled(
+    rested,
+    'RolledBack',
+    [went, isGone ? '' : `still ${text}`, leftText(one)].filter(text => text !== '').join('; '),
+    now,
+  )
   return judged(withLedger(next, { ...next.ledger, good, attempt: last }), 'J5', { prune })
 }
 

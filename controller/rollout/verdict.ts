@@ -29,7 +29,11 @@ export function judgement(input: DecideInput, ledger: Ledger, isHealthy: boolean
   const { health, now } = input
   const suspects = suspectsOf(health.signs, attempt, now)
   const timeoutAt = attempt.progress.at + input.app.rollout.healthTimeoutMs
-  const dues = health.signs.map(sign => dueOf(sign, input, ledger, suspects, timeoutAt))
+  // At the deadline it is judged in any case: what there is that explains it is not waited for longer.
+  const latest = isHealthy ? Infinity : timeoutAt
+  const dues = health.signs
+    .map(sign => dueOf(sign, input, ledger, suspects, timeoutAt))
+    .map(due => ({ ...due, at: Math.min(due.at, latest) }))
   if (!isHealthy) dues.push({ sign: stuckSign(input, attempt), kind: stuckKind(input, ledger), at: timeoutAt })
   const heard = heardUntil(input.observed, now)
   const reached = dues.filter(due => (clocksRun ? due.at <= heard : due.at === 0))

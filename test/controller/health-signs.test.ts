@@ -150,6 +150,15 @@ for (const [name, change, notYet, seconds, sign, kind] of table) {
   })
 }
 
+t.test('at the deadline, what was seen shortly before and explains it is the verdict', async t => {
+  const failing = { workload: condition('ReplicaFailure', 'True', 'FailedCreate') }
+  const verdict = verdictOf([
+    [285, {}],
+    [15, failing],
+  ])
+  t.match(verdict, { sign: 'FailedCreate', kind: 'bad' })
+})
+
 t.test('a place of which nothing was heard since is not judged by time, but by what it had said', async t => {
   t.equal(verdictAfter(300, {}, false, true), null)
   t.match(verdictAfter(300, { container: backOff(2) }, false, true), { sign: 'CrashLoop' })

@@ -42,7 +42,11 @@ const event = (type: string, object: unknown) => `${JSON.stringify({ type, objec
 const gone = { kind: 'Status', code: 410, reason: 'Expired', message: 'too old resource version' }
 
 /** Follows `/things`; what is told, as words. */
-function followed(t: Test, client: ApiClient, more: { readonly silentMs?: number; readonly page?: number } = {}) {
+function followed(
+  t: Test,
+  client: ApiClient,
+  more: { readonly silentMs?: number; readonly page?: number; readonly hurry?: () => AbortSignal } = {},
+) {
   const stop = new AbortController()
   const told: string[] = []
   const names = (objects: readonly { name: string }[]) => objects.map(one => one.name).join(' ')
@@ -51,7 +55,8 @@ function followed(t: Test, client: ApiClient, more: { readonly silentMs?: number
       client,
       path: '/things',
       project: object => ({ name: (object.metadata as { name: string }).name }),
-      random: () => 0,
+      // Waits that are to be cut short last longer than any test.
+      random: () => (more.hurry === undefined ? 0 : 10_000),
       listener: {
         listed: objects => told.push(`list ${names(objects)}`),
         changed: ({ name }) => told.push(`changed ${name}`),
@@ -182,6 +187,23 @@ t.test('a server that ends every watch at once is not asked in a hot loop', asyn
 
   await new Promise(resolve => setTimeout(resolve, 1_000))
   t.ok(asked.length < 10, `${asked.length} requests in a second`)
+})
+
+t.test('a wait that has grown long is over when the server is heard again', async t => {
+  let isAway = true
+  const { client } = await served(t, (_, response, url) => {
+    if (isAway) return said(response, 500, { message: 'away' })
+    if (!url.searchParams.has('watch')) said(response, 200, list([item('a', '1')], { resourceVersion: '5' }))
+  })
+  let hurry = new AbortController()
+  const told = followed(t, client, { hurry: () => hurry.signal })
+  await until('it waits', () => told.includes('trouble away'))
+
+  isAway = false
+  hurry.abort()
+  hurry = new AbortController()
+
+  await until('listed', () => told.includes('list a'))
 })
 
 t.test('trouble is told, and the list afterwards is whole', async t => {

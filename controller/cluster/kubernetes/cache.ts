@@ -22,6 +22,8 @@ export interface Cache {
   watch(kinds: readonly Kind[], signal: AbortSignal): Promise<boolean>
   /** Why what is known of these kinds is old, and since when (ms since 1970); null where it is new. */
   trouble(kinds: readonly Kind[]): { readonly since: number; readonly message: string } | null
+  /** The server answers again: watches that wait to ask it do so now. */
+  hasten(): void
   /** Also kept where nobody tracks them. */
   name(refs: readonly ObjectRef[]): void
   get(key: string): Entry | undefined
@@ -69,6 +71,7 @@ export function createCache(options: CacheOptions, signal: AbortSignal): Cache {
   const named = new Set<string>()
   const logs = new Map<string, Record<string, readonly string[]>>()
   const running: Promise<void>[] = []
+  let hurry = new AbortController()
 
   function look(object: Sent): Looked {
     const seen = seenOf(object)
@@ -168,6 +171,7 @@ export function createCache(options: CacheOptions, signal: AbortSignal): Cache {
           path: listPath(resource, ''),
           project: look,
           listener,
+          hurry: () => hurry.signal,
           ...(silentMs === undefined ? {} : { silentMs }),
         },
         signal,
@@ -194,6 +198,10 @@ export function createCache(options: CacheOptions, signal: AbortSignal): Cache {
     trouble(kinds) {
       const found = kinds.flatMap(kind => watched.get(idOf(kind))?.trouble ?? [])
       return found.sort((a, b) => a.since - b.since)[0] ?? null
+    },
+    hasten() {
+      hurry.abort()
+      hurry = new AbortController()
     },
     name(refs) {
       for (const ref of refs) named.add(refKey(ref))

@@ -79,6 +79,8 @@ export interface ClientOptions {
 }
 
 const requestMs = 60_000
+/** A watch is answered at once, although nothing may come of it for long. */
+const openMs = 15_000
 const tries = 4
 const mostWaitMs = 10_000
 
@@ -98,7 +100,7 @@ export async function createClient({
     headersTimeout: requestMs,
     bodyTimeout: requestMs,
   })
-  const watches = new Agent({ connect, headersTimeout: requestMs, bodyTimeout: 0 })
+  const watches = new Agent({ connect, headersTimeout: openMs, bodyTimeout: 0 })
   const spend = createBudget(budget, now)
   const listeners = new Set<() => void>()
   for (const agent of [requests, watches])

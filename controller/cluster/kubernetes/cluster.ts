@@ -111,7 +111,10 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
   const pulse = startPulse(
     { ...options, client, hello: identity.ask },
     () => known.size > 0,
-    () => [...known.keys()].forEach(tell),
+    () => {
+      cache.hasten()
+      for (const application of known.keys()) tell(application)
+    },
     ending.signal,
   )
 

@@ -82,7 +82,7 @@ interface OwnerReference {
 }
 
 function liveOf({ apiVersion, kind, metadata, spec, revision }: Manifest): Manifest {
-  const { name, namespace, generation, creationTimestamp, deletionTimestamp } = metadata
+  const { name, namespace, generation, creationTimestamp, deletionTimestamp, finalizers } = metadata
   return {
     apiVersion,
     kind,
@@ -91,7 +91,7 @@ function liveOf({ apiVersion, kind, metadata, spec, revision }: Manifest): Manif
       ...(namespace === undefined ? {} : { namespace }),
       ...(generation === undefined ? {} : { generation }),
       ...(creationTimestamp === undefined ? {} : { creationTimestamp }),
-      ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
+      ...(deletionTimestamp === undefined ? {} : { deletionTimestamp, finalizers }),
       labels: picked(metadata.labels, labels),
       annotations: picked(metadata.annotations, annotations),
     },

@@ -24,6 +24,8 @@ export interface WatchOptions<T> {
   readonly page?: number
   /** A watch that says nothing for so long, ms, is not relied on; servers send a bookmark about every minute. */
   readonly silentMs?: number
+  /** Aborted, a wait is over: the server answers again. Asked for at each wait. */
+  readonly hurry?: () => AbortSignal
 }
 
 const firstWaitMs = 200
@@ -35,7 +37,8 @@ export async function watchKind<T>(options: WatchOptions<T>, signal: AbortSignal
   let wait = firstWaitMs
   let from = ''
   const rest = async () => {
-    await sleep(wait * (0.5 + random()), undefined, { signal }).catch(() => {})
+    const until = options.hurry === undefined ? signal : AbortSignal.any([signal, options.hurry()])
+    await sleep(wait * (0.5 + random()), undefined, { signal: until }).catch(() => {})
     wait = Math.min(longestWaitMs, wait * 2)
   }
   while (!signal.aborted) {
