@@ -2,8 +2,10 @@
 // Rules and messages follow gitops-engine pkg/health; a kind without a rule is read by its conditions (kstatus' generic rules).
 import type { ObservedObject } from '../../runtime/contract/documents.js'
 import { groupOf, type Manifest } from '../../runtime/contract/manifest.js'
+import { knownRules } from './known.js'
 import { podHealth } from './pod.js'
 import { conditionsOf, find, type Health, intAt, mapAt, type Status, textAt } from './status.js'
+import { annotatedHealth, writtenHealth } from './written.js'
 
 export type { Health } from './status.js'
 
@@ -51,8 +53,13 @@ const plain = new Set([
 export function objectHealth(object: Manifest, status: Status | null): Health | null {
   if (status === null) return { status: 'Missing', message: 'not there' }
   if (object.metadata.deletionTimestamp !== undefined) return { status: 'Progressing', message: 'Pending deletion' }
-  const rule = rules[`${groupOf(object.apiVersion)}/${object.kind}`]
+  const written = annotatedHealth(object, status)
+  if (written !== null) return written
+  const kind = `${groupOf(object.apiVersion)}/${object.kind}`
+  const rule = rules[kind]
   if (rule !== undefined) return rule(object, status)
+  const known = knownRules.get(kind)
+  if (known !== undefined) return writtenHealth(known, object, status)
   return plain.has(groupOf(object.apiVersion)) ? null : generic(object, status)
 }
 
@@ -218,7 +225,7 @@ function apiService(_: Manifest, status: Status): Health {
   return available.status === 'True' ? healthy(message) : progressing(message)
 }
 
-/** kstatus: an old report or Reconciling is progress, Stalled is failure, Ready is the word of the kind itself. */
+/** kstatus: an old report or Reconciling is progress, Stalled is failure, and what is not Ready is on its way: most kinds begin so. */
 function generic(object: Manifest, status: Status): Health | null {
   const conditions = conditionsOf(status)
   if (status.observedGeneration !== undefined && isOld(object, status))
@@ -229,8 +236,7 @@ function generic(object: Manifest, status: Status): Health | null {
   if (reconciling?.status === 'True') return progressing(reconciling.message)
   const ready = find(conditions, 'Ready')
   if (ready === null) return null
-  if (ready.status === 'True') return healthy(ready.message)
-  return ready.status === 'False' ? { status: 'Degraded', message: ready.message } : progressing(ready.message)
+  return ready.status === 'True' ? healthy(ready.message) : progressing(ready.message)
 }
 
 /** resource_customizations/apiextensions.k8s.io/CustomResourceDefinition/health.lua. */

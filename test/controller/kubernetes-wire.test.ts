@@ -169,10 +169,10 @@ t.test('a watch that says nothing for too long is begun anew', async t => {
   const { client } = await served(t, (_, response, url) => {
     if (!url.searchParams.has('watch')) return said(response, 200, list([], { resourceVersion: '5' }))
     response.writeHead(200).flushHeaders()
-    if (++watches === 2) response.write(event('ADDED', item('late', '6')))
+    if (++watches >= 2) response.write(event('ADDED', item('late', '6')))
   })
 
-  const told = followed(t, client, { silentMs: 100 })
+  const told = followed(t, client, { silentMs: 500 })
 
   await until('heard', () => told.includes('changed late'))
   t.same(told.slice(0, 2), ['list ', 'changed late'])
