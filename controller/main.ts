@@ -209,9 +209,10 @@ export async function startController(
     candidateOf: (request, abort) => renders.candidateOf(request, abort),
     keptOf: request => renders.keptOf(request),
     ownerOf: (place, key, except) => applications.ownerOf(place, key, except),
-    live: app => {
+    live: (app, wanted) => {
       const { kind, name, place } = app.destination
-      return liveFor(app, [...leftAt(store.left(place)), ...(kind === 'node' ? cluster.held(name) : [])])
+      if (kind === 'cluster') return clusters.lookUp(app, wanted, signal)
+      return liveFor(app, [...leftAt(store.left(place)), ...cluster.held(name)])
     },
     declared,
     notPermitted: projects.faultOf,

@@ -14,7 +14,7 @@ import type { Ledger } from './ledger.js'
 import type { Candidate, CommitSha, GitTree, Rejection, Release, Revision, Stale } from './release.js'
 import { applicationFor, ledgerFor, lending, together } from './several.js'
 import type { Sticky } from './sticky.js'
-import { findsSame, type LiveObject, parseQuestion } from './sticky/lookup.js'
+import { findsSame, type Look } from './sticky/lookup.js'
 
 /** What is known of one (repository, ref), as controller/git has it. Times are ms since 1970; 0 for never. */
 export interface Tip {
@@ -46,7 +46,7 @@ export interface SourcesOptions {
       readonly revision: Revision
       readonly tree: GitTree
       readonly ledger: Ledger
-      readonly live: () => readonly LiveObject[]
+      readonly live: Look
     },
     signal: AbortSignal,
   ) => Promise<Candidate>
@@ -60,7 +60,7 @@ export interface SourcesOptions {
   /** What they speak against a child; '' where they do not. */
   readonly childNotPermitted: (parent: Application, child: Application) => string
   /** What is at the application's place, others' objects among it. */
-  readonly live: (app: Application) => readonly LiveObject[]
+  readonly live: (app: Application, ...wanted: Parameters<Look>) => ReturnType<Look>
   /** This very manifest is declared: accepted once, it is not refused now. */
   readonly isDeclared: (child: Manifest) => boolean
 }
@@ -120,7 +120,7 @@ export function createSources(options: SourcesOptions): Sources {
   ): Promise<Candidate | null> {
     const before = known.get(app.name)
     const { salt } = ledger
-    const live = () => options.live(app)
+    const live: Look = wanted => options.live(app, wanted)
     const tips = tipped.map(({ tip }) => tip.tip).join(' ')
     if (
       before !== undefined &&
@@ -128,7 +128,7 @@ export function createSources(options: SourcesOptions): Sources {
       before.tips === tips &&
       before.salt === salt &&
       !isTransient(before.candidate) &&
-      (before.candidate.uses === undefined || findsSame(before.candidate.uses, ledger.sticky, live))
+      (before.candidate.uses === undefined || (await findsSame(before.candidate.uses, ledger.sticky, live).catch(asBefore)))
     )
       return before.candidate
     const candidate = await read(app, tipped, ledger, live, make, signal)
@@ -143,7 +143,7 @@ export function createSources(options: SourcesOptions): Sources {
     app: Application,
     tipped: readonly Tipped[],
     ledger: Ledger,
-    live: () => readonly LiveObject[],
+    live: Look,
     make: Make,
     signal: AbortSignal,
   ): Promise<Candidate | null> {
@@ -151,7 +151,7 @@ export function createSources(options: SourcesOptions): Sources {
     try {
       const candidate = await made(app, tipped, revision, ledger, live, make, signal)
       if (candidate === null) return null
-      const fault = candidate.kind === 'release' ? (childFault(app, candidate.release, options) ?? unseen(app, candidate)) : null
+      const fault = candidate.kind === 'release' ? childFault(app, candidate.release, options) : null
       return fault === null ? candidate : { ...held(candidate, fault), revision }
     } catch (error) {
       const rejection = rejectionOf(error)
@@ -173,7 +173,7 @@ export function createSources(options: SourcesOptions): Sources {
     tipped: readonly Tipped[],
     revision: Revision,
     ledger: Ledger,
-    live: () => readonly LiveObject[],
+    live: Look,
     make: Make,
     signal: AbortSignal,
   ): Promise<Candidate | null> {
@@ -341,14 +341,9 @@ function childFault(
   return null
 }
 
-/** A chart that was told that nothing is there, because nobody looked, would make what is there a second time, or do without it. */
-function unseen({ destination }: Application, { uses }: Candidate): Rejection | null {
-  const [question] = Object.keys(uses?.lookups ?? {})
-  if (destination.kind !== 'cluster' || question === undefined) return null
-  const [, kind, namespace, name] = parseQuestion(question)
-  const what = [kind, [namespace, name].filter(part => part !== '').join('/')].filter(part => part !== '').join(' ')
-  const message = `the chart looks up ${what}, and what others have in a cluster is not looked up yet: give it as a value`
-  return { reason: 'NotYet', message, excerpt: '', transient: false }
+/** A place that does not answer changes nothing of what was rendered. */
+function asBefore(): true {
+  return true
 }
 
 function absent(error: { readonly reason?: unknown }): null {

@@ -15,7 +15,7 @@ import {
 } from '../release.js'
 import type { Ledger } from '../ledger.js'
 import type { Uses } from '../sticky.js'
-import { findsSame, type LiveObject } from '../sticky/lookup.js'
+import { findsSame, type Look } from '../sticky/lookup.js'
 import { type Inputs, InputReader } from './inputs.js'
 import { killedMs, type Outcome, Outcomes } from './outcomes.js'
 import type { Killed, RenderJob, RenderPool } from './pool.js'
@@ -29,7 +29,7 @@ export interface CandidateRequest {
   /** Of the application: its salt, for release ids of two applications never meet, and what it keeps of earlier renders. */
   readonly ledger: Ledger
   /** What is at the place: for `lookup`, and for what is taken over. */
-  readonly live: () => readonly LiveObject[]
+  readonly live: Look
 }
 
 export interface Candidates {
@@ -77,7 +77,7 @@ export function makeCandidates(pool: RenderPool, now: () => number = Date.now): 
       const valueFiles = await valueFilesOf(application.source, tree).catch(faultOf)
       if ('rejection' in valueFiles) return null
       const kept = outcomes.ofTree(application.name, treeKey(shapeOf(request, valueFiles), tree))
-      if (kept === undefined || !findsSame(kept.uses, request.ledger.sticky, request.live)) return null
+      if (kept === undefined || !(await findsSame(kept.uses, request.ledger.sticky, request.live))) return null
       counts.kept++
       return candidate(request, kept)
     },
@@ -94,13 +94,13 @@ export function makeCandidates(pool: RenderPool, now: () => number = Date.now): 
       const shape = shapeOf(request, valueFiles)
       const byTree = treeKey(shape, tree)
       const kept = outcomes.ofTree(name, byTree)
-      if (kept !== undefined && isSame(kept)) return found('kept', kept)
+      if (kept !== undefined && (await isSame(kept))) return found('kept', kept)
       const inputs = await reader.inputsOf(application, tree, signal).catch(faultOf)
       if ('rejection' in inputs) return found('rendered', outcomes.put(name, byTree, byTree, { ...inputs, uses: nothingUsed }))
       const content = contentHash([shape, inputs.core.map(idOf)], 64)
       const questions = asked.get(content)
       const same = questions === undefined ? undefined : outcomes.get(name, withAnswers(content, questions, inputs))
-      if (questions !== undefined && same !== undefined && isSame(same))
+      if (questions !== undefined && same !== undefined && (await isSame(same)))
         return found('same', outcomes.put(name, byTree, withAnswers(content, questions, inputs), same))
       const around = { ledger: request.ledger, live: request.live, asked: lookedUp.get(name) ?? [], now: now() }
       const made = await outcomeOf(request, inputs, valueFiles, around, pool, signal)

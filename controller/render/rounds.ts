@@ -4,9 +4,9 @@ import type { Kept, Minted, RenderOptions, Touched } from '../../renderer/index.
 import { groupOf, refKey, refOf } from '../../runtime/contract/manifest.js'
 import type { Ledger } from '../ledger.js'
 import type { Rejection } from '../release.js'
-import { mostKept, renamed, type Sticky, type StickyEntry, type Uses, withRoom } from '../sticky.js'
-import { answerTo, firstAnswers, foreignAnswers, type LiveObject, parseQuestion } from '../sticky/lookup.js'
+import { answerTo, firstAnswers, foreignAnswers, type LiveObject, type Look, parseQuestion } from '../sticky/lookup.js'
 import { seedsFrom } from '../sticky/seed.js'
+import { mostKept, renamed, type Sticky, type StickyEntry, type Uses, withRoom } from '../sticky.js'
 import { type Completed, completeObjects } from './objects.js'
 import type { RenderJob, RenderPool } from './pool.js'
 
@@ -14,7 +14,7 @@ import type { RenderJob, RenderPool } from './pool.js'
 export interface Around {
   readonly ledger: Ledger
   /** Objects at the place: what charts may look up, and what may be taken over. */
-  readonly live: () => readonly LiveObject[]
+  readonly live: Look
   /** What the render before asked, most likely asked again: saves a round. */
   readonly asked: readonly string[]
   readonly now: number
@@ -55,7 +55,7 @@ export async function renderRounds(
   const look = once(around.live)
   let round: Round = { questions: [...new Set([...around.asked, ...answered(ledger)])], given: {}, own }
   for (let count = 1; count <= mostRounds; count++) {
-    const answers = answersIn(round, ledger, look)
+    const answers = await answersIn(round, ledger, look)
     const { files, options } = job
     const result = await pool.run({ files, options, kept: keptFor(ledger, round.given, answers) }, signal)
     if ('killed' in result) return result
@@ -65,8 +65,8 @@ export async function renderRounds(
         : ({ ...result.error, transient: false } satisfies Rejection)
     const next = roundAfter(round, result.touched, completed, around)
     // Whatever came of wrong answers, an error too, says nothing.
-    if (areSame(answersIn(next, ledger, look), answers)) {
-      const found = 'reason' in completed ? {} : foundAgain(next, result.touched, completed, around, look)
+    if (areSame(await answersIn(next, ledger, look), answers)) {
+      const found = 'reason' in completed ? {} : await foundAgain(next, result.touched, completed, around, look)
       if (Object.keys(found).length === 0) return settled(next, result.touched, completed, around, look)
       round = { ...next, given: { ...next.given, ...found } }
     } else round = next
@@ -74,11 +74,10 @@ export async function renderRounds(
   return { rejection: endless, uses: { sticky: {}, lookups: {}, own: [] } }
 }
 
-type Look = () => readonly LiveObject[]
-
-function answersIn({ questions, own }: Round, { sticky }: Ledger, look: Look): Kept['answers'] {
+async function answersIn({ questions, own }: Round, { sticky }: Ledger, look: Look): Promise<Kept['answers']> {
   if (questions.length === 0) return {}
-  return Object.fromEntries(questions.map(text => [text, answerTo(text, { own, live: look(), sticky })]))
+  const live = await look({ questions, refs: [] })
+  return Object.fromEntries(questions.map(text => [text, answerTo(text, { own, live, sticky })]))
 }
 
 /** What the next round would begin with. A render without objects tells nothing of which are its own. */
@@ -89,14 +88,14 @@ function roundAfter(round: Round, touched: Touched, completed: Completed | Rejec
   return { questions: touched.asked, given, own }
 }
 
-function settled(
+async function settled(
   { given, own, questions }: Round,
   touched: Touched,
   completed: Completed | Rejection,
   { ledger, now }: Around,
   look: Look,
-): Settled {
-  const facts = { own, sticky: ledger.sticky, live: questions.length === 0 ? [] : look() }
+): Promise<Settled> {
+  const facts = { own, sticky: ledger.sticky, live: questions.length === 0 ? [] : await look({ questions, refs: [] }) }
   const looked = { lookups: foreignAnswers(questions, facts), own: questions.length === 0 ? [] : [...own] }
   const sticky = { ...pick({ ...ledger.sticky, ...given }, touched.used), ...firstAnswers(questions, facts, now) }
   const isTooMuch = withRoom(ledger.sticky, sticky) === null
@@ -109,12 +108,22 @@ function settled(
   return { rejection: 'reason' in completed ? completed : tooMuch, uses: { ...looked, sticky: known } }
 }
 
-/** All rounds see the same. */
-function once<T>(look: () => T): () => T {
-  let seen: { readonly found: T } | null = null
-  return () => {
-    seen ??= { found: look() }
-    return seen.found
+/** All rounds see the same: each thing is asked for once. */
+function once(live: Look): Look {
+  const seen = new Map<string, LiveObject>()
+  const asked = new Set<string>()
+  return async ({ questions, refs }) => {
+    const fresh = {
+      questions: questions.filter(text => !asked.has(text)),
+      refs: refs.filter(ref => !asked.has(refKey(ref))),
+    }
+    for (const key of [...fresh.questions, ...fresh.refs.map(refKey)]) asked.add(key)
+    if (fresh.questions.length + fresh.refs.length > 0)
+      for (const one of await live(fresh)) {
+        const key = refKey(refOf(one.object))
+        if (!seen.has(key)) seen.set(key, one)
+      }
+    return [...seen.values()]
   }
 }
 
@@ -173,7 +182,13 @@ function pick(sticky: Sticky, keys: readonly string[]): Sticky {
 }
 
 /** Entries in the place of those that were minted: from another template's name, or from what is there and nobody's. */
-function foundAgain({ given }: Round, touched: Touched, { objects }: Completed, { ledger }: Around, look: Look): Sticky {
+async function foundAgain(
+  { given }: Round,
+  touched: Touched,
+  { objects }: Completed,
+  { ledger }: Around,
+  look: Look,
+): Promise<Sticky> {
   const used = pick({ ...ledger.sticky, ...given }, touched.used)
   const minted = Object.fromEntries(
     Object.entries(used).filter(([key, { from }]) => from === 'minted' && ledger.sticky[key] === undefined),
@@ -182,10 +197,11 @@ function foundAgain({ given }: Round, touched: Touched, { objects }: Completed, 
   const again = renamed(ledger, minted, new Set(touched.used))
   if (Object.keys(again).length > 0) return again
   const owned = new Set(ownedBy(ledger))
-  const names = new Set(objects.map(object => refKey(refOf(object))))
-  const free = look().flatMap(({ object, isFree }) => {
+  const refs = objects.map(refOf).filter(ref => !owned.has(refKey(ref)))
+  const names = new Set(refs.map(refKey))
+  const free = (await look({ questions: [], refs })).flatMap(({ object, isFree }) => {
     const key = refKey(refOf(object))
-    return isFree && names.has(key) && !owned.has(key) ? [object] : []
+    return isFree && names.has(key) ? [object] : []
   })
   return free.length === 0 ? {} : seedsFrom({ minted, rendered: objects, live: free, known: { ...ledger.sticky, ...used } })
 }

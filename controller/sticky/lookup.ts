@@ -13,6 +13,15 @@ export interface LiveObject {
   readonly isFree: boolean
 }
 
+/** What a render would see of its place: the answers to these, and what is there under these names. */
+export interface Wanted {
+  readonly questions: readonly string[]
+  readonly refs: readonly ObjectRef[]
+}
+
+/** At least what is wanted; a place that has all of it in memory may give more. Throws where it could not be found out. */
+export type Look = (wanted: Wanted) => readonly LiveObject[] | Promise<readonly LiveObject[]>
+
 export function parseQuestion(text: string): Question {
   return JSON.parse(text) as Question
 }
@@ -98,10 +107,11 @@ export function foreignAnswers(questions: readonly string[], asking: Asking): Re
 }
 
 /** Would a render now find what that one found? `live` is asked only where it looked something up. */
-export function findsSame({ sticky, lookups, own }: Uses, kept: Sticky, live: () => readonly LiveObject[]): boolean {
+export async function findsSame({ sticky, lookups, own }: Uses, kept: Sticky, live: Look): Promise<boolean> {
   if (!Object.entries(sticky).every(([key, entry]) => kept[key]?.value === entry.value)) return false
   const questions = Object.keys(lookups)
   if (questions.length === 0) return true
-  const now = foreignAnswers(questions, { own: new Set(own), live: live(), sticky: {} })
+  const seen = await live({ questions, refs: [] })
+  const now = foreignAnswers(questions, { own: new Set(own), live: seen, sticky: {} })
   return questions.every(question => now[question] === lookups[question])
 }

@@ -148,6 +148,48 @@ t.test('what an admission webhook writes is no drift, though it writes another t
   t.equal((await real.call('GET', path(one, 'configmaps', 'settings'))).metadata.resourceVersion, live.metadata.resourceVersion)
 })
 
+t.test('a chart looks up what others have, and sees what it would take over', async t => {
+  const one = await given(t)
+  const other = await given(t)
+  const settings = (of: Given, more: object = {}) => of.object('ConfigMap', 'settings', { data: {}, ...more })
+  await one.apply([settings(one)])
+  await other.apply([settings(other, { data: { colour: 'red' } })])
+  await real.call('POST', `/api/v1/namespaces/${one.namespace}/secrets`, { metadata: { name: 'db' }, data: { password: 'eA==' } })
+  await real.call('POST', `/api/v1/namespaces/${other.namespace}/secrets`, { metadata: { name: 'theirs' }, data: { a: 'eA==' } })
+  const look = async (...questions: readonly (readonly string[])[]) => {
+    const live = await one.cluster.lookUp(
+      one.app,
+      { questions: questions.map(one => JSON.stringify(one)), refs: [] },
+      new AbortController().signal,
+    )
+    return live.map(
+      ({ object, isFree }) => `${object.kind} ${object.metadata.namespace}/${object.metadata.name} ${isFree ? 'free' : 'taken'}`,
+    )
+  }
+  const [ours, theirs] = [one.namespace, other.namespace]
+
+  t.same(await look(['v1', 'ConfigMap', theirs, 'settings']), [`ConfigMap ${theirs}/settings taken`])
+  t.same(await look(['v1', 'ConfigMap', ours, 'settings']), [`ConfigMap ${ours}/settings free`], 'of its own name')
+  t.same(await look(['v1', 'Secret', ours, 'db']), [`Secret ${ours}/db free`])
+  t.same(await look(['v1', 'Secret', theirs, 'theirs']), [], "others' Secrets only in its own namespace")
+  t.same(
+    await look(
+      ['v1', 'ConfigMap', ours, 'nothing'],
+      ['example.com/v1', 'Nothing', ours, 'x'],
+      ['v1', 'ConfigMap', '', 'settings'],
+    ),
+    [],
+  )
+  t.ok((await look(['v1', 'ConfigMap', '', ''])).includes(`ConfigMap ${theirs}/settings taken`), 'all of a kind, everywhere')
+  const refs = [
+    { group: '', kind: 'Secret', namespace: ours, name: 'db' },
+    { group: 'apps', kind: 'Deployment', namespace: ours, name: 'none' },
+  ]
+  const named = await one.cluster.lookUp(one.app, { questions: [], refs }, new AbortController().signal)
+  t.match(named, [{ isFree: true, object: { kind: 'Secret', data: { password: 'eA==' } } }])
+  t.equal(named.length, 1)
+})
+
 t.test('an expression of jq that never ends is ended, and the next is answered', async t => {
   const jq = createJq({ limitMs: 300 })
   t.teardown(() => jq.close())

@@ -81,11 +81,11 @@ t.test("others' objects are inputs, its own are none", async t => {
   const without = live.filter(({ object }) => object.metadata.name !== 'api')
   const same = (own: ReadonlySet<string>, now: readonly LiveObject[]) => findsSame(uses(own), none, () => now)
 
-  t.ok(same(new Set(), live))
-  t.notOk(same(new Set(), without))
-  t.ok(same(keysOf(secret('api')), without))
+  t.ok(await same(new Set(), live))
+  t.notOk(await same(new Set(), without))
+  t.ok(await same(keysOf(secret('api')), without))
   t.ok(
-    same(
+    await same(
       new Set(),
       live.filter(({ object }) => object.kind !== 'Deployment'),
     ),
@@ -94,7 +94,7 @@ t.test("others' objects are inputs, its own are none", async t => {
   const nobody = () => {
     throw new Error('nobody looks')
   }
-  t.ok(findsSame({ sticky: none, lookups: {}, own: [] }, none, nobody))
+  t.ok(await findsSame({ sticky: none, lookups: {}, own: [] }, none, nobody))
 })
 
 t.test("an application sees what lies with its node, others' Secrets only in its own namespace", async t => {

@@ -238,6 +238,39 @@ await t.test('a hook that fails: nothing of the release is applied', async t => 
   t.equal(await imageNow(), 'shop/web:6')
 })
 
+await t.test('a chart keeps the passwords that are there when it takes them over, and sees what others have', async t => {
+  const painter = await application(slipway, 'painter', { spec: { destination: { name: 'test', namespace: 'shop' } } })
+  const secrets = '/api/v1/namespaces/shop/secrets'
+  await cluster.call('POST', `${secrets}?fieldManager=helm`, {
+    metadata: { name: 'db', labels: { 'app.kubernetes.io/managed-by': 'Helm' } },
+    data: { password: Buffer.from('open sesame').toString('base64') },
+  })
+  const commit = await painter.push({
+    'Chart.yaml': 'apiVersion: v2\nname: painter\nversion: 1.0.0\n',
+    'templates/db.yaml': [
+      'apiVersion: v1',
+      'kind: Secret',
+      'metadata: { name: db }',
+      'data: { password: {{ randAlphaNum 16 | b64enc }}, other: {{ randAlphaNum 16 | b64enc }} }',
+    ].join('\n'),
+    'templates/paint.yaml': [
+      'apiVersion: v1',
+      'kind: ConfigMap',
+      'metadata: { name: paint }',
+      'data: { version: {{ (lookup "v1" "ConfigMap" "shop" "settings").data.version | quote }} }',
+    ].join('\n'),
+  })
+  await painter.declare()
+  await painter.settled(commit, 'Healthy')
+
+  const { data } = await cluster.call('GET', `${secrets}/db`)
+  t.equal(Buffer.from(data.password, 'base64').toString(), 'open sesame')
+  t.equal(Buffer.from(data.other, 'base64').length, 16, 'what was not there is made')
+  t.equal((await cluster.call('GET', '/api/v1/namespaces/shop/configmaps/paint')).data.version, '6')
+  await painter.push({ 'README.md': 'Paints.\n' })
+  t.equal((await cluster.call('GET', `${secrets}/db`)).data.other, data.other)
+})
+
 await t.test('deleted, it takes along what it made', async t => {
   const { code, err } = await slipway.cli('delete', 'shop', '--cascade', '--yes')
   t.equal(code, 0, err)

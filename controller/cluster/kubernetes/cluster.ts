@@ -20,6 +20,7 @@ import { createJq } from './jq.js'
 import { createKeeping, type Found, OvertakenError } from './keeping.js'
 import { keepLog, logLines } from './logs.js'
 import { observedObject, observedPods } from './look.js'
+import { createLookUp, type LookUp } from './lookup.js'
 import { fieldManager } from './managed.js'
 import { ask, running } from './preflight.js'
 import { createProving } from './prove.js'
@@ -53,6 +54,8 @@ export interface KubernetesOptions {
 export interface KubernetesCluster extends Cluster {
   /** What lies there for a store that was lost. */
   kept(signal: AbortSignal): Promise<readonly Found[]>
+  /** For charts: what they look up, and what is there under their names. Throws where it could not be found out. */
+  lookUp: LookUp
   /** Why it is not reached; '' where it is. */
   trouble(): string
   close(): Promise<void>
@@ -118,6 +121,7 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
     ending.signal,
   )
 
+  const lookUp = createLookUp(write, now)
   const proving = createProving({ write, cache, keyOf, jq: jq.paths })
   const applyAll = createApplying({
     write,
@@ -360,6 +364,7 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
       await identity.certain()
       return keeping.all(signal)
     },
+    lookUp,
     trouble: () => pulse.silence()?.message ?? '',
     async close() {
       ending.abort(new Error('closed'))

@@ -5,10 +5,13 @@ import { type Access, accessTo, type ClusterSource } from './access.js'
 import { budgetOf, createClient } from './client.js'
 import { createKubernetesCluster, type KubernetesCluster, type KubernetesOptions } from './cluster.js'
 import type { Found } from './keeping.js'
+import type { LookUp } from './lookup.js'
 
 export interface Clusters {
   /** The place of `destination.name`, one of the configured names. */
   cluster(name: string): Cluster
+  /** Of the application's cluster, for its charts; throws where it is not reached. */
+  lookUp: LookUp
   known(): readonly KnownCluster[]
   /** Tried once each: from then on servers are known. */
   readonly opened: Promise<void>
@@ -105,6 +108,10 @@ export function openClusters(options: ClustersOptions): Clusters {
       if (found === undefined)
         throw new Error(`there is no cluster ${name} in the controller's configuration any more; add it under clusters`)
       return found
+    },
+    async lookUp(app, wanted, signal) {
+      const slot = slots.get(app.destination.name)
+      return slot === undefined ? [] : (await opened(slot)).lookUp(app, wanted, signal)
     },
     known: () =>
       [...slots.values()].map(({ source, server }) => ({ name: source.name, server, isOwn: source.kind === 'account' })),
