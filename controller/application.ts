@@ -212,14 +212,18 @@ function read(input: unknown, declared: Declared): { readonly application: Appli
 function refuseUnheeded(root: Fields, meta: Fields, annotations: Readonly<Record<string, string>>): void {
   if (root.has('operation'))
     root.fault('operation', 'is not taken from a declaration; ask for it: slipway sync, slipway rollback')
-  const heeded = new Set([declaredBy, modeKey, dependsOnAnnotation, ...annotationFields.keys()])
+  const heeded = new Set([declaredBy, importedFrom, modeKey, dependsOnAnnotation, ...annotationFields.keys()])
   for (const name of Object.keys(annotations)) {
     if (!name.startsWith(`${ownGroup}/`) || heeded.has(name)) continue
-    const known = [...heeded].filter(each => each !== declaredBy).map(each => each.slice(ownGroup.length + 1))
+    const known = [...heeded]
+      .filter(each => each !== declaredBy && each !== importedFrom)
+      .map(each => each.slice(ownGroup.length + 1))
     meta.fault(`annotations.${name}`, `is none that Slipway heeds; known are ${known.join(', ')}`)
   }
 }
 
+/** Where an import read it: `prod/argocd`. */
+const importedFrom = `${ownGroup}/imported-from`
 const modeKey = `${ownGroup}/mode`
 const skipKey = 'argocd.argoproj.io/skip-reconcile'
 

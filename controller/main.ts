@@ -18,6 +18,7 @@ import { createApi } from './api/server.js'
 import { openTokens } from './api/tokens.js'
 import type { Declared } from './application.js'
 import { Applications } from './applications.js'
+import { createArgo } from './argo.js'
 import { unpackBackup } from './backup.js'
 import { readingKilled } from './charts/errors.js'
 import { accessesOf, aliasesOf, openCharts } from './charts/open.js'
@@ -29,6 +30,7 @@ import { configuredClusters, lyingIn, serversKnown } from './clusters.js'
 import { type Config, parseConfig } from './config.js'
 import { createDeclaring } from './declaring.js'
 import { diffObjects, maskedValue } from './diff.js'
+import { isUnder } from './fields.js'
 import { createFollowing } from './following.js'
 import { createGating } from './gating.js'
 import { Poller } from './git/poller.js'
@@ -42,6 +44,7 @@ import { createLeading, untilDone } from './leading.js'
 import { namedReleases } from './ledger.js'
 import { lookAgainMs, type Pass, reconcile, rendered, type World } from './reconcile.js'
 import { createProjects, projectsDoor } from './projects.js'
+import { readinessOf } from './readiness.js'
 import type { ReleaseId } from './release.js'
 import { makeCandidates } from './render/candidate.js'
 import { renderMetrics } from './render/metrics.js'
@@ -417,24 +420,14 @@ export async function startController(
       )
       return found?.candidate ?? null
     },
-    readiness: () => [
-      { part: 'nats', ok: bus.status().connected, message: bus.status().message },
-      {
-        part: 'lease',
-        ok: epoch() !== null,
-        message: epoch() === null ? 'another controller holds it, or NATS does not answer' : '',
-      },
-      { part: 'nodes', ok: cluster.trouble() === '', message: cluster.trouble() },
-      ...(config.clusters.length === 0 ? [] : [{ part: 'clusters', ok: clusters.trouble() === '', message: clusters.trouble() }]),
-      {
-        part: 'git',
-        ok: poller.states().every(state => state.staleSince === 0),
-        message: poller
-          .states()
-          .flatMap(state => state.error?.message ?? [])
-          .join('; '),
-      },
-    ],
+    readiness: () =>
+      readinessOf({
+        bus,
+        epoch: epoch(),
+        nodes: cluster.trouble(),
+        clusters: config.clusters.length === 0 ? null : clusters.trouble(),
+        refs: poller.states(),
+      }),
     diff: (older, newer) => diffObjects(older, newer, diffKey),
     hash: value => maskedValue('', Buffer.from(value), diffKey),
     keyFiles: keyFiles(keyDir, now),
@@ -445,6 +438,15 @@ export async function startController(
   const tokens = await openTokens(join(keyDir, 'tokens.json'), { now })
   const api = await createApi({
     service,
+    argo: createArgo({
+      applications,
+      projects,
+      declared,
+      hasAccess: url => config.repositories.some(access => isUnder(url, access.url)),
+      client: name => clusters.client(name),
+      declare: (manifest, by) => service.declare(manifest, by, { dryRun: false }),
+      remove: service.remove,
+    }),
     projects: projectsDoor(projects, line => store.audit({ ...line, id: randomHex(8), at: new Date(now()).toISOString() })),
     tokens,
     clock: { now },

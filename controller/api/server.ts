@@ -9,6 +9,7 @@ import { acts } from './acts.js'
 import type { Api, World } from './api.js'
 import { applications } from './applications.js'
 import { health } from './health.js'
+import { type ArgoDoor, importing } from './import.js'
 import { inspect } from './inspect.js'
 import { logs } from './logs.js'
 import { metrics } from './metrics.js'
@@ -22,6 +23,7 @@ import { webhook } from './webhook.js'
 
 export interface ApiOptions extends World {
   readonly projects?: ProjectsDoor
+  readonly argo?: ArgoDoor
   /** Provider -> secret; a provider without one is refused. */
   readonly webhookSecrets: Readonly<Record<string, string>>
   /** Where the page was built to; nothing is served from it when it has no index.html. */
@@ -102,6 +104,7 @@ function manners(app: Api, clock: World['clock']): void {
 async function routes(app: Api, options: ApiOptions): Promise<void> {
   applications(app, options)
   if (options.projects !== undefined) projects(app, options.projects)
+  if (options.argo !== undefined) importing(app, options.argo)
   inspect(app, options)
   logs(app, options)
   tokenRoutes(app, options)

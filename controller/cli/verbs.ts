@@ -39,6 +39,18 @@ export const verbs: readonly Verb[] = [
   { name: 'get', group: 'Declare', summary: "an application's declaration", load: () => import('./get.js') },
   { name: 'delete', group: 'Declare', summary: 'delete an application', load: () => import('./delete.js') },
   {
+    name: 'import',
+    group: 'Declare',
+    summary: 'look at an Argo CD, observe it, take it over',
+    load: () => import('./import.js'),
+  },
+  {
+    name: 'release',
+    group: 'Declare',
+    summary: 'let an application go with everything it runs',
+    load: () => import('./release.js'),
+  },
+  {
     name: 'render',
     group: 'Declare',
     summary: 'the objects that a release consists of; or a chart that is here, as helm template prints it',

@@ -52,6 +52,7 @@ export interface KubernetesOptions {
 }
 
 export interface KubernetesCluster extends Cluster {
+  readonly client: ApiClient
   /** What lies there for a store that was lost. */
   kept(signal: AbortSignal): Promise<readonly Found[]>
   /** For charts: what they look up, and what is there under their names. Throws where it could not be found out. */
@@ -291,6 +292,7 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
   }
 
   return {
+    client,
     observe,
     async preflight(app, release, round, order, signal) {
       await remember(app, order, signal)
@@ -341,6 +343,8 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
     },
     async letGo(app, order, signal) {
       await remember(app, order, signal)
+      // It goes back to where it came from: what marks its objects is Argo CD's own, in the same words.
+      if (app.annotations['slipway.dev/imported-from'] !== undefined) return
       await watching(refsOf(app, knownOf(app)), signal)
       const tracked = entriesOf(app, []).filter(entry => entry.application === app.name)
       await inParallel(tracked, atOnce, entry => releaseObject(write, entry.ref, signal))

@@ -2,7 +2,7 @@
 import type { KnownCluster } from '../../application.js'
 import type { Cluster, Observed } from '../cluster.js'
 import { type Access, accessTo, type ClusterSource } from './access.js'
-import { budgetOf, createClient } from './client.js'
+import { type ApiClient, budgetOf, createClient } from './client.js'
 import { createKubernetesCluster, type KubernetesCluster, type KubernetesOptions } from './cluster.js'
 import type { Found } from './keeping.js'
 import type { LookUp } from './lookup.js'
@@ -13,6 +13,8 @@ export interface Clusters {
   /** Of the application's cluster, for its charts; throws where it is not reached. */
   lookUp: LookUp
   known(): readonly KnownCluster[]
+  /** Throws where it cannot be used, or is none of the configuration's. */
+  client(name: string): Promise<ApiClient>
   /** Tried once each: from then on servers are known. */
   readonly opened: Promise<void>
   /** What lies in this one, for a store that was lost. Throws where it does not answer. */
@@ -115,6 +117,11 @@ export function openClusters(options: ClustersOptions): Clusters {
     },
     known: () =>
       [...slots.values()].map(({ source, server }) => ({ name: source.name, server, isOwn: source.kind === 'account' })),
+    async client(name) {
+      const slot = slots.get(name)
+      if (slot === undefined) throw new Error(`there is no cluster ${name} in the controller's configuration`)
+      return (await opened(slot)).client
+    },
     opened: Promise.all([...slots.values()].map(slot => opened(slot).catch(() => null))).then(() => undefined),
     kept: async (name, signal) => (await opened(slots.get(name)!)).kept(signal),
     onChange: listener => void listeners.add(listener),
