@@ -21,6 +21,8 @@ export interface Config {
   readonly registryLogins: readonly string[]
   /** Kubernetes clusters that applications may name as their destination. */
   readonly clusters: readonly ClusterSource[]
+  /** Namespaces of clusters whose Applications and AppProjects (Argo CD's kinds) are taken from there. */
+  readonly watchApplications: readonly { readonly cluster: string; readonly namespace: string }[]
   readonly commitAuthor: { readonly name: string; readonly email: string }
   readonly logLevel: string
 }
@@ -66,6 +68,7 @@ const fields = [
   'webhooks',
   'repositories',
   'clusters',
+  'watchApplications',
   'commitAuthor',
   'logLevel',
   'stateDir',
@@ -92,6 +95,7 @@ export function parseConfig(
     repositories: repositoriesOf(root),
     registryLogins: registryLogins(env),
     clusters: clustersOf(root, env),
+    watchApplications: watchedOf(root),
     commitAuthor: { name: author.text('name', 'Slipway'), email: author.text('email', 'slipway@localhost') },
     logLevel: root.oneOf('logLevel', ['trace', 'debug', 'info', 'warn', 'error'], 'info'),
   }
@@ -114,6 +118,17 @@ function repositoriesOf(root: Fields): readonly RepositoryAccess[] {
       passCredentials: access.flag('passCredentials', false),
       plainHTTP: access.flag('plainHTTP', false),
     }
+  })
+}
+
+/** Each in a cluster of the same configuration. */
+function watchedOf(root: Fields): Config['watchApplications'] {
+  const clusters = root.list('clusters').map(entry => (entry as { readonly name?: unknown } | null)?.name)
+  return root.list('watchApplications').map((entry, at) => {
+    const watched = fieldsOf(entry, `watchApplications[${at}]`, root.faults, ['cluster', 'namespace'])
+    const cluster = watched.text('cluster', '')
+    if (!clusters.includes(cluster)) watched.fault('cluster', `${JSON.stringify(cluster)} is none of those under clusters`)
+    return { cluster, namespace: watched.text('namespace', 'argocd') }
   })
 }
 

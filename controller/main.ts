@@ -44,6 +44,7 @@ import { createLeading, untilDone } from './leading.js'
 import { namedReleases } from './ledger.js'
 import { lookAgainMs, type Pass, reconcile, rendered, type World } from './reconcile.js'
 import { createProjects, projectsDoor } from './projects.js'
+import { logPass } from './pass-log.js'
 import { readinessOf } from './readiness.js'
 import type { ReleaseId } from './release.js'
 import { makeCandidates } from './render/candidate.js'
@@ -54,6 +55,7 @@ import { createSources } from './sources.js'
 import { keepBuckets } from './store/buckets.js'
 import { keepLease, type Lease } from './store/lease.js'
 import { openStore } from './store/store.js'
+import { watchNamespaces } from './watching.js'
 import { createWriteBack } from './write-back.js'
 
 const version = (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version
@@ -157,9 +159,7 @@ export async function startController(
     clusters: () => clusters.known(),
     applications: () => applications.all().map(({ app }) => app),
     application: name => applications.get(name)?.app ?? null,
-    changed(names) {
-      for (const name of names) follow(name)
-    },
+    changed: name => follow(name),
   })
   const declaring = createDeclaring({
     applications,
@@ -435,6 +435,17 @@ export async function startController(
     now,
     randomHex,
   })
+  watchNamespaces(
+    config.watchApplications,
+    {
+      ...{ applications, projects, service, follow, now },
+      client: name => clusters.client(name),
+      lookAt: (url, ref) => poller.look(url, ref),
+      isLeading: () => leading.isLeading() && leading.hasRead(),
+      warn: message => log.warn({ message }, 'applications of a cluster'),
+    },
+    signal,
+  )
   const tokens = await openTokens(join(keyDir, 'tokens.json'), { now })
   const api = await createApi({
     service,
@@ -484,19 +495,6 @@ function yamlOf(text: string): unknown {
 
 function notDeclared(name: string): never {
   throw new Error(`application ${name} is not declared`)
-}
-
-/** One line a pass that did something; nothing where nothing changed. */
-function logPass(log: pino.Logger, { app, step, decision, ledger }: Pass): void {
-  const facts = {
-    application: app.name,
-    row: `${decision.row.judged ?? '-'}/${decision.row.chosen}`,
-    attempt: ledger.attempt?.number,
-    release: ledger.current?.release,
-  }
-  for (const attempt of decision.ended)
-    log.info({ ...facts, attempt: attempt.number, outcome: attempt.outcome, message: attempt.message }, 'attempt ended')
-  if (step.kind !== 'none' && step.kind !== 'remember') log.info({ ...facts, step: step.kind }, 'step')
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) void main(process.env)

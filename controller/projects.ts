@@ -29,7 +29,7 @@ export interface ProjectsOptions {
   readonly applications: () => readonly Application[]
   readonly application: (name: string) => Application | null
   /** What they permit is another now. */
-  readonly changed: (applications: readonly string[]) => void
+  readonly changed: (application: string) => void
 }
 
 export class ProjectRefusedError extends Error {
@@ -100,7 +100,7 @@ export function createProjects(options: ProjectsOptions): Projects {
 
   function wake(name: string): void {
     const concerned = options.applications().filter(app => namesFor(app).includes(name))
-    options.changed(concerned.map(app => app.name))
+    for (const app of concerned) options.changed(app.name)
   }
 
   function faultUnder(names: readonly string[], app: Application, release: Release | null): string {

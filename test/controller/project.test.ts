@@ -172,7 +172,7 @@ async function world(apps: readonly Application[], ...declared: readonly Manifes
     clusters: () => [{ name: 'eu', server: 'https://eu:6443', isOwn: false }],
     applications: () => apps,
     application: name => apps.find(app => app.name === name) ?? null,
-    changed: names => void woken.push(...names),
+    changed: name => void woken.push(name),
   })
   for (const manifest of declared) await projects.declare(manifest, ana, null, false)
   return { projects, woken }
