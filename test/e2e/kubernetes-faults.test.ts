@@ -198,12 +198,37 @@ await t.test('every bad release ends as it should, and the old pods serve throug
   t.jobs = 8
   t.test('an object that keeps a finalizer is said to stay, and is not forced out', { buffered: true }, stuckFinalizer)
   t.test('a namespace that is being ended is waited for, made anew, and all runs again', { buffered: true }, endingNamespace)
+  t.test('a StatefulSet is not held up by the broken pod of what it leaves', { buffered: true }, stuckStatefulSet)
   for (const fault of faults)
     t.test(fault.name, { buffered: true }, async t => {
       const app = await declared(fault.name)
       await endsWell(t, app, fault)
     })
 })
+
+async function stuckStatefulSet(t: Test): Promise<void> {
+  const path = '/apis/apps/v1/namespaces/ordered/statefulsets/data'
+  const set = (version: string, play: string) => {
+    const labels = { app: 'data' }
+    const annotations = { 'test.slipway.dev/play': play }
+    const template = { metadata: { labels, annotations }, spec: { containers: [{ name: 'data', image: `data:${version}` }] } }
+    const spec = { replicas: 2, serviceName: 'data', selector: { matchLabels: labels }, template }
+    return JSON.stringify({ apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { name: 'data' }, spec })
+  }
+  const app = await declared('ordered')
+  const good = await app.push({ 'set.yaml': set('1', 'ready') }, 'Keep data')
+  await app.settled(good, 'Healthy')
+  const first = await cluster.call('GET', '/api/v1/namespaces/ordered/pods/data-0')
+
+  const bad = await app.push({ 'set.yaml': set('2', 'never') }, 'Keep nothing')
+  await app.settled(bad, 'RolledBack')
+
+  const { status, spec } = await cluster.call('GET', path)
+  t.equal(spec.template.spec.containers[0].image, 'data:1')
+  t.match(status, { readyReplicas: 2, currentRevision: status.updateRevision })
+  const same = await cluster.call('GET', '/api/v1/namespaces/ordered/pods/data-0')
+  t.equal(same.metadata.uid, first.metadata.uid, 'the pod that was not changed yet went on')
+}
 
 async function stuckFinalizer(t: Test): Promise<void> {
   const held = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'held', finalizers: ['example.com/hold'] }, data: {} }

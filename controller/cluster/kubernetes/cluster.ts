@@ -25,6 +25,7 @@ import { fieldManager } from './managed.js'
 import { ask, running } from './preflight.js'
 import { createProving } from './prove.js'
 import { silenceOf, silentText, startPulse } from './pulse.js'
+import { endPod, mayUnstick, stuckPods } from './unstick.js'
 import { inParallel, type Removal, releaseObject, removeObject, type Write } from './write.js'
 
 export interface KubernetesOptions {
@@ -205,6 +206,7 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
       }
     }
     const entries = entriesOf(app, refs)
+    if (silent === null && options.epoch() !== null && mayUnstick(options.ledger(app))) await unstick(app, entries, signal)
     const left = entries.filter(entry => entry.application === app.name && !staysBehind(entry, app))
     const isThere = one.hasLedger || entries.some(entry => entry.application === app.name)
     const sequence = isThere ? { epoch: options.epoch() ?? 0, generation: 1 } : null
@@ -222,6 +224,13 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
       gone: isEnding && silent === null && left.length === 0 && options.ledger(app)?.deletion?.cascade !== false,
       ledger,
     }
+  }
+
+  async function unstick(app: Application, entries: readonly Entry[], signal: AbortSignal): Promise<void> {
+    for (const pod of stuckPods(entries, cache.ownedBy))
+      await endPod(client, pod, signal).catch((error: Error) => {
+        warn(`${app.name}: pod ${pod.name} holds up its StatefulSet on the way back and cannot be ended: ${error.message}`)
+      })
   }
 
   /** What it tracks, and what is there under a name of its release and is nobody else's. */
