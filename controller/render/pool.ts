@@ -17,9 +17,18 @@ export interface PoolOptions {
   readonly heapMB: number
   /** Resident memory at which a child is killed, MB (buffers and strings under way count here, not in the heap). */
   readonly residentMB: number
+  /** What a child runs: a file. */
+  readonly program: string
 }
 
-export const poolDefaults: PoolOptions = { children: 1, idleMs: 60_000, timeoutMs: 10_000, heapMB: 192, residentMB: 384 }
+export const poolDefaults: PoolOptions = {
+  children: 1,
+  idleMs: 60_000,
+  timeoutMs: 10_000,
+  heapMB: 192,
+  residentMB: 384,
+  program: fileURLToPath(new URL('./worker.js', import.meta.url)),
+}
 
 export interface RenderJob {
   readonly files: readonly JobFile[]
@@ -189,7 +198,7 @@ class Child {
   constructor(options: PoolOptions, isConfined: boolean, onExit: (child: Child) => void) {
     this.#options = options
     this.isConfined = isConfined
-    this.#process = fork(fileURLToPath(new URL('./worker.js', import.meta.url)), [], {
+    this.#process = fork(options.program, [], {
       execArgv: childFlags(options, isConfined),
       env: { UV_THREADPOOL_SIZE: '1', MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: '32768' },
       serialization: 'advanced',
@@ -306,7 +315,7 @@ export function childFlags(options: PoolOptions, isConfined: boolean): string[] 
   return [
     `--max-old-space-size=${options.heapMB}`,
     // New objects die soon: with room for them they are collected less often.
-    '--max-semi-space-size=8',
+    '--max-semi-space-size=16',
     ...optimizedLater(10),
     // 1,500 templates inside one another take 2 MB; systems give the process 8.
     '--stack-size=3000',

@@ -2,7 +2,7 @@
 import type { Chart } from '../chart/dependencies.js'
 import { textOf } from '../value/text.js'
 import { type Dict, isDict, typeOf, type Value } from '../value/value.js'
-import { JsonError, JsonReader } from '../values/json.js'
+import { JsonError, readJson } from '../values/json.js'
 import { checkSchema } from './check.js'
 import { SchemaError } from './document.js'
 import { validate } from './validate.js'
@@ -36,9 +36,7 @@ const read = new WeakMap<Uint8Array, Value>()
 function schemaOf(bytes: Uint8Array): Value {
   const known = read.get(bytes)
   if (known !== undefined) return known
-  const reader = new JsonReader(textOf(bytes))
-  const schema = reader.value()
-  if (!reader.atEnd) throw new JsonError('invalid character after top-level value')
+  const schema = readJson(textOf(bytes))
   checkSchema(schema)
   read.set(bytes, schema)
   return schema

@@ -251,16 +251,18 @@ class QuickReader {
   #continued(first: string, indent: number, isCommented: boolean): string {
     let whole = first
     let isEnded = isCommented
-    for (let blanks = 0; this.#at < this.#text.length; ) {
-      const end = this.#lineEnd(this.#at)
-      const line = this.#text.slice(this.#at, end)
-      const content = line.trim()
-      if (content === '') {
+    const text = this.#text
+    for (let blanks = 0; this.#at < text.length; ) {
+      let start = this.#at
+      while (text.charCodeAt(start) === space) start++
+      if (start >= text.length || text.charCodeAt(start) === feed) {
         blanks++
-        this.#at = end + 1
+        this.#at = start + 1
         continue
       }
-      if (line.length - line.trimStart().length <= indent) break
+      if (start - this.#at <= indent) break
+      const end = this.#lineEnd(start)
+      const content = text.slice(start, end).trimEnd()
       if (content.startsWith('#')) {
         isEnded = true
         this.#at = end + 1

@@ -19,7 +19,7 @@ import {
   percentile,
   rounded,
 } from './bench.js'
-import { type KnownChart, knownCharts } from './render/charts.js'
+import { type KnownChart, knownCharts, otherCharts } from './render/charts.js'
 import { findHelm, type Helm, release } from './render/helm.js'
 import { Monorepo } from '../support/monorepo.js'
 import { type AloneJob, RenderProcess } from './render/process.js'
@@ -41,7 +41,7 @@ const patience = 120_000
 
 const measures = [
   'coldMs',
-  'unseenMs',
+  'freshMs',
   'warmMs',
   'renamedMs',
   'pooledMs',
@@ -57,6 +57,7 @@ type Found = { readonly [M in Measure]: ReadonlyMap<string, number[]> }
 
 interface Stage {
   readonly charts: readonly KnownChart[]
+  readonly others: readonly KnownChart[]
   readonly helm: Helm
   readonly found: Found
   readonly valueFile: string
@@ -74,7 +75,7 @@ async function measure(options: Options, signal: AbortSignal): Promise<Measured>
   const found = Object.fromEntries(
     measures.map(name => [name, new Map(charts.map(chart => [chart.name, [] as number[]] as const))] as const),
   ) as unknown as Found
-  const stage: Stage = { charts, helm, found, valueFile: join(directory, 'values.yaml'), options, signal }
+  const stage: Stage = { charts, others: otherCharts(), helm, found, valueFile: join(directory, 'values.yaml'), options, signal }
   let thousand: Figure = null
   try {
     await besideEachOther(stage)
@@ -91,14 +92,14 @@ async function measure(options: Options, signal: AbortSignal): Promise<Measured>
 async function besideEachOther(stage: Stage): Promise<void> {
   const { charts, options, signal } = stage
   const alone = new RenderProcess()
-  const pool = new RenderPool({ timeoutMs: patience })
+  const pool = renderPool()
   const kept = new Map<string, Kept>()
   try {
     for (let number = 1 - before; number <= options.runs; number++) {
-      await unseen(stage, number)
+      await cold(stage, number)
       for (const chart of charts) {
         signal.throwIfAborted()
-        if (!chart.mints || number <= mintRuns) await once(stage, { chart, number, alone, pool, kept })
+        await once(stage, { chart, number, alone, pool, kept })
       }
       if (number > 0) options.say(`  ${number}: ${charts.map(({ name }) => `${name} ${lastOf(stage, name)}`).join(', ')}`)
     }
@@ -125,10 +126,14 @@ async function once(stage: Stage, { chart, number, alone, pool, kept }: Turn): P
   const keep = (name: Measure, ms: number | null) => {
     if (number > 0 && ms !== null) stage.found[name].get(chart.name)?.push(ms)
   }
-  keep('helmProcessMs', await helm.template(chart, valueFile))
-  keep('programMs', await took(() => program(chart, valueFile)))
-  keep('coldMs', await cold(chart, number, signal))
-  keep('helmInProcessMs', await helm.inProcess(chart, values))
+  // What mints takes seconds where nothing is kept; with what is kept it is measured as often as the others.
+  const mints = chart.mints && number > mintRuns
+  if (!mints) {
+    keep('helmProcessMs', await helm.template(chart, valueFile))
+    keep('programMs', await took(() => program(chart, valueFile)))
+    keep('freshMs', await fresh(chart, number, signal))
+    keep('helmInProcessMs', await helm.inProcess(chart, values))
+  }
   keep('warmMs', await alone.render(chart.name, aloneJob(chart, number)))
   if (!chart.mints) keep('renamedMs', await alone.render(chart.name, aloneJob(chart, number, `rel-${number + before}`)))
   const waited = await pooled(pool, chart, number, kept.get(chart.name) ?? nothingKept, signal)
@@ -143,9 +148,14 @@ async function program({ archive }: KnownChart, valueFile: string): Promise<void
   await run(process.execPath, ['build/controller/cli/main.js', ...args], { maxBuffer: 1 << 28 })
 }
 
+/** The child of the product, as `npm run compile` packs it. */
+function renderPool(): RenderPool {
+  return new RenderPool({ timeoutMs: patience, program: join('build', 'lean', 'render', 'start.cjs') })
+}
+
 /** In a render child that has started and read one plain file: as after a webhook, which starts the child beside the fetch. */
-async function cold(chart: KnownChart, number: number, signal: AbortSignal): Promise<number> {
-  const pool = new RenderPool({ timeoutMs: patience })
+async function fresh(chart: KnownChart, number: number, signal: AbortSignal): Promise<number> {
+  const pool = renderPool()
   try {
     await pool.run({ files: [], options: jobOf(chart, number).options, kept: nothingKept }, signal)
     return (await pooled(pool, chart, number, nothingKept, signal)).ms
@@ -154,17 +164,19 @@ async function cold(chart: KnownChart, number: number, signal: AbortSignal): Pro
   }
 }
 
-/** Each chart for the first time in a child that has rendered other charts. */
-async function unseen({ charts, found, signal }: Stage, number: number): Promise<void> {
-  if (number < 1 || number > mintRuns) return
-  const pool = new RenderPool({ timeoutMs: patience })
-  const at = (number * 3) % charts.length
-  const order = [...charts.slice(at), ...charts.slice(0, at)]
+/** How often a child has rendered each of the charts of other applications before: a controller's child, while it lives. */
+const othersBefore = 4
+
+/** Each chart for the first time, load and parse included, in a child that has rendered other charts. */
+async function cold({ charts, others, found, signal }: Stage, number: number): Promise<void> {
+  if (number < 1) return
+  const pool = renderPool()
   try {
-    for (const [place, chart] of order.entries()) {
-      const { ms } = await pooled(pool, chart, number, nothingKept, signal)
-      if (place >= 3) found.unseenMs.get(chart.name)?.push(ms)
-    }
+    for (let time = 1; time <= othersBefore; time++)
+      for (const other of others) await pooled(pool, other, time, nothingKept, signal)
+    for (const chart of charts)
+      if (!chart.mints || number <= mintRuns)
+        found.coldMs.get(chart.name)?.push((await pooled(pool, chart, number, nothingKept, signal)).ms)
   } finally {
     pool.close()
   }
@@ -270,7 +282,7 @@ function lastOf({ found }: Stage, name: string): string {
   return `${last('warmMs')}/${last('coldMs')}/${last('helmInProcessMs')}/${last('helmProcessMs')}`
 }
 
-function told({ charts, helm, found, options }: Stage, thousandMs: Figure, seconds: number): Measured {
+function told({ charts, others, helm, found, options }: Stage, thousandMs: Figure, seconds: number): Measured {
   const of = (measure: Measure, chart: KnownChart) => exact(found[measure].get(chart.name) ?? [])
   const byChart = (value: (chart: KnownChart) => number | null): Figure =>
     Object.fromEntries(charts.map(chart => [chart.name, value(chart)] as const))
@@ -279,13 +291,14 @@ function told({ charts, helm, found, options }: Stage, thousandMs: Figure, secon
     return a === null || b === null ? null : rounded(a / b)
   }
   const medianOf = (value: (chart: KnownChart) => number | null) => median(charts.flatMap(chart => value(chart) ?? []))
-  const [warmer, colder, inside] = [
+  const [warmer, colder, fresher, inside] = [
     ratio('helmProcessMs', 'warmMs'),
     ratio('helmProcessMs', 'coldMs'),
+    ratio('helmProcessMs', 'freshMs'),
     ratio('helmInProcessMs', 'warmMs'),
   ]
   const medians = measures.map(measure => [measure, byChart(chart => shown(of(measure, chart)))] as const)
-  const p90 = (['coldMs', 'warmMs', 'cachedMs', 'helmProcessMs', 'helmInProcessMs'] as const).map(
+  const p90 = (['coldMs', 'freshMs', 'warmMs', 'cachedMs', 'helmProcessMs', 'helmInProcessMs'] as const).map(
     measure => [measure.replace('Ms', 'P90Ms'), byChart(chart => percentile(found[measure].get(chart.name) ?? [], 90))] as const,
   )
   return {
@@ -295,6 +308,7 @@ function told({ charts, helm, found, options }: Stage, thousandMs: Figure, secon
       thousandMs,
       helmProcessOverWarm: byChart(warmer),
       helmProcessOverCold: byChart(colder),
+      helmProcessOverFresh: byChart(fresher),
       helmInProcessOverWarm: byChart(inside),
     },
     goals: {
@@ -314,8 +328,8 @@ function told({ charts, helm, found, options }: Stage, thousandMs: Figure, secon
       ),
     },
     notes: [
-      `medians of ${options.runs} rounds after ${before} that do not count (unseenMs, and charts that make keys: ${mintRuns}); in a round all ways of rendering a chart follow each other`,
-      'coldMs: a chart never seen, in a render child that has started (a webhook starts it beside the fetch), through the pool; unseenMs: the same in a child that has rendered other charts',
+      `medians of ${options.runs} rounds after ${before} that do not count (of charts that make keys, where nothing is kept: ${mintRuns}); in a round all ways of rendering a chart follow each other`,
+      `coldMs: load and render of a chart that its render child has never seen, through the pool; the child has rendered ${others.length} other charts ${othersBefore} times. freshMs: the same in a child that has just started (a webhook starts it beside the fetch), as after a minute without a push`,
       'warmMs: the chart was rendered before, one value changed, in a process with the flags of a render child, from bytes to objects, with the keys and passwords of its first render kept; renamedMs: with another release name too, which changes nearly every document; pooledMs: warmMs as the controller waits for it, with what is sent to the child and back',
       'cachedMs: a commit that changes other folders of the repository, from the known tip to the candidate; the first application after a fetch also reads the root tree, and is not among them',
       'programMs: `slipway render` from start to end; it is not what Helm is compared with: Slipway starts no process for a render',

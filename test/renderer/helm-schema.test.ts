@@ -4,7 +4,8 @@ import t from 'tap'
 import { JsonReader } from '../../renderer/values/json.js'
 import { checkSchema } from '../../renderer/schema/check.js'
 import { validate } from '../../renderer/schema/validate.js'
-import { SchemaError } from '../../renderer/schema/document.js'
+import { SchemaDocument, SchemaError } from '../../renderer/schema/document.js'
+import { isSurelySchema } from '../../renderer/schema/surely.js'
 import { violationText } from '../../renderer/schema/words.js'
 import { unmarshalMap } from '../../renderer/yaml/decode.js'
 
@@ -21,6 +22,18 @@ t.test('what values violate is told as Helm tells it', async t => {
     const lines = one.problems.split('\n').filter(line => line !== '' && line !== 'd:')
     t.same(problems(one).sort(), lines.sort(), JSON.stringify(one.schema))
   }
+})
+
+t.test('what the schema of its draft refuses is never taken at a glance', async t => {
+  const refused = cases.filter(({ problems }) => problems.includes('metaschema'))
+  const surely = (schema: unknown) => {
+    const read = new JsonReader(JSON.stringify(schema)).value()
+    return isSurelySchema(read, new SchemaDocument(read).draft)
+  }
+
+  t.ok(refused.length > 40)
+  for (const { schema } of refused) t.notOk(surely(schema), JSON.stringify(schema))
+  t.ok(surely({ type: 'object', required: ['a'], properties: { a: { enum: ['x'], minLength: 1, pattern: '^x$' } } }))
 })
 
 t.test('a schema elsewhere is never fetched', async t => {
