@@ -143,7 +143,7 @@ export function registryLogins(env: Readonly<Record<string, string | undefined>>
 
 const clusterWays = ['kubeconfig', 'inCluster', 'server']
 const clusterFields = [
-  ...['name', 'uid', 'requestsPerSecond'],
+  ...['name', 'uid', 'requestsPerSecond', 'namespaces'],
   ...clusterWays,
   ...['context', 'allowExec', 'caFile', 'tokenFile'],
 ]
@@ -163,13 +163,23 @@ function clustersOf(root: Fields, env: Readonly<Record<string, string | undefine
     const common = {
       name,
       ...(cluster.has('uid') ? { uid: cluster.text('uid', '') } : {}),
+      ...(cluster.has('namespaces') ? { namespaces: namespacesOf(cluster) } : {}),
       ...(cluster.has('requestsPerSecond') ? { requestsPerSecond: cluster.whole('requestsPerSecond', 1000, 1, 10_000) } : {}),
     }
     return { ...common, ...wayTo(cluster, env) }
   })
 }
 
-type WayTo<S = ClusterSource> = S extends ClusterSource ? Omit<S, 'name' | 'uid' | 'requestsPerSecond'> : never
+function namespacesOf(cluster: Fields): readonly string[] {
+  const names = cluster.list('namespaces')
+  const isName = (name: unknown) => typeof name === 'string' && /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)
+  if (names.length === 0) cluster.fault('namespaces', 'is empty: name those that may be deployed to, or leave it out for all')
+  for (const name of names)
+    if (!isName(name)) cluster.fault('namespaces', `want names of namespaces, got ${JSON.stringify(name)}`)
+  return names.filter(isName) as readonly string[]
+}
+
+type WayTo<S = ClusterSource> = S extends ClusterSource ? Omit<S, 'name' | 'uid' | 'requestsPerSecond' | 'namespaces'> : never
 
 function wayTo(cluster: Fields, env: Readonly<Record<string, string | undefined>>): WayTo {
   if (cluster.has('kubeconfig')) {

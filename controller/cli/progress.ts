@@ -1,7 +1,8 @@
 // How a release is shown while it runs: lines that rewrite themselves, one plain line a change, or one JSON object a change.
+
+import { type StepLine, stepsOf, words } from '../steps.js'
 import type { ApplicationView, AttemptView } from '../view.js'
 import type { Cli } from './cli.js'
-import { type StepLine, stepsOf, words } from '../steps.js'
 import { cut, duration, shortCommit, states, wrapped } from './words.js'
 
 export interface Display {

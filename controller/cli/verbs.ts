@@ -60,6 +60,12 @@ export const verbs: readonly Verb[] = [
   { name: 'config', group: 'Access', summary: 'which server and token are used, and why', load: () => import('./config.js') },
   { name: 'tokens', group: 'Access', summary: 'make, list and revoke tokens', load: () => import('./tokens.js') },
   { name: 'up', group: 'Machine', summary: 'start everything on this machine', load: () => import('./up.js') },
+  {
+    name: 'prepare',
+    group: 'Machine',
+    summary: 'make the keys and the NATS configuration of a controller that something else starts, a pod for one',
+    load: () => import('./prepare.js'),
+  },
   { name: 'down', group: 'Machine', summary: 'end it; what runs goes on', load: () => import('./down.js') },
   {
     name: 'check',

@@ -117,6 +117,8 @@ export interface NatsOptions {
   readonly host?: string
   /** `authorization { ... }` or `accounts { ... }`, as text; holds no plain password (bcrypt or nkeys). */
   readonly authorization: string
+  /** It logs to where it was started, not to a file of its own: whoever started it collects that. */
+  readonly logsToStdout?: boolean
 }
 
 export interface NatsServer {
@@ -141,12 +143,11 @@ export function natsPaths(directory: string) {
 export function natsConfiguration(program: Pick<NatsProgram, 'syncsAlways'>, options: NatsOptions): string {
   const paths = natsPaths(options.directory)
   return [
-    '# Written by slipway up; changes are lost.',
+    '# Written by Slipway; changes are lost.',
     'server_name: slipway',
     `listen: ${JSON.stringify(`${options.host ?? '127.0.0.1'}:${options.port}`)}`,
     `pid_file: ${JSON.stringify(paths.pid)}`,
-    `log_file: ${JSON.stringify(paths.log)}`,
-    'logfile_size_limit: 10MB',
+    ...(options.logsToStdout === true ? [] : [`log_file: ${JSON.stringify(paths.log)}`, 'logfile_size_limit: 10MB']),
     `max_payload: ${maxPayloadBytes}`,
     'write_deadline: "10s"',
     'jetstream {',
@@ -166,7 +167,7 @@ export function natsCommand(program: Pick<NatsProgram, 'path'>, directory: strin
 }
 
 /** Gives whether it differs from what lay there. */
-export async function writeNatsConfiguration(program: NatsProgram, options: NatsOptions): Promise<boolean> {
+export async function writeNatsConfiguration(program: Pick<NatsProgram, 'syncsAlways'>, options: NatsOptions): Promise<boolean> {
   const { config, store } = natsPaths(options.directory)
   await mkdir(store, { recursive: true, mode: 0o700 })
   const text = natsConfiguration(program, options)

@@ -104,7 +104,7 @@ t.test('the configuration names clusters in one of three ways', async t => {
     {
       clusters: [
         { name: 'prod', kubeconfig: '/etc/kube', context: 'prod-eu' },
-        { name: 'here', inCluster: true },
+        { name: 'here', inCluster: true, namespaces: ['shop'] },
         { name: 'far', server: 'https://far:6443', caFile: '/ca', tokenFile: '/token', uid: 'a-b', requestsPerSecond: 50 },
       ],
     },
@@ -117,6 +117,7 @@ t.test('the configuration names clusters in one of three ways', async t => {
     { name: 'prod', kind: 'kubeconfig', file: '/etc/kube', context: 'prod-eu', allowExec: false },
     {
       name: 'here',
+      namespaces: ['shop'],
       kind: 'account',
       directory: '/var/run/secrets/kubernetes.io/serviceaccount',
       server: 'https://10.96.0.1:6443',
@@ -138,6 +139,8 @@ t.test('every fault of the clusters is told', async t => {
     { name: 'Prod', kubeconfig: '/x', server: 'https://x' },
     { name: 'a' },
     { name: 'a', server: 'https://x', tocken: 'x' },
+    { name: 'b', inCluster: true, namespaces: [] },
+    { name: 'c', inCluster: true, namespaces: ['shop', 'Not One'] },
   ]
   const { faults } = parseConfig({ clusters }, {}, false)
 
@@ -150,6 +153,8 @@ t.test('every fault of the clusters is told', async t => {
       'clusters[2].tocken',
       'clusters[2].name',
       'clusters[2].tokenFile',
+      'clusters[3].namespaces',
+      'clusters[4].namespaces',
     ],
   )
 })

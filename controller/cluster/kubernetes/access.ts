@@ -10,6 +10,8 @@ export type ClusterSource = {
   readonly name: string
   /** UID of its namespace kube-system, where the operator says which cluster it is. */
   readonly uid?: string
+  /** All that the account may see, where that is not the whole cluster: looked at and written to nowhere else. */
+  readonly namespaces?: readonly string[]
   /** Requests a second over time; the client's own budget where nothing is said. */
   readonly requestsPerSecond?: number
 } & (

@@ -45,6 +45,8 @@ export interface CacheOptions {
   /** A container of this pod has ended since it was last seen. */
   readonly ended: (pod: SeenPod, container: string) => void
   readonly silentMs?: number
+  /** Where to look; all of the cluster where none is named. */
+  readonly namespaces?: readonly string[]
 }
 
 /** Of an object that is not kept, its name: it may have been before. */
@@ -55,10 +57,10 @@ interface Looked {
 }
 
 interface Watched {
-  readonly resource: Resource
   readonly objects: Map<string, Entry>
-  readonly listed: Promise<void>
-  trouble: { readonly since: number; readonly message: string } | null
+  readonly listed: Promise<unknown>
+  /** By namespace; '' is the whole cluster. */
+  readonly troubles: Map<string, { readonly since: number; readonly message: string }>
 }
 
 export function createCache(options: CacheOptions, signal: AbortSignal): Cache {
@@ -134,49 +136,49 @@ export function createCache(options: CacheOptions, signal: AbortSignal): Cache {
   async function begin(id: string, { group, kind }: Kind, stop: AbortSignal): Promise<void> {
     const resource = await discovery.preferred(group, kind, stop)
     if (resource === null || !resource.verbs.includes('watch')) return void starting.delete(id)
-    let whole = () => {}
-    const listed = new Promise<void>(resolve => {
-      whole = resolve
-    })
+    const { namespaces = [] } = options
+    const places = resource.namespaced && namespaces.length > 0 ? namespaces : ['']
     const one: Watched = {
-      resource,
       objects: new Map(),
-      listed,
-      trouble: { since: now(), message: `${resource.plural} are being listed` },
+      listed: Promise.all(places.map(place => follow(resource, place, () => one))),
+      troubles: new Map(places.map(place => [place, { since: now(), message: `${resource.plural} are being listed` }])),
     }
     watched.set(id, one)
-    const listener = {
-      listed(all: readonly Looked[]) {
-        const there = new Set(all.map(({ key }) => key))
-        for (const key of [...one.objects.keys()]) if (!there.has(key)) drop(one, key)
-        for (const looked of all) take(one, looked)
-        one.trouble = null
-        whole()
-      },
-      changed: (looked: Looked) => take(one, looked),
-      removed: ({ key, uid }: Looked) => {
-        if (one.objects.get(key)?.uid === uid) drop(one, key)
-      },
-      trouble(message: string) {
-        const was = one.trouble
-        one.trouble = message === '' ? null : { since: was?.since ?? now(), message: `${resource.plural}: ${message}` }
-        if ((was === null) !== (one.trouble === null)) for (const name of byApplication.keys()) options.changed(name)
-      },
-    }
+  }
+
+  /** Resolves once what is there was listed. */
+  function follow(resource: Resource, place: string, kind: () => Watched): Promise<void> {
     const { silentMs } = options
-    running.push(
-      watchKind(
-        {
-          client,
-          path: listPath(resource, ''),
-          project: look,
-          listener,
-          hurry: () => hurry.signal,
-          ...(silentMs === undefined ? {} : { silentMs }),
+    return new Promise(whole => {
+      const listener = {
+        listed(all: readonly Looked[]) {
+          const there = new Set(all.map(({ key }) => key))
+          for (const [key, { ref }] of [...kind().objects])
+            if (!there.has(key) && (place === '' || ref.namespace === place)) drop(kind(), key)
+          for (const looked of all) take(kind(), looked)
+          kind().troubles.delete(place)
+          whole()
         },
-        signal,
-      ),
-    )
+        changed: (looked: Looked) => take(kind(), looked),
+        removed: ({ key, uid }: Looked) => {
+          if (kind().objects.get(key)?.uid === uid) drop(kind(), key)
+        },
+        trouble(message: string) {
+          const { troubles } = kind()
+          const was = troubles.get(place)
+          if (message === '') troubles.delete(place)
+          else troubles.set(place, { since: was?.since ?? now(), message: `${resource.plural}: ${message}` })
+          if ((was === undefined) !== (message === '')) for (const name of byApplication.keys()) options.changed(name)
+        },
+      }
+      const path = listPath(resource, place)
+      running.push(
+        watchKind(
+          { client, path, project: look, listener, hurry: () => hurry.signal, ...(silentMs === undefined ? {} : { silentMs }) },
+          signal,
+        ),
+      )
+    })
   }
 
   return {
@@ -196,7 +198,7 @@ export function createCache(options: CacheOptions, signal: AbortSignal): Cache {
       return Promise.race([whole.then(() => true), given])
     },
     trouble(kinds) {
-      const found = kinds.flatMap(kind => watched.get(idOf(kind))?.trouble ?? [])
+      const found = kinds.flatMap(kind => [...(watched.get(idOf(kind))?.troubles.values() ?? [])])
       return found.sort((a, b) => a.since - b.since)[0] ?? null
     },
     hasten() {

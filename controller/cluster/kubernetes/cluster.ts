@@ -22,7 +22,7 @@ import { keepLog, logLines } from './logs.js'
 import { observedObject, observedPods } from './look.js'
 import { createLookUp, type LookUp } from './lookup.js'
 import { fieldManager } from './managed.js'
-import { ask, running } from './preflight.js'
+import { ask, outsideOf, running } from './preflight.js'
 import { createProving } from './prove.js'
 import { silenceOf, silentText, startPulse } from './pulse.js'
 import { endPod, mayUnstick, stuckPods } from './unstick.js'
@@ -50,6 +50,8 @@ export interface KubernetesOptions {
   now(): number
   readonly pingMs?: number
   readonly silentMs?: number
+  /** As `ClusterSource` has it. */
+  readonly namespaces?: readonly string[]
 }
 
 export interface KubernetesCluster extends Cluster {
@@ -92,7 +94,7 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
   const client = guarded(options.client, identity)
   const discovery = createDiscovery(client, now)
   const write: Write = { client, discovery }
-  const keeping = createKeeping(client, name, options.packer)
+  const keeping = createKeeping(client, name, options.packer, options.namespaces)
   const listeners = new Set<(application: string) => void>()
   const known = new Map<string, Known>()
   /** Keys that a preflight has looked for: what of them is not in the cache is not there. */
@@ -110,6 +112,7 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
       changed: tell,
       ended: (pod, container) => void keepLog(client, cache, pod, container, ending.signal),
       ...(options.silentMs === undefined ? {} : { silentMs: options.silentMs }),
+      ...(options.namespaces === undefined ? {} : { namespaces: options.namespaces }),
     },
     ending.signal,
   )
@@ -304,6 +307,11 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
     client,
     observe,
     async preflight(app, release, round, order, signal) {
+      const outside = outsideOf(app.destination.namespace, release.objects, options.namespaces ?? [])
+      if (outside !== null) {
+        knownOf(app).preflight = { ...running({ release, round }, ''), state: 'refused', problems: [outside] }
+        return tell(app.name)
+      }
       await remember(app, order, signal)
       begin(app, release, round)
     },

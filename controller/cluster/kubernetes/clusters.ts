@@ -53,10 +53,16 @@ export function openClusters(options: ClustersOptions): Clusters {
   async function begin(slot: Slot): Promise<KubernetesCluster> {
     const access: Access = await accessTo(slot.source)
     slot.server = access.server
-    const { name, uid, requestsPerSecond } = slot.source
+    const { name, uid, requestsPerSecond, namespaces } = slot.source
     const budget = requestsPerSecond === undefined ? {} : { budget: budgetOf(requestsPerSecond) }
     const client = await createClient({ access, now: options.now, ...budget })
-    const cluster = createKubernetesCluster({ ...options, name, client, ...(uid === undefined ? {} : { uid }) })
+    const cluster = createKubernetesCluster({
+      ...options,
+      name,
+      client,
+      ...(uid === undefined ? {} : { uid }),
+      ...(namespaces === undefined ? {} : { namespaces }),
+    })
     cluster.onChange(tell)
     slot.open = cluster
     slot.trouble = ''

@@ -33,7 +33,12 @@ const epochAnnotation = 'slipway.dev/epoch'
 /** Below the 1 MiB that an API server takes for a Secret's data. */
 const mostChars = 700_000
 
-export function createKeeping(client: ApiClient, cluster: string, packer: ReturnType<typeof createPacker>): Keeping {
+export function createKeeping(
+  client: ApiClient,
+  cluster: string,
+  packer: ReturnType<typeof createPacker>,
+  namespaces: readonly string[] = [],
+): Keeping {
   const place = `cluster/${cluster}`
   /** Resource version of each head as read or written last; '' = there is none. */
   const versions = new Map<string, string>()
@@ -133,7 +138,9 @@ export function createKeeping(client: ApiClient, cluster: string, packer: Return
     },
     async all(signal) {
       const query = { labelSelector: label }
-      const { items = [] } = (await client.call('GET', '/api/v1/secrets', { query }, signal)) as { items?: readonly Sent[] }
+      const paths = namespaces.length === 0 ? ['/api/v1/secrets'] : namespaces.map(namespace => pathOf(namespace, ''))
+      const lists = await Promise.all(paths.map(path => client.call('GET', path, { query }, signal)))
+      const items = lists.flatMap(list => (list as { items?: readonly Sent[] }).items ?? [])
       const found = await Promise.all(items.map(item => opened(item, signal)))
       return found.filter(one => one !== null)
     },

@@ -34,6 +34,22 @@ export function running({ release, round }: Pick<Question, 'release' | 'round'>,
   return { release: release.id, round, state: 'running', problems: [], warnings: [], digests: {}, progress }
 }
 
+/** The first that would lie where the controller neither looks nor writes, as its configuration has it; null where none does. */
+export function outsideOf(home: string, objects: readonly Manifest[], namespaces: readonly string[]): Problem | null {
+  if (namespaces.length === 0) return null
+  const isOutside = ({ metadata: { namespace = '' } }: Manifest) => !namespaces.includes(namespace === '' ? home : namespace)
+  const object = namespaces.includes(home) ? objects.find(isOutside) : objects[0]
+  if (object === undefined) return null
+  const ref = { ...refOf(object), namespace: object.metadata.namespace ?? home }
+  const told = `${refText(ref)} lies outside of the namespaces that this cluster's configuration names (${namespaces.join(', ')})`
+  return {
+    object: ref,
+    reason: 'OutsideNamespaces',
+    message: `${told}: add ${ref.namespace} to its namespaces`,
+    transient: false,
+  }
+}
+
 /** Throws where it could not be found out. */
 export async function ask(
   write: Write,

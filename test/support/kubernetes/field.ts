@@ -31,10 +31,16 @@ export interface Given {
 
 const signal = new AbortController().signal
 
+/** Another than the administrator, and where it may look. */
+export interface Account {
+  readonly token: string
+  readonly namespaces: readonly string[]
+}
+
 export type GivenApplication = (
   t: Ends,
   more?: Partial<Application>,
-  options?: { readonly namespace?: string; readonly made?: boolean },
+  options?: { readonly namespace?: string; readonly made?: boolean; readonly as?: Account },
 ) => Promise<Given>
 
 export function openField(real: TestCluster): GivenApplication {
@@ -47,7 +53,7 @@ export function openField(real: TestCluster): GivenApplication {
   async function given(
     t: Ends,
     more: Partial<Application> = {},
-    options: { readonly namespace?: string; readonly made?: boolean } = {},
+    options: { readonly namespace?: string; readonly made?: boolean; readonly as?: Account } = {},
   ): Promise<Given> {
     const namespace = options.namespace ?? `shop-${++count}`
     if (options.made !== false && options.namespace === undefined) await real.namespace(namespace)
@@ -57,12 +63,14 @@ export function openField(real: TestCluster): GivenApplication {
       ...more,
     })
     const { name } = app
+    const tokenFile = join(real.directory, options.as === undefined ? 'token' : `token-${namespace}`)
+    if (options.as !== undefined) writeFileSync(tokenFile, options.as.token)
     const access = await accessTo({
       name: 'test',
       kind: 'token',
       server: real.url,
       caFile: join(real.directory, 'ca.crt'),
-      tokenFile: join(real.directory, 'token'),
+      tokenFile,
     })
     const client = await createClient({ access, now: Date.now })
     const requests: string[] = []
@@ -85,6 +93,7 @@ export function openField(real: TestCluster): GivenApplication {
         warn: () => {},
         now: Date.now,
         pingMs: 300,
+        ...(options.as === undefined ? {} : { namespaces: options.as.namespaces }),
       }),
       object: (kind, objectName, fields = {}) => {
         const apiVersion = { Deployment: 'apps/v1', Job: 'batch/v1' }[kind] ?? 'v1'
