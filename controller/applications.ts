@@ -9,8 +9,9 @@ import { driftEvents, driftText } from './drift.js'
 import { eventsBetween, illnessEvent } from './events.js'
 import { type Fault, faultsText } from './fields.js'
 import { awaitedOf, type Ill, illAfter } from './illness.js'
-import { type Actor, type Attempt, type Ledger, lastMove, movedTo, namedReleases, newLedger } from './ledger.js'
+import { type Actor, type Attempt, isUnderWay, type Ledger, lastMove, movedTo, namedReleases, newLedger } from './ledger.js'
 import { differing } from './observing.js'
+import { Owners } from './owners.js'
 import type { Pass, Prepared } from './reconcile.js'
 import type { Candidate, Release, ReleaseId } from './release.js'
 import { abandoned } from './rollout/attempt.js'
@@ -64,9 +65,7 @@ export class Applications {
   readonly #turns = new Map<string, Promise<unknown>>()
   /** Parent -> the child whose turn its own waits for. */
   readonly #awaits = new Map<string, string>()
-  /** Per place: which application runs an object; and what each application was last written in there with. */
-  readonly #owners = new Map<string, Map<string, string>>()
-  readonly #owned = new Map<string, { readonly place: string; readonly refs: readonly ObjectRef[] }>()
+  readonly #owners = new Owners()
   readonly #listeners = new Set<(change: Change) => void>()
   readonly #shown = new Map<string, string>()
 
@@ -77,7 +76,7 @@ export class Applications {
   /** From the store, all of them: what would be refused of one today is named, and it goes on as it was accepted. */
   load(): readonly string[] {
     const { store } = this.#options
-    for (const known of [this.#entries, this.#children, this.#owners, this.#owned, this.#shown]) known.clear()
+    for (const known of [this.#entries, this.#children, this.#owners, this.#shown]) known.clear()
     return store.applications().flatMap(stored => {
       const app = this.#read(stored)
       this.#set(stored.name, { stored, app, ledger: this.#ledgerOf(app), pass: null, failure: null, ill: null })
@@ -129,8 +128,7 @@ export class Applications {
 
   /** Which application runs this object at the place, if it is another. */
   ownerOf(place: string, key: string, except: string): string | null {
-    const owner = this.#owners.get(place)?.get(key) ?? null
-    return owner === except ? null : owner
+    return this.#owners.ownerOf(place, key, except)
   }
 
   /** Creates or replaces the declaration. Throws InvalidApplicationError with every fault. */
@@ -208,14 +206,14 @@ export class Applications {
    * What the ledger names must be kept before anything else says so. History and events come before the ledger too: ended in
    * between, they are told again with the same numbers and ids, which is once; after it, nobody would tell them any more.
    */
-  async prepare({ app, before, candidate, decision, ledger }: Prepared): Promise<void> {
+  async prepare({ app, before, candidate, decision, ledger, now }: Prepared): Promise<void> {
     const { store } = this.#options
     const isNamed = candidate?.kind === 'release' && ledger.releases[candidate.release.id] !== undefined
     // Beside each other: none needs another, and a push waits for all of them.
     await Promise.all([
       isNamed ? store.putRelease(app.name, candidate.release) : undefined,
       ...decision.ended.map(attempt => store.putAttempt(app.name, attempt)),
-      ...eventsBetween(before, ledger, decision.ended).map(event => this.tellEvent(event)),
+      ...eventsBetween(before, ledger, decision.ended, now).map(event => this.tellEvent(event)),
     ])
   }
 
@@ -325,8 +323,7 @@ export class Applications {
       })
     }
     await store.removeApplication(name)
-    this.#own(place, name, [])
-    this.#owned.delete(name)
+    this.#owners.forget(place, name)
     this.#belong(name, null)
     this.#entries.delete(name)
     this.#shown.delete(name)
@@ -368,18 +365,15 @@ export class Applications {
   #set(name: string, entry: Entry): void {
     this.#belong(name, entry.app.parent)
     this.#entries.set(name, entry)
-    this.#own(entry.app.destination.place, name, entry.ledger.current?.owned ?? nothing)
-  }
-
-  /** What an application left behind at a former place stays its own there. */
-  #own(place: string, name: string, refs: readonly ObjectRef[]): void {
-    const before = this.#owned.get(name)
-    if (before?.place === place && before.refs === refs) return
-    const owners = this.#owners.get(place) ?? new Map<string, string>()
-    this.#owners.set(place, owners)
-    if (before?.place === place) for (const ref of before.refs) if (owners.get(refKey(ref)) === name) owners.delete(refKey(ref))
-    for (const ref of refs) owners.set(refKey(ref), name)
-    this.#owned.set(name, { place, refs })
+    const { place } = entry.app.destination
+    const coming = comingIn(entry.ledger)
+    this.#owners.own(place, name, entry.ledger.current?.owned ?? nothing)
+    this.#owners.claim(
+      place,
+      name,
+      coming ?? '',
+      () => (coming && this.release(entry.app, coming)?.objects.map(refOf)) || nothing,
+    )
   }
 
   #ledgerOf(app: Application): Ledger {
@@ -492,6 +486,11 @@ function refuseTaken({ app, ledger }: Entry, parent: string | null, hasParent: b
       `application ${app.name} is declared by ${app.parent}; ${parent} may not declare it too: remove it from one of the two.`,
       false,
     )
+}
+
+/** The release that is tried, or on its way: what it names is meant for it before it is there. */
+function comingIn({ trying, attempt, current }: Ledger): ReleaseId | null {
+  return trying?.release ?? (isUnderWay(attempt) ? (current?.release ?? null) : null)
 }
 
 function nameIn(manifest: unknown): string {

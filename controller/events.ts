@@ -1,4 +1,5 @@
 // What happened, as events that others subscribe to (`slipway.events.<application>.<what>`): made from two ledgers. Pure.
+import { refKey, refText } from '../runtime/contract/manifest.js'
 import type { Attempt, Ledger } from './ledger.js'
 import type { Pass } from './reconcile.js'
 import { time } from './records.js'
@@ -21,7 +22,7 @@ const eventNames: Readonly<Record<string, string>> = {
 }
 
 /** What happened between two ledgers, as events; ids are made from what they tell, so that telling twice is telling once. */
-export function eventsBetween(before: Ledger | null, after: Ledger, ended: readonly Attempt[]): readonly EventView[] {
+export function eventsBetween(before: Ledger | null, after: Ledger, ended: readonly Attempt[], now = 0): readonly EventView[] {
   const uid = after.application.uid
   const known = new Set(
     [before?.attempt, before?.trying].flatMap(attempt => (attempt == null ? [] : movesOf(uid, attempt).map(({ id }) => id))),
@@ -29,7 +30,7 @@ export function eventsBetween(before: Ledger | null, after: Ledger, ended: reado
   const attempts = new Map(
     [...ended, after.trying, after.attempt].filter(attempt => attempt !== null).map(attempt => [attempt.number, attempt]),
   )
-  return [...attempts.values()].flatMap(attempt =>
+  const moves = [...attempts.values()].flatMap(attempt =>
     movesOf(uid, attempt)
       .filter(({ id }) => !known.has(id))
       .map(({ id, move }) => ({
@@ -43,6 +44,37 @@ export function eventsBetween(before: Ledger | null, after: Ledger, ended: reado
         commit: attempt.revision?.commit ?? '',
       })),
   )
+  return [...moves, ...deletionEvents(before, after, now)]
+}
+
+const hookTexts = { running: 'runs', succeeded: 'has ended', failed: 'failed' } as const
+
+/** Hooks of a deletion as they begin and end, and what ends wave by wave. */
+function deletionEvents(
+  before: Ledger | null,
+  { application, deletion, current, version }: Ledger,
+  now: number,
+): readonly EventView[] {
+  if (deletion === null || current === null) return []
+  const known = new Map(before?.current?.hookRuns.map(run => [refKey(run.ref), run.outcome]))
+  const runs = current.hookRuns.filter(run => run.phase === 'PreDelete' || run.phase === 'PostDelete')
+  const hooks = runs
+    .filter(run => known.get(refKey(run.ref)) !== run.outcome)
+    .map(run => [`${run.ref.name}.${run.outcome}`, `${run.phase} hook ${refText(run.ref)} ${hookTexts[run.outcome]}`] as const)
+  const went = new Set(before?.current?.pruning.map(refKey))
+  const going = current.pruning.filter(ref => !went.has(refKey(ref)))
+  const named = going.length <= 3 ? going.map(refText).join(', ') : `${going.length} objects`
+  const ending = going.length === 0 ? [] : [[`ending.${version}`, `ending ${named}`] as const]
+  return [...hooks, ...ending].map(([id, message]) => ({
+    id: `${application.uid}.deletion.${id}`,
+    at: time(now),
+    application: application.name,
+    what: 'deleting',
+    message: capital(message),
+    attempt: 0,
+    release: current.release,
+    commit: '',
+  }))
 }
 
 function eventName(step: string, attempt: Attempt): string {

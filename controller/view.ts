@@ -177,7 +177,7 @@ export interface EventView {
   readonly id: string
   readonly at: string
   readonly application: string
-  /** Subject token: `seen`, `held`, `preflight`, `syncing`, `verifying`, `baking`, `healthy`, `rolling-back`, `rolled-back`, `failed`, `superseded`, `degraded`, `recovered`, `drift`, `healed`, `pruned`, `paused`, `resumed`, `requested`, `rotated`, `deleted`, `stale`. */
+  /** Subject token: `seen`, `held`, `preflight`, `syncing`, `verifying`, `baking`, `healthy`, `rolling-back`, `rolled-back`, `failed`, `superseded`, `degraded`, `recovered`, `drift`, `healed`, `pruned`, `paused`, `resumed`, `requested`, `rotated`, `deleting`, `deleted`, `stale`. */
   readonly what: string
   readonly message: string
   readonly attempt: number

@@ -44,6 +44,8 @@ export interface Hook {
   readonly policies: readonly string[]
   readonly reversible: boolean
   readonly interruptible: boolean
+  /** One of Helm's that does work: no other such runs beside it. */
+  readonly inTurn: boolean
 }
 
 export function annotation(object: Manifest, name: string): string {
@@ -153,6 +155,7 @@ export function hookOf(object: Manifest, phase: Phase, attempt: number): Hook {
     policies: deletePolicies(object),
     reversible: annotation(object, 'slipway.dev/reversible') === 'true',
     interruptible: annotation(object, 'slipway.dev/interruptible') === 'true',
+    inTurn: annotation(object, argoHook) === '' && (object.kind === 'Job' || object.kind === 'Pod'),
   }
 }
 

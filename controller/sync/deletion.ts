@@ -8,6 +8,7 @@ import { type Hook, hookOf, phasesOn, waveOf } from '../release/hooks.js'
 import { optionsOf } from '../release/options.js'
 import { keptKinds } from '../release/sent.js'
 import type { Release, ReleaseId } from '../release.js'
+import { byKind } from './order.js'
 import { manifestOf } from './surplus.js'
 
 export interface DeletionInput {
@@ -76,7 +77,9 @@ function hookStage(input: DeletionInput, current: Current, hooks: readonly Hook[
   const open = hooks.filter(hook => runOf(hook)?.outcome !== 'succeeded')
   if (open.length === 0) return null
   const lowest = Math.min(...open.map(hook => hook.wave))
-  const stage = open.filter(hook => hook.wave === lowest)
+  const together = open.filter(hook => hook.wave === lowest)
+  const [turn] = together.filter(hook => hook.inTurn).toSorted((a, b) => byKind(a.object, b.object))
+  const stage = together.filter(hook => !hook.inTurn || hook === turn)
   const begun = stage.flatMap(hook => runOf(hook) ?? [])
   const failed = begun.map(run => failureOf(run, input)).find(text => text !== '')
   if (failed !== undefined) return { kind: 'stuck', message: failed }

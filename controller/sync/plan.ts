@@ -53,12 +53,18 @@ export function planOf(release: Release, mode: Mode, attempt: Trial, fresh: numb
   const stages: { phase: Phase; wave: number; objects: Manifest[]; hooks: Hook[] }[] = []
   for (const { phase, wave, object, hook } of inOrder(tasks)) {
     const last = stages.at(-1)
-    const stage = last?.phase === phase && last.wave === wave ? last : { phase, wave, objects: [], hooks: [] }
+    const isSame = last?.phase === phase && last.wave === wave && !(isInTurn(hook) && last.hooks.some(isInTurn))
+    const stage = isSame ? last : { phase, wave, objects: [], hooks: [] }
     if (stage !== last) stages.push(stage)
     if (hook === null) stage.objects.push(object)
     else stage.hooks.push(hook)
   }
   return stages
+}
+
+/** Helm runs hooks of one weight one after the other, by name (pkg/action/hooks.go); Argo CD those of one wave together. */
+function isInTurn(hook: Hook | null): boolean {
+  return hook?.inTurn === true
 }
 
 export function hooksOf(release: Release, mode: Mode, { number, installs, tests = false }: Trial): readonly Hook[] {

@@ -1,6 +1,7 @@
 // Which hooks run when: Argo CD's in their phases, Helm's with Helm's meaning, tests when asked, those of a deletion around it; and what
 // becomes of work that goes on for a release that was left.
 import t from 'tap'
+import { eventsBetween } from '../../controller/events.js'
 import { type Occasion, phasesOn } from '../../controller/release/hooks.js'
 import type { Manifest } from '../../runtime/contract/manifest.js'
 import { configMap, deployment, hook, job, release, wave } from './builders.js'
@@ -134,6 +135,28 @@ t.test('tests run after all else is healthy, when asked, and a failed one condem
   t.ok(once.includes('apply smoke-test-1'), 'a person asked for them')
 })
 
+t.test("Helm's hooks of one weight run one after the other, by name; Argo CD's together", async t => {
+  const world = new World()
+  const seen = steps(world)
+  world.push(
+    release(
+      web('good:1'),
+      helm('b', 'pre-install'),
+      helm('a', 'pre-install'),
+      hook('c', 'ok:1', 'PostSync'),
+      hook('d', 'ok:1', 'PostSync'),
+      helm('f', 'pre-delete'),
+      helm('e', 'pre-delete'),
+    ),
+  )
+  world.minutes(2)
+  t.same(seen, ['apply a-presync-1', 'apply b-presync-1', 'apply web', 'apply c-postsync-1+d-postsync-1'])
+  t.equal(world.ledger!.attempt?.outcome, 'Healthy')
+  world.delete()
+  world.minutes(1)
+  t.same(seen.slice(4), ['apply e-predelete-2', 'apply f-predelete-2', 'remove', 'forget'])
+})
+
 t.test('a rollback runs Helm rollback hooks of the release gone back to', async t => {
   const hooks = [helm('undo', 'pre-rollback'), helm('both', 'pre-upgrade,post-rollback')]
   const world = new World()
@@ -247,6 +270,25 @@ t.test('PreDelete hooks by wave, the objects from the highest wave down, PostDel
     'remove',
     'forget',
   ])
+})
+
+t.test('what a deletion does is told, each once', async t => {
+  const { world } = deleted(web('good:1'), configMap('last', 'x', wave(5)), hook('backup', 'ok:1', 'PreDelete'))
+  const told = new Map<string, string>()
+  world.onLook = ({ before, after, decision, now }) => {
+    for (const { id, what, message } of eventsBetween(before, after, decision.ended, now))
+      if (what === 'deleting') told.set(id, message)
+  }
+  world.minutes(2)
+
+  t.same(
+    [...told.values()],
+    [
+      'PreDelete hook Job shop/backup-predelete-2 runs',
+      'PreDelete hook Job shop/backup-predelete-2 has ended',
+      'Ending ConfigMap shop/last',
+    ],
+  )
 })
 
 t.test('a failed PreDelete hook holds the deletion until a person has it run again, or leaves it out', async t => {

@@ -141,6 +141,21 @@ await t.test('some objects only: those are released, and the rest waits', async 
   t.match(wrong.err, /part has no apps:Deployment:nope; there are .*Deployment engine\/part/)
 })
 
+await t.test('a window that is closed holds a release back; a person passes it where it says so', async t => {
+  const frozen = { kind: 'deny', schedule: '* * * * *', duration: '1h', description: 'freeze', manualSync: true }
+  const ice = await declared('ice', { syncWindows: [frozen] })
+  const commit = await ice.push(files(config('ice', '1')))
+  await ice.declare()
+  const waiting = await ice.until('it waits', seen => seen.blockedBy.length > 0)
+  const before = await find('configmaps', 'ice')
+  const synced = await slipway.cli('sync', 'ice', '--wait')
+
+  t.match(waiting.message, /waiting for the end of the window that denies syncs.*freeze.*slipway sync ice/i)
+  t.equal(before, null)
+  t.equal(synced.code, 0, synced.err)
+  t.equal((await ice.settled(commit, 'Healthy')).blockedBy.length, 0)
+})
+
 await t.test('an object that another application has is refused, and both are named', async t => {
   const thief = await declared('thief')
   const commit = await thief.push(files(config('thief', '1'), config('part-a', 'mine')))
