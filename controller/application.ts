@@ -227,12 +227,12 @@ const importedFrom = `${ownGroup}/imported-from`
 const modeKey = `${ownGroup}/mode`
 const skipKey = 'argocd.argoproj.io/skip-reconcile'
 
-/** One that Argo CD is told not to reconcile is looked at only, until that is taken away. */
+/** One that Argo CD is told not to reconcile is looked at only, unless it is said that Slipway releases it instead. */
 function modeOf(meta: Fields, annotations: Readonly<Record<string, string>>): Application['mode'] {
-  const mode = annotations[modeKey] ?? 'release'
+  const mode = annotations[modeKey] ?? (annotations[skipKey] === 'true' ? 'observe' : 'release')
   if (mode !== 'release' && mode !== 'observe')
     meta.fault(`annotations.${modeKey}`, `want observe or release, got ${JSON.stringify(mode)}`)
-  return mode === 'observe' || annotations[skipKey] === 'true' ? 'observe' : 'release'
+  return mode === 'observe' ? 'observe' : 'release'
 }
 
 function infoOf(spec: Fields): Application['info'] {

@@ -6,7 +6,7 @@ import type { Declared } from './application.js'
 import type { Applications } from './applications.js'
 import { type ApiClient, ApiError } from './cluster/kubernetes/client.js'
 import { type Fault, faultsText } from './fields.js'
-import { fromKey, type ImportItem, importPlan } from './importing.js'
+import { fromKey, type ImportItem, importPlan, modeKey } from './importing.js'
 import type { Actor } from './ledger.js'
 import { takenOver } from './observing.js'
 import type { Projects } from './projects.js'
@@ -75,7 +75,7 @@ export function createArgo(options: ArgoOptions): ArgoDoor {
     if (cluster === undefined || namespace === undefined) return ''
     const client = await options.client(cluster)
     const path = `/apis/argoproj.io/v1alpha1/namespaces/${encodeURIComponent(namespace)}/applications/${encodeURIComponent(app.name)}`
-    const body = { metadata: { annotations: { [skipKey]: skip ? 'true' : null } } }
+    const body = { metadata: { annotations: { [skipKey]: skip ? 'true' : null, [modeKey]: skip ? 'release' : null } } }
     const call = { body, contentType: 'application/merge-patch+json' }
     try {
       await client.call('PATCH', path, call, AbortSignal.timeout(timeoutMs))

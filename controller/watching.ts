@@ -8,7 +8,7 @@ import { type Applications, InvalidApplicationError } from './applications.js'
 import type { ApiClient, Sent } from './cluster/kubernetes/client.js'
 import { type ArgoKind, type Declarations, watchDeclarations } from './cluster/kubernetes/declarations.js'
 import { faultsText } from './fields.js'
-import { cleaned, fromKey } from './importing.js'
+import { cleaned, fromKey, modeKey } from './importing.js'
 import type { Actor } from './ledger.js'
 import { ProjectRefusedError, type Projects } from './projects.js'
 import { TakenError } from './taken.js'
@@ -131,6 +131,8 @@ function begin(options: WatchingOptions, client: ApiClient, signal: AbortSignal)
       return
     }
     const meta = object.metadata as unknown as Meta
+    // Argo CD's own, which writes there: nothing of ours is.
+    if (isObserved(meta)) return void (entry === null || isOurs ? await declare(name, object) : undefined)
     if (meta.deletionTimestamp !== undefined) return ending(name, meta)
     if (entry !== null && !isOurs)
       return entry.app.parent === null
@@ -231,3 +233,10 @@ function begin(options: WatchingOptions, client: ApiClient, signal: AbortSignal)
     if (await declarations.patch('Application', name, { status: whole }, signal)) written.set(name, text)
   }
 }
+
+/** As `modeOf` of application.ts has it. */
+function isObserved({ annotations = {} }: Meta): boolean {
+  return (annotations[modeKey] ?? (annotations[skipKey] === 'true' ? 'observe' : 'release')) === 'observe'
+}
+
+const skipKey = 'argocd.argoproj.io/skip-reconcile'

@@ -23,6 +23,12 @@ export const verbs: readonly Verb[] = [
   { name: 'logs', group: 'See', summary: 'log lines of its containers', load: () => import('./logs.js') },
   { name: 'events', group: 'See', summary: 'what happened, and what happens', load: () => import('./events.js') },
   { name: 'nodes', group: 'See', summary: 'the machines and what they hold', load: () => import('./nodes.js') },
+  {
+    name: 'projects',
+    group: 'See',
+    summary: 'projects: from where to where their applications may go',
+    load: () => import('./projects.js'),
+  },
   { name: 'sync', group: 'Act', summary: 'look at Git now and release what is there', load: () => import('./sync.js') },
   { name: 'wait', group: 'Act', summary: 'until it is healthy, or will not be', load: () => import('./wait.js') },
   { name: 'rollback', group: 'Act', summary: 'go back to an earlier release', load: () => import('./rollback.js') },

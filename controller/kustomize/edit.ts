@@ -105,6 +105,16 @@ export function reachingOut(kustomization: Kustomization): string | null {
   return null
 }
 
+/** Configurations of transformers and generators may name files too: none of them a remote one. '' where they do not. */
+export function remoteIn(text: string): string {
+  return /^[\s\-"']*(?:path|paths|repo|url)["']?\s*:\s*["']?([a-z][a-z0-9+.-]*:\/\/[^\s"']*)/im.exec(text)?.[1] ?? ''
+}
+
+/** Entries of the fields that configure what kustomize does: names of files, or YAML. */
+export function configuring(kustomization: Kustomization): readonly string[] {
+  return ['transformers', 'generators', 'validators', 'configurations'].flatMap(field => textsAt(listIn(kustomization, field)))
+}
+
 /** Every field whose text names a file (kustomize api/types/kustomization.go). */
 function pathsIn(kustomization: Kustomization): readonly (readonly [field: string, path: string])[] {
   const plain = [

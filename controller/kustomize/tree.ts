@@ -5,7 +5,16 @@ import { pathInRepository, readYaml } from '../../renderer/index.js'
 import { contentHash } from '../../runtime/contract/hash.js'
 import type { KustomizeOptions } from '../application.js'
 import type { GitTree } from '../release.js'
-import { edited, type Kustomization, KustomizeError, kustomizationNames, leadingTo, reachingOut } from './edit.js'
+import {
+  configuring,
+  edited,
+  type Kustomization,
+  KustomizeError,
+  kustomizationNames,
+  leadingTo,
+  reachingOut,
+  remoteIn,
+} from './edit.js'
 import { build, findProgram, type Program } from './run.js'
 
 export interface AskedBuild {
@@ -155,9 +164,26 @@ async function rootOf(path: string, tree: GitTree, options: KustomizeOptions | n
   if (typeof read !== 'object' || Array.isArray(read)) throw new KustomizeError(`${where}: a map is wanted`)
   const outward = reachingOut(read as Kustomization)
   if (outward !== null) throw new KustomizeError(`${where}: ${outward}`)
+  await refuseRemote(read as Kustomization, tree, where)
   if (options === null) return { path, tree, file, kustomization: read as Kustomization, isEdited: false }
   const components = options.ignoreMissingComponents ? await presentOf(options.components, path, asked) : options.components
   return { path, tree, file, kustomization: edited(read as Kustomization, { ...options, components }, asked.env), isEdited: true }
+}
+
+/** Inline, or in files below the folder; what such a file leads to is a folder of its own, or not there. */
+async function refuseRemote(kustomization: Kustomization, tree: GitTree, where: string): Promise<void> {
+  const entries = configuring(kustomization)
+  if (entries.length === 0) return
+  const files = (await tree.list()).filter(({ kind, path }) => kind === 'blob' && entries.some(entry => isBelow(path, entry)))
+  const texts = await Promise.all(files.map(async ({ oid }) => Buffer.from(await tree.read(oid)).toString('utf8')))
+  const remote = [...entries, ...texts].map(remoteIn).find(found => found !== '')
+  if (remote !== undefined)
+    throw new KustomizeError(`${where}: ${JSON.stringify(remote)} is not of this commit, and nothing is fetched while building`)
+}
+
+function isBelow(path: string, entry: string): boolean {
+  const name = entry.replace(/^\.\//, '').replace(/\/+$/, '')
+  return path === name || path.startsWith(`${name}/`)
 }
 
 async function presentOf(components: readonly string[], path: string, { treeAt }: AskedBuild): Promise<readonly string[]> {

@@ -257,4 +257,9 @@ t.test('one that is to be observed only, or that Argo CD is told to skip, is wri
   t.equal(modeOf({ 'slipway.dev/mode': 'observe' }), 'observe')
   t.equal(modeOf({ 'argocd.argoproj.io/skip-reconcile': 'true' }), 'observe')
   t.equal(modeOf({ 'argocd.argoproj.io/skip-reconcile': 'false' }), 'release')
+  t.equal(
+    modeOf({ 'argocd.argoproj.io/skip-reconcile': 'true', 'slipway.dev/mode': 'release' }),
+    'release',
+    'ours, and not theirs',
+  )
 })

@@ -219,6 +219,21 @@ t.test('nothing is fetched, run or read from elsewhere', async t => {
       kustomization(`resources: [own.yaml]\nopenapi: { path: "${url}" }`),
       /openapi\.path: .*nothing is fetched/,
     ],
+    [
+      'a remote patch of a transformer',
+      {
+        ...kustomization('resources: [own.yaml]\ntransformers: [t.yaml]\n'),
+        'apps/shop/t.yaml': `apiVersion: builtin\nkind: PatchTransformer\nmetadata: { name: x }\npath: ${url}\n`,
+      },
+      /http:.* is not of this commit/,
+    ],
+    [
+      'the same, inline',
+      kustomization(
+        `resources: [own.yaml]\ntransformers:\n- |-\n  apiVersion: builtin\n  kind: PatchTransformer\n  metadata: { name: x }\n  path: ${url}\n`,
+      ),
+      /http:.* is not of this commit/,
+    ],
     ['a chart', kustomization('helmCharts: [{ name: x, repo: "https://charts" }]'), /helmCharts: charts are not inflated/],
     ['out of the repository', kustomization('resources: ["../../../etc"]'), /leads out of the repository/],
     ['a folder that is not there', kustomization('resources: ["../gone"]'), /\.\.\/gone is not in this commit/],
