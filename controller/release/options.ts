@@ -83,11 +83,14 @@ export function createsNamespace(application: readonly string[]): boolean {
   return application.includes('CreateNamespace=true')
 }
 
-/** Argo CD's word of a person that what asks for confirmation may go: a time, as annotation of the application. */
 const approvedAnnotation = 'argocd.argoproj.io/deletion-approved'
 
-export function isConfirmed({ annotations }: { readonly annotations: Readonly<Record<string, string>> }): boolean {
-  return !Number.isNaN(Date.parse(annotations[approvedAnnotation] ?? ''))
+/**
+ * Has a person said, not before this (ms since 1970), that what asks for confirmation may go? Argo CD's annotation of the application,
+ * an RFC 3339 time.
+ */
+export function isConfirmed({ annotations }: { readonly annotations: Readonly<Record<string, string>> }, since: number): boolean {
+  return Date.parse(annotations[approvedAnnotation] ?? '') >= since
 }
 
 function consentOf(value: string | undefined): Consent {

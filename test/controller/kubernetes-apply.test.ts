@@ -1,6 +1,7 @@
 // How objects are written to a real API server: taken over from who wrote them before, and as their sync options ask.
 import t from 'tap'
 import type { Application } from '../../controller/application.js'
+import { grouped } from '../../controller/cluster/kubernetes/preflight.js'
 import { scaledBy } from '../../controller/cluster/kubernetes/seen.js'
 import { manifestHash } from '../../runtime/contract/hash.js'
 import { type Manifest, refOf } from '../../runtime/contract/manifest.js'
@@ -66,7 +67,9 @@ t.test('taken over from who applied it before, a field that Git does not name go
     await real.call('PATCH', `${deployments(one)}/web?fieldManager=someone`, { metadata: { labels: { handmade: 'y' } } }, merge)
     const ours = web(one, { env: [{ name: 'KEPT', value: '1' }] })
 
-    t.match(await preflight(one, [ours]), { state: 'passed' }, name)
+    const answer = await preflight(one, [ours])
+    t.equal(answer.state, 'passed', name)
+    t.match(answer.warnings.at(-1), /^Deployment .*web: is taken over from what applied it before/, name)
     await one.apply([ours])
 
     const live = await real.call('GET', `${deployments(one)}/web`)
@@ -333,6 +336,54 @@ t.test('a definition, what it defines, and what is defined before its definition
   const bare = { ...refOf(coloured), namespace: '' }
   await one.cluster.prune(one.app, [bare], { ...order(), ledger: one.ledger }, signal)
   t.ok(await real.find(`/apis/example.com/v1/${plural}/t-${one.namespace}`), 'the same under its other name is not pruned')
+})
+
+t.test('what is defined in one wave is there for the next', async t => {
+  const one = await given(t)
+  const kind = `Early${one.namespace.replace(/\W/g, '')}`
+  const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } }
+  const versions = [{ name: 'v1', served: true, storage: true, schema }]
+  const names = { plural: `${kind.toLowerCase()}s`, kind }
+  const definition: Manifest = {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${names.plural}.example.com` },
+    spec: { group: 'example.com', scope: 'Namespaced', names, versions },
+  }
+  const object = { apiVersion: 'example.com/v1', kind, metadata: { name: 'a', namespace: one.namespace } }
+  await one.cluster.observe(one.app, signal)
+
+  t.match(await one.apply([definition]), [{ result: 'created' }])
+  t.match(await one.apply([object]), [{ result: 'created' }])
+})
+
+t.test('a namespace is labelled as its application says, and again when it says another thing', async t => {
+  const labelled = (tier: string): Partial<Application> => {
+    const namespaceMetadata = { labels: { tier }, annotations: { 'example.com/by': 'us' } }
+    return { sync: { ...application().sync, options: ['CreateNamespace=true'], namespaceMetadata } }
+  }
+  const one = await given(t, labelled('web'), { made: false })
+  const settings = one.object('ConfigMap', 'settings', { data: {} })
+  await one.apply([settings])
+  const at = `/api/v1/namespaces/${one.namespace}`
+  t.match((await real.call('GET', at)).metadata, { labels: { tier: 'web' }, annotations: { 'example.com/by': 'us' } })
+
+  await one.cluster.apply({ ...one.app, ...labelled('db') }, [settings], { ...order(), ledger: one.ledger }, signal)
+  t.match((await real.call('GET', at)).metadata.labels, { tier: 'db' })
+  const declared = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: one.namespace, labels: { of: 'release' } } }
+  await one.apply([declared])
+  t.match((await real.call('GET', at)).metadata.labels, { tier: 'web', of: 'release' }, "the release's own say takes nothing away")
+})
+
+t.test('warnings of many objects that say the same are one', t => {
+  const object = (name: string) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'shop' } })
+  const warnings = ['a', 'b', 'c', 'd', 'e'].map(name => [object(name), 'is not proven'] as const)
+
+  t.same(grouped([...warnings, [object('f'), 'is another']]), [
+    'ConfigMap shop/a, ConfigMap shop/b, ConfigMap shop/c and 2 more: is not proven',
+    'ConfigMap shop/f: is another',
+  ])
+  t.end()
 })
 
 t.test('an object over a megabyte is applied, seen and changed', async t => {

@@ -297,7 +297,7 @@ t.test('what comes with the same release is not proven, and said so', async t =>
   const applied = await one.apply(objects)
 
   t.equal(answer.state, 'passed')
-  t.match(answer.warnings, [/settings is not proven: its namespace/, /g is not proven: its definition/])
+  t.match(answer.warnings, [/settings: is not proven: its namespace/, /g: is not proven: its definition/])
   t.same(
     applied.map(({ result }) => result),
     ['created', 'created', 'created', 'created'],

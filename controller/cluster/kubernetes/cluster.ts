@@ -76,6 +76,8 @@ interface Known {
   /** Objects of releases that are tried: their kinds are watched. */
   coming: readonly ObjectRef[]
   isEnding: boolean
+  /** What its namespace was labelled with last. */
+  labelled: string
 }
 
 const atOnce = 12
@@ -142,7 +144,16 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
   function knownOf(app: Application): Known {
     const before = known.get(app.name)
     if (before?.app.uid === app.uid) return before
-    const fresh = { app, readEpoch: 0, hasLedger: false, preflight: null, asking: null, coming: [], isEnding: false }
+    const fresh = {
+      app,
+      readEpoch: 0,
+      hasLedger: false,
+      preflight: null,
+      asking: null,
+      coming: [],
+      isEnding: false,
+      labelled: '',
+    }
     known.set(app.name, fresh)
     return fresh
   }
@@ -210,7 +221,7 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
     }
     const entries = entriesOf(app, refs)
     if (silent === null && options.epoch() !== null && mayUnstick(options.ledger(app))) await unstick(app, entries, signal)
-    const left = entries.filter(entry => entry.application === app.name && !staysBehind(entry, app))
+    const left = entries.filter(entry => entry.application === app.name && !staysBehind(entry, app, options.ledger(app)))
     const isThere = one.hasLedger || entries.some(entry => entry.application === app.name)
     const sequence = isThere ? { epoch: options.epoch() ?? 0, generation: 1 } : null
     const isEnding = one.isEnding || options.ledger(app)?.deletion?.told === true
@@ -252,12 +263,25 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
     }))
   }
 
+  /** With a manager of its own: what a release says of the same namespace is not taken from it. */
   async function makeNamespace(app: Application, signal: AbortSignal): Promise<void> {
     const { namespace } = app.destination
     const { labels, annotations } = app.sync.namespaceMetadata
     const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels, annotations } }
-    const call = { body, query: { fieldManager, force: 'true' }, contentType: 'application/apply-patch+yaml' }
+    const query = { fieldManager: `${fieldManager}-namespace`, force: 'true' }
+    const call = { body, query, contentType: 'application/apply-patch+yaml' }
     await client.call('PATCH', `/api/v1/namespaces/${encodeURIComponent(namespace)}`, call, signal)
+  }
+
+  /** Made where it is not there; labelled as its application says, once each time that it says another thing. */
+  async function namespaceAsDeclared(app: Application, isThere: boolean, signal: AbortSignal): Promise<void> {
+    const { labels, annotations } = app.sync.namespaceMetadata
+    const isPlain = Object.keys(labels).length + Object.keys(annotations).length === 0
+    const one = knownOf(app)
+    const wanted = JSON.stringify([labels, annotations])
+    if (!createsNamespace(app.sync.options) || (isThere && (isPlain || one.labelled === wanted))) return
+    await makeNamespace(app, signal)
+    one.labelled = wanted
   }
 
   function begin(app: Application, release: Release, round: number): void {
@@ -272,7 +296,7 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
       round,
       options: app.sync.options,
       creates: createsNamespace(app.sync.options) ? [app.destination.namespace] : [],
-      ownerOf: (object: Manifest) => cache.get(keyOf(object))?.application ?? null,
+      known: (object: Manifest) => cache.get(keyOf(object)) ?? null,
       isLive: (object: Manifest) => {
         const entry = cache.get(keyOf(object))
         return entry !== undefined && proving.hashOf(entry) === manifestHash(object)
@@ -317,10 +341,8 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
     },
     async apply(app, objects, order, signal) {
       let isKept = await remember(app, order, signal)
-      if (!isKept && createsNamespace(app.sync.options)) {
-        await makeNamespace(app, signal)
-        isKept = await remember(app, order, signal)
-      }
+      await namespaceAsDeclared(app, isKept, signal)
+      if (!isKept && createsNamespace(app.sync.options)) isKept = await remember(app, order, signal)
       knownOf(app).coming = objects.map(refOf)
       await watching(knownOf(app).coming, signal)
       const applied = await applyAll(app, [...options.sent(app), ...objects], objects, order, signal)
@@ -351,9 +373,9 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
       await watching(refsOf(app, one), signal)
       const tracked = entriesOf(app, []).filter(entry => entry.application === app.name)
       await inParallel(tracked, atOnce, entry =>
-        keptOnPurpose(entry, app)
+        keptOnPurpose(entry, app, order.ledger)
           ? releaseObject(write, entry.ref, signal)
-          : staysBehind(entry, app)
+          : staysBehind(entry, app, order.ledger)
             ? Promise.resolve()
             : removeObject(write, entry.ref, removalOf(app), signal).then(() => {}),
       )
@@ -408,14 +430,14 @@ function removalOf(app: Application): Removal {
 }
 
 /** Data, other people's objects, and what says so of itself, outlive the application. */
-function staysBehind(entry: Entry, app: Application): boolean {
-  return keptKinds.has(entry.ref.kind) || keptOnPurpose(entry, app)
+function staysBehind(entry: Entry, app: Application, ledger: Ledger | null): boolean {
+  return keptKinds.has(entry.ref.kind) || keptOnPurpose(entry, app, ledger)
 }
 
 /** `Delete=false`, or `Delete=confirm` that nobody confirmed: it goes on, and is nobody's. */
-function keptOnPurpose({ live }: Entry, app: Application): boolean {
+function keptOnPurpose({ live }: Entry, app: Application, ledger: Ledger | null): boolean {
   const consent = optionsOf(app.sync.options, live).delete
-  return consent === 'no' || (consent === 'confirm' && !isConfirmed(app))
+  return consent === 'no' || (consent === 'confirm' && !isConfirmed(app, ledger?.deletion?.at ?? 0))
 }
 
 /** Their kinds, and those that stand between a workload and its pods. */

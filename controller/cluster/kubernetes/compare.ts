@@ -47,11 +47,16 @@ function differences(set: FieldSet, live: unknown, predicted: unknown, above: re
   })
 }
 
+/** kubectl keeps the whole object in an annotation. */
+function mayCopy(keys: readonly string[]): boolean {
+  return keys[1] === 'f:annotations' && (keys[2] === undefined || keys[2].includes('last-applied'))
+}
+
 const longest = 200
 
 function driftOf({ keys, live, predicted }: Difference, object: Sent): FieldDrift {
   const owner = live === undefined ? null : ownerOf(managedOf(object), keys)
-  const isSecret = object.kind === 'Secret' && (keys[0] === 'f:data' || keys[0] === 'f:stringData')
+  const isSecret = object.kind === 'Secret' && (keys[0] === 'f:data' || keys[0] === 'f:stringData' || mayCopy(keys))
   return {
     path: pathText(keys),
     live: isSecret ? hidden(live) : shown(live),

@@ -9,7 +9,7 @@ import type { Release } from '../../release.js'
 import type { Sent } from './client.js'
 import { keptText } from './put.js'
 import { conflictText, unknownKind } from './refusal.js'
-import { trackedBy } from './seen.js'
+import { type Seen, seenOf } from './seen.js'
 import { applyObject, inParallel, liveObject, replaceObject, type Write, type Written } from './write.js'
 
 export interface Question {
@@ -20,8 +20,8 @@ export interface Question {
   readonly options: readonly string[]
   /** Namespaces that will be made with the release. */
   readonly creates: readonly string[]
-  /** What is known to be there: whose it is; null where nothing is known. */
-  readonly ownerOf: (object: Manifest) => string | null
+  /** What is known to be there; null where nothing is known. */
+  readonly known: (object: Manifest) => Pick<Seen, 'application' | 'former'> | null
   /** It is there already as the release has it. */
   readonly isLive: (object: Manifest) => boolean
   /** Looked for: what is there under this name of the release, or null. */
@@ -66,7 +66,9 @@ export async function ask(
     return answer
   })
   const problems = answers.flatMap(one => ('problem' in one ? [one.problem] : []))
-  const warnings = answers.flatMap(one => ('warning' in one ? [one.warning] : []))
+  const warnings = grouped(
+    answers.flatMap((one, at) => ('warnings' in one ? one.warnings.map(text => [release.objects[at]!, text] as const) : [])),
+  )
   return {
     release: release.id,
     round,
@@ -78,7 +80,8 @@ export async function ask(
   }
 }
 
-type Answer = { readonly problem: Problem } | { readonly warning: string } | { readonly passed: true }
+/** Warnings without the object's name: many are of one kind. */
+type Answer = { readonly problem: Problem } | { readonly warnings: readonly string[] }
 
 interface Coming {
   readonly namespaces: ReadonlySet<string>
@@ -105,14 +108,13 @@ async function tried(write: Write, object: Manifest, question: Question, comes: 
     ? { ...object, metadata: { ...object.metadata, name: `${object.metadata.name.slice(0, 50)}-dry` } }
     : object
   const options = optionsOf(question.options, object)
-  const { answer, warning } = await dryRun(write, meant, question, options, signal)
+  const { answer, taken } = await dryRun(write, meant, question, options, signal)
   if (answer.kind !== 'written') return refusalOf(object, answer, options, question, comes)
-  const owned = answer.created || isHook(object) ? passed : await claimed(write, object, question, signal)
   if (answer.created) question.found(object, null)
-  return warning === '' || 'problem' in owned ? owned : { warning }
+  if (answer.created || isHook(object)) return { warnings: taken }
+  const there = await claimed(write, object, question, signal)
+  return 'problem' in there ? there : { warnings: [...taken, ...there.warnings] }
 }
-
-const passed: Answer = { passed: true }
 
 /** What others have is asked for first, so that it can be said whose it was; then it is taken. */
 async function dryRun(
@@ -121,13 +123,13 @@ async function dryRun(
   { application }: Question,
   options: WriteOptions,
   signal: AbortSignal,
-): Promise<{ readonly answer: Written; readonly warning: string }> {
+): Promise<{ readonly answer: Written; readonly taken: readonly string[] }> {
   const how = { application, attempt: 0, dryRun: true, validate: options.validate }
   const live = options.replace ? await liveObject(write, refOf(object), signal) : null
-  if (live !== null) return { answer: await replaceObject(write, object, live, how, signal), warning: '' }
+  if (live !== null) return { answer: await replaceObject(write, object, live, how, signal), taken: [] }
   const answer = await applyObject(write, object, { ...how, force: false }, signal)
-  if (answer.kind !== 'conflict') return { answer, warning: '' }
-  return { answer: await applyObject(write, object, how, signal), warning: conflictText(object, answer.fields) }
+  if (answer.kind !== 'conflict') return { answer, taken: [] }
+  return { answer: await applyObject(write, object, how, signal), taken: [conflictText(answer.fields)] }
 }
 
 function refusalOf(
@@ -140,20 +142,33 @@ function refusalOf(
   const ref = refOf(object)
   const problem = (reason: string, message: string): Answer => ({ problem: { object: ref, reason, message, transient: false } })
   const isDefined = comes.kinds.has(`${groupOf(object.apiVersion)}/${object.kind}`)
-  if (answer.kind === 'conflict') return problem('Conflict', conflictText(object, answer.fields))
+  if (answer.kind === 'conflict') return problem('Conflict', `${refText(ref)}: ${conflictText(answer.fields)}`)
   if (answer.kind === 'unknown') {
-    if (isDefined) return { warning: `${refText(ref)} is not proven: its definition comes with the same release` }
-    if (options.skipDryRunOnMissing)
-      return { warning: `${refText(ref)} is not proven: its kind is not there yet (SkipDryRunOnMissingResource)` }
+    if (isDefined) return said('is not proven: its definition comes with the same release')
+    if (options.skipDryRunOnMissing) return said('is not proven: its kind is not there yet (SkipDryRunOnMissingResource)')
     return problem('UnknownKind', unknownKind(object))
   }
   if (answer.status === 404 && comes.namespaces.has(ref.namespace))
-    return { warning: `${refText(ref)} is not proven: its namespace comes with the same release` }
+    return said('is not proven: its namespace comes with the same release')
   if (isDefined && isOfSchema(answer) && changesDefinition(object, question))
-    return { warning: `${refText(ref)} is not proven: its definition changes with the same release (${answer.message})` }
+    return said(`is not proven: its definition changes with the same release (${answer.message})`)
   if (answer.reason !== 'ImmutableField' || !options.force) return problem(answer.reason, `${refText(ref)}: ${answer.message}`)
   if (keptKinds.has(object.kind)) return problem(answer.reason, keptText(object, `${refText(ref)}: ${answer.message}`))
-  return { warning: `${refText(ref)} will be deleted and made anew, as its options say (Force=true): ${answer.message}` }
+  return said(`will be deleted and made anew, as its options say (Force=true): ${answer.message}`)
+}
+
+function said(warning: string): Answer {
+  return { warnings: [warning] }
+}
+
+/** `Deployment shop/web, Service shop/web and 7 more: is not proven: ...` */
+export function grouped(warnings: readonly (readonly [Manifest, string])[]): readonly string[] {
+  const byText = new Map<string, string[]>()
+  for (const [object, text] of warnings) byText.set(text, [...(byText.get(text) ?? []), refText(refOf(object))])
+  return [...byText].map(([text, names]) => {
+    const more = names.length > 3 ? ` and ${names.length - 3} more` : ''
+    return `${names.slice(0, 3).join(', ')}${more}: ${text}`
+  })
 }
 
 function isOfSchema({ reason, status }: Extract<Written, { kind: 'refused' }>): boolean {
@@ -168,11 +183,13 @@ function changesDefinition(object: Manifest, { release, isLive }: Question): boo
 /** It is there already: whose is it? */
 async function claimed(write: Write, object: Manifest, question: Question, signal: AbortSignal): Promise<Answer> {
   const ref = refOf(object)
-  const known = question.ownerOf(object)
+  const known = question.known(object)
   const live = known === null ? await liveObject(write, ref, signal) : null
   if (known === null) question.found(object, live)
-  const owner = known ?? (live === null ? '' : trackedBy(live as Manifest))
-  if (owner === '' || owner === question.application) return passed
+  const { application: owner, former } = known ?? (live === null ? { application: '', former: false } : seenOf(live))
+  if (owner === '' || owner === question.application) return former ? said(takeoverText) : { warnings: [] }
   const message = `${refText(ref)} belongs to application ${owner} in this cluster; ${question.application} may not claim it too: remove it from one of the two`
   return { problem: { object: ref, reason: 'SharedObject', message, transient: false } }
 }
+
+const takeoverText = 'is taken over from what applied it before: what that named and the release does not name goes'

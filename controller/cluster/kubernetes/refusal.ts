@@ -19,15 +19,15 @@ export function conflictsIn({ status, causes }: ApiError): readonly Conflict[] {
   })
 }
 
-/** `Deployment shop/web: .spec.replicas was set by kubectl-edit and becomes the release's` */
-export function conflictText(object: Manifest, fields: readonly Conflict[]): string {
+/** `.spec.replicas was set by kubectl-edit; the release's values take their place` */
+export function conflictText(fields: readonly Conflict[]): string {
   const managers = [...new Set(fields.map(one => one.manager))]
   const each = managers.map(manager => {
     const theirs = fields.filter(one => one.manager === manager).map(one => one.field)
     const more = theirs.length > 3 ? ` and ${theirs.length - 3} more` : ''
     return `${theirs.slice(0, 3).join(', ')}${more} ${theirs.length === 1 ? 'was' : 'were'} set by ${manager}`
   })
-  return `${refText(refOf(object))}: ${each.join(', ')}; the release's values take their place`
+  return `${each.join(', ')}; the release's values take their place`
 }
 
 const immutable = /immutable|may not change|cannot change roleRef|updates to .*(are forbidden|for fields other than)/

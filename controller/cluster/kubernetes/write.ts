@@ -75,6 +75,8 @@ export async function replaceObject(write: Write, object: Manifest, live: Sent, 
   return sent(write, 'PUT', pathOf(resource, object), { query, body }, signal)
 }
 
+const tries = 4
+
 async function sent(
   { client }: Write,
   method: string,
@@ -82,15 +84,19 @@ async function sent(
   call: Parameters<ApiClient['send']>[2],
   signal: AbortSignal,
 ): Promise<Written> {
-  try {
-    const answer = await client.send(method, path, call, signal)
-    return { kind: 'written', object: answer.body, created: answer.status === 201 }
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error
-    const fields = conflictsIn(error)
-    if (fields.length > 0) return { kind: 'conflict', fields }
-    if (!error.isRefusal) throw error
-    return { kind: 'refused', reason: reasonOf(error), message: refusalText(error), status: error.status }
+  for (let left = tries; ; left--) {
+    try {
+      const answer = await client.send(method, path, call, signal)
+      return { kind: 'written', object: answer.body, created: answer.status === 201 }
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error
+      const fields = conflictsIn(error)
+      if (fields.length > 0) return { kind: 'conflict', fields }
+      if (error.isRefusal) return { kind: 'refused', reason: reasonOf(error), message: refusalText(error), status: error.status }
+      // An apply names no version: that others wrote at the same moment says nothing against it.
+      if (error.status !== 409 || method !== 'PATCH' || left === 0) throw error
+      await new Promise(resolve => setTimeout(resolve, 50))
+    }
   }
 }
 
