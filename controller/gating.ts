@@ -29,6 +29,7 @@ export function createGating({ applications, projectWindows }: GatingOptions): G
       ledger: entry.ledger,
       candidate: entry.pass?.candidate ?? null,
       health: entry.pass?.health ?? null,
+      isObserved: entry.app.mode === 'observe',
       tip: isSameRef ? (candidate?.revision?.commit ?? null) : null,
     }
   }

@@ -26,6 +26,8 @@ export function endOf(view: ApplicationView, goal: Goal, quietForMs: number): En
   if (view.deleting) return { ok: false, message: `${view.name} is being deleted.` }
   if (view.state === 'Paused') return { ok: false, message: view.message }
   const pending = view.requests.some(request => request.id === goal.request)
+  // It begins by itself, once what it waits for is there.
+  if (pending && view.state === 'OutOfSync' && view.blockedBy.length > 0) return null
   const isUnrendered = view.state === 'Held' && view.sync.status === 'Unknown'
   if (pending && quietForMs < (isUnrendered ? heldQuietMs : quietMs)) return null
   if (goal.commit !== '' && !seen(view, goal.commit)) return null

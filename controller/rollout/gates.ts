@@ -14,6 +14,8 @@ export interface Standing {
   readonly health: Health | null
   /** The newest commit that is known of its ref: its candidate may not be of that one yet. Null where that is not known. */
   readonly tip: CommitSha | null
+  /** It is only observed: nothing of it is ever released here, so what counts is whether it is well. */
+  readonly isObserved: boolean
 }
 
 /** Both ways: by itself, and asked for by a person. */
@@ -43,11 +45,14 @@ function missingOf(one: Standing | null): string {
   if (candidate === null) return 'which is not looked at yet'
   if (candidate.kind === 'rejection') return `which is held: ${candidate.rejection.message}`
   if (tip !== null && tip !== candidate.revision.commit) return `whose commit ${tip.slice(0, 7)} is not rendered yet`
+  const unwell =
+    health === null || (health.fresh && wellStates.has(health.status)) ? '' : `which is not healthy: ${health.message}`
+  if (one.isObserved) return unwell
   const { attempt, current } = ledger
   if (candidate.release.id !== current?.release) return behindText(ledger, candidate.release.id)
   if (attempt?.outcome === 'Failed') return `which failed: ${attempt.message}`
   if (attempt?.outcome !== 'Healthy') return `which is being released: ${attempt?.message ?? ''}`
-  return health === null || (health.fresh && wellStates.has(health.status)) ? '' : `which is not healthy: ${health.message}`
+  return unwell
 }
 
 function behindText(ledger: Ledger, release: keyof Ledger['marks']): string {

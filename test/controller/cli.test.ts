@@ -410,13 +410,26 @@ t.test('tokens are made, listed and revoked; backup never overwrites; restore ta
 
 t.test('waiting ends as the state says', async test => {
   const pending = { requests: [{ id: 'r', kind: 'sync' as const, by: 'a', at: '' }] }
-  const cases: readonly (readonly [string, ApplicationView, { request?: string; commit?: string }, number, boolean | null])[] = [
+  type Asked = { request?: string; commit?: string; part?: boolean }
+  const db = { kind: 'dependency' as const, application: 'db', message: 'db, which is being released', until: '' }
+  const manual = { state: 'OutOfSync' as const, policy: { ...view('a').policy, automated: false } }
+  const over = { ...manual, attempt: { ...payments.attempt!, outcome: 'Healthy' as const } }
+  const cases: readonly (readonly [string, ApplicationView, Asked, number, boolean | null])[] = [
     ['healthy', view('a'), {}, 0, true],
     ['rolled back', rolledBack(), {}, 0, false],
     ['releasing', payments, {}, 60_000, null],
     ['a request not begun yet', view('a', pending), { request: 'r' }, 0, null],
     ['a request nothing comes of', view('a', pending), { request: 'r' }, quietMs, true],
     ['a request that was obeyed', view('a'), { request: 'r' }, 0, true],
+    [
+      'a request that waits for another application',
+      view('a', { ...pending, ...manual, blockedBy: [db] }),
+      { request: 'r' },
+      quietMs,
+      null,
+    ],
+    ['some objects, released', view('a', over), { request: 'r', part: true }, 0, true],
+    ['all objects, and something newer came', view('a', over), { request: 'r' }, 0, null],
     ['paused, with a request', view('a', { ...pending, state: 'Paused' }), { request: 'r' }, 0, false],
     ['a commit not seen yet', view('a'), { commit: '77aa' }, 60_000, null],
     ['a commit seen', view('a'), { commit: '9be03' }, 0, true],

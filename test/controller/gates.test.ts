@@ -23,6 +23,7 @@ function db(change: Partial<Standing> & { readonly attempt?: Partial<Attempt> } 
     candidate: candidate(r1, 'c1'),
     health: well,
     tip: null,
+    isObserved: false,
     ...change,
   }
 }
@@ -45,6 +46,12 @@ t.test('an application is waited for until its newest is its healthy current', a
     ['nothing of it runs', db({ ledger: newLedger({ name: 'db', uid: 'u' }, 'node/lab', 's') }), /does not run yet/],
     ['its newest is another', db({ candidate: candidate(r2, 'c2') }), /newest release does not run yet/],
     ['it bakes', db({ attempt: { outcome: null, message: 'healthy; baking for 30 s' } }), /being released: healthy; baking/],
+    ['it is only observed, and well', db({ isObserved: true, candidate: candidate(r2, 'c2') }), null],
+    [
+      'it is only observed, and not',
+      db({ isObserved: true, health: { ...well, status: 'Degraded', message: 'x' } }),
+      /not healthy: x/,
+    ],
     ['it failed', db({ attempt: { outcome: 'Failed', message: 'db: crashed' } }), /which failed: db: crashed/],
     ['it is unwell now', db({ health: { ...well, status: 'Degraded', message: 'db: 0 of 1 ready' } }), /not healthy: db: 0 of 1/],
     ['what is said of it is old', db({ health: { ...well, fresh: false } }), /not healthy/],
