@@ -5,7 +5,7 @@ import type { Limits } from '../limits.js'
 import { type Dict, Int, isDict, isList, type Value } from '../value/value.js'
 import { wordOf } from '../value/words.js'
 import { loadYaml, type YamlDocument } from '../yaml/load.js'
-import { deepestQuick, readQuickly } from '../yaml/quick.js'
+import { deepestQuick, readPlain, readQuickly } from '../yaml/quick.js'
 
 /** A Kubernetes object as plain JSON. */
 export interface RenderedObject {
@@ -59,6 +59,11 @@ function readPlainly(source: Source): RenderedObject[] | null {
     const at = line + (first === null ? 0 : part.slice(0, first.index).split('\n').length - 1)
     line += part.split('\n').length - 1
     if (first === null) continue
+    const manifest = whole(readPlain(part, limits.nodes / 2))
+    if (manifest !== null) {
+      objects.push({ manifest, file, line: at })
+      continue
+    }
     const value = readQuickly(part, 'exact', limits.nodes / 2)
     if (value === undefined) return null
     const place: Place = { file, line: at, column: 0 }
@@ -74,6 +79,28 @@ function readPlainly(source: Source): RenderedObject[] | null {
     }
   }
   return objects
+}
+
+type Plain = Readonly<Record<string, unknown>>
+
+/** null where anything has to be said of it, or done. */
+function whole(value: unknown): RenderedObject['manifest'] | null {
+  if (!isPlain(value)) return null
+  const { apiVersion, kind, metadata } = value
+  if (typeof apiVersion !== 'string' || apiVersion === '' || typeof kind !== 'string' || kind === '' || kind.endsWith('List'))
+    return null
+  if (!isPlain(metadata) || typeof metadata.name !== 'string' || metadata.name === '') return null
+  if (!hasTexts(metadata.labels) || !hasTexts(metadata.annotations)) return null
+  return value as RenderedObject['manifest']
+}
+
+function hasTexts(value: unknown): boolean {
+  if (value === undefined || value === null) return true
+  return isPlain(value) && Object.values(value).every(item => item === null || typeof item === 'string')
+}
+
+function isPlain(value: unknown): value is Plain {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** The objects of one document that is read already. */

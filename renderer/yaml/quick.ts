@@ -9,9 +9,18 @@ export type Integers = 'float' | 'exact' | 'kept'
 
 /** The one document of the text; undefined where the whole reader has to look at it. */
 export function readQuickly(text: string, integers: Integers, mostNodes = Number.POSITIVE_INFINITY): Value | undefined {
+  return quickly(text, integers, mostNodes, false)
+}
+
+/** The same as JSON has it; undefined also where a number cannot be carried exactly. */
+export function readPlain(text: string, mostNodes: number): unknown {
+  return quickly(text, 'exact', mostNodes, true)
+}
+
+function quickly(text: string, integers: Integers, mostNodes: number, isPlain: boolean): Value | undefined {
   if (text.length > mostCharacters || unusualCharacter.test(text)) return undefined
   try {
-    return new QuickReader(text, integers, mostNodes).document()
+    return new QuickReader(text, integers, mostNodes, isPlain).document()
   } catch (cause) {
     if (cause !== givenUp) throw cause
     return undefined
@@ -53,6 +62,8 @@ const escapes: Readonly<Record<string, string>> = {
 class QuickReader {
   readonly #text: string
   readonly #integers: Integers
+  /** Maps are plain objects of JavaScript. */
+  readonly #isPlain: boolean
   /** Where the next line begins that was not looked at. */
   #at = 0
   /** Of the line that is looked at: how far it is indented (-1: there is none), and where its content begins. */
@@ -61,7 +72,8 @@ class QuickReader {
   #depth = 0
   #left: number
 
-  constructor(text: string, integers: Integers, mostNodes: number) {
+  constructor(text: string, integers: Integers, mostNodes: number, isPlain: boolean) {
+    this.#isPlain = isPlain
     this.#text = text
     this.#left = mostNodes
     this.#integers = integers
@@ -140,20 +152,44 @@ class QuickReader {
     return this.#value(at, indent)
   }
 
-  #mapping(indent: number): Map<string, Value> {
+  #mapping(indent: number): Value {
+    const made = this.#isPlain ? this.#record(indent) : this.#map(indent)
+    if (this.#indent > indent) giveUp()
+    return made
+  }
+
+  #map(indent: number): Map<string, Value> {
     const map = new Map<string, Value>()
     while (this.#indent === indent && !this.#isItem(this.#start)) {
-      const end = this.#keyEnd(this.#start)
-      if (end < 0) giveUp()
+      const end = this.#entryEnd()
       const key = this.#key(this.#start, end)
-      this.#left -= 2
-      if (map.has(key) || this.#left < 0) giveUp()
-      let at = end + 1
-      while (this.#text.charCodeAt(at) === space) at++
-      map.set(key, this.#isEnd(at) ? this.#below(indent, indent) : this.#value(at, indent))
+      if (map.has(key)) giveUp()
+      map.set(key, this.#entryValue(end, indent))
     }
-    if (this.#indent > indent) giveUp()
     return map
+  }
+
+  #record(indent: number): Value {
+    const record: Record<string, Value> = {}
+    while (this.#indent === indent && !this.#isItem(this.#start)) {
+      const end = this.#entryEnd()
+      const key = this.#key(this.#start, end)
+      if (key === '__proto__' || Object.hasOwn(record, key)) giveUp()
+      record[key] = this.#entryValue(end, indent)
+    }
+    return record as unknown as Value
+  }
+
+  #entryEnd(): number {
+    this.#left -= 2
+    const end = this.#keyEnd(this.#start)
+    return end < 0 || this.#left < 0 ? giveUp() : end
+  }
+
+  #entryValue(end: number, indent: number): Value {
+    let at = end + 1
+    while (this.#text.charCodeAt(at) === space) at++
+    return this.#isEnd(at) ? this.#below(indent, indent) : this.#value(at, indent)
   }
 
   /** The end of the line, or a comment. */
@@ -283,7 +319,7 @@ class QuickReader {
     if (found.tag === 'int') {
       const value = Number(found.value)
       if (this.#integers === 'kept' || (this.#integers === 'exact' && !Number.isSafeInteger(value)))
-        return int(found.value, 'int64')
+        return this.#isPlain ? giveUp() : int(found.value, 'int64')
       return value
     }
     if (found.tag === 'float' && !Number.isFinite(found.value)) giveUp()
@@ -392,7 +428,7 @@ class QuickReader {
     const empty = /^(?:\{ *\}|\[ *\])/.exec(line)
     if (empty !== null) {
       this.#endLine(at + empty[0].length)
-      return line.startsWith('{') ? new Map() : []
+      return line.startsWith('[') ? [] : this.#isPlain ? ({} as unknown as Value) : new Map()
     }
     const list = simpleList.exec(line)
     if (list === null) giveUp()

@@ -8,9 +8,9 @@ import { readManifests } from '../../renderer/chart/manifests.js'
 import { unpack } from '../../renderer/chart/archive.js'
 import { split } from '../../renderer/helm/output.js'
 import { defaultLimits } from '../../renderer/limits.js'
-import type { Value } from '../../renderer/value/value.js'
+import { Int, type Value } from '../../renderer/value/value.js'
 import { unmarshalWhole } from '../../renderer/yaml/decode.js'
-import { deepestQuick, readQuickly } from '../../renderer/yaml/quick.js'
+import { deepestQuick, readPlain, readQuickly } from '../../renderer/yaml/quick.js'
 import { conformance, referenceDir } from '../support/reference.js'
 
 function whole(text: string, integers: 'float' | 'exact' | 'kept'): Value | Error {
@@ -27,7 +27,16 @@ function difference(text: string): string {
     const quick = readQuickly(text, integers)
     if (quick !== undefined && !isDeepStrictEqual(quick, whole(text, integers))) return `${integers}: ${text.slice(0, 300)}`
   }
+  const plain = readPlain(text, Number.POSITIVE_INFINITY)
+  if (plain !== undefined && !isDeepStrictEqual(plain, asJson(readQuickly(text, 'exact')))) return `plain: ${text.slice(0, 300)}`
   return ''
+}
+
+/** undefined where a number is one that JSON cannot carry exactly. */
+function asJson(value: Value | undefined): unknown {
+  if (Array.isArray(value)) return value.map(asJson)
+  if (value instanceof Map) return Object.fromEntries([...value].map(([key, item]) => [key, asJson(item)]))
+  return value instanceof Int ? undefined : value
 }
 
 /** Pieces from which documents are put together, with what is read easily beside what looks like it. */
