@@ -155,6 +155,7 @@ export async function startController(
   )
   const projects = createProjects({
     store,
+    file: join(config.stateDir, 'controller', 'projects.json'),
     now,
     clusters: () => clusters.known(),
     applications: () => applications.all().map(({ app }) => app),
@@ -162,8 +163,7 @@ export async function startController(
     changed: name => follow(name),
   })
   const declaring = createDeclaring({
-    applications,
-    projects,
+    ...{ applications, projects },
     follow: name => follow(name),
     remove: (name, by, asked) => service.remove(name, by, asked),
   })
@@ -313,6 +313,7 @@ export async function startController(
     await serversKnown(clusters)
     const problems = await store.load()
     await restorePending()
+    await projects.restore()
     for (const problem of [...problems, ...applications.load()]) log.warn({ problem }, 'store')
     await store.sweep()
     await adopting.now()
@@ -450,9 +451,7 @@ export async function startController(
   const api = await createApi({
     service,
     argo: createArgo({
-      applications,
-      projects,
-      declared,
+      ...{ applications, projects, declared },
       hasAccess: url => config.repositories.some(access => isUnder(url, access.url)),
       client: name => clusters.client(name),
       declare: (manifest, by) => service.declare(manifest, by, { dryRun: false }),

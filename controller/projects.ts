@@ -1,5 +1,7 @@
 // Declared projects, in memory and written through; and what speaks against an application, by its own project and by those of the
 // applications that declare it.
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { contentHash } from '../runtime/contract/hash.js'
 import type { Manifest } from '../runtime/contract/manifest.js'
 import { type Application, isApplication, type KnownCluster } from './application.js'
@@ -23,6 +25,8 @@ import type { SyncWindow } from './sync/windows.js'
 
 export interface ProjectsOptions {
   readonly store: Pick<Store, 'projects' | 'putProject' | 'removeProject'>
+  /** A copy of them, for a store that was lost: a `default` that somebody narrowed must not be everything again. */
+  readonly file: string
   readonly now: () => number
   readonly clusters: () => readonly KnownCluster[]
   /** Applications by name: for the parents of one, and those of a project. */
@@ -42,6 +46,8 @@ export class ProjectRefusedError extends Error {
 }
 
 export interface Projects {
+  /** After the store was read: where it was lost, they are put again. */
+  restore(): Promise<void>
   all(): readonly StoredProject[]
   get(name: string): StoredProject | null
   /** Throws ProjectRefusedError. */
@@ -98,6 +104,12 @@ export function createProjects(options: ProjectsOptions): Projects {
     return { place: destination.place, name: destination.name, server, namespace: destination.namespace }
   }
 
+  function copy(): void {
+    mkdirSync(dirname(options.file), { recursive: true, mode: 0o700 })
+    writeFileSync(`${options.file}.new`, JSON.stringify(options.store.projects()), { mode: 0o600 })
+    renameSync(`${options.file}.new`, options.file)
+  }
+
   function wake(name: string): void {
     const concerned = options.applications().filter(app => namesFor(app).includes(name))
     for (const app of concerned) options.changed(app.name)
@@ -124,6 +136,10 @@ export function createProjects(options: ProjectsOptions): Projects {
   }
 
   return {
+    async restore() {
+      if (options.store.projects().length > 0 || !existsSync(options.file)) return
+      for (const one of JSON.parse(readFileSync(options.file, 'utf8')) as StoredProject[]) await options.store.putProject(one)
+    },
     all: () => options.store.projects(),
     get: name => stored().get(name) ?? null,
     async declare(manifest, by, parent, dryRun) {
@@ -139,6 +155,7 @@ export function createProjects(options: ProjectsOptions): Projects {
       const result = before === undefined ? 'created' : 'changed'
       if (dryRun) return { name, result, warnings }
       await options.store.putProject({ name, manifest: manifest as Manifest, parent: keptParent, by, at: options.now() })
+      copy()
       wake(name)
       return { name, result, warnings }
     },
@@ -154,6 +171,7 @@ export function createProjects(options: ProjectsOptions): Projects {
             .join(', ')}${users.length > 5 ? `, and ${users.length - 5} more` : ''}: give them another first.`,
         )
       await options.store.removeProject(name)
+      copy()
       wake(name)
     },
     declaredBy: parent =>

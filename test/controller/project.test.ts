@@ -1,4 +1,7 @@
 // AppProject: what it permits, as Argo CD does, and whom it holds.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import t from 'tap'
 import type { Application } from '../../controller/application.js'
 import {
@@ -13,6 +16,9 @@ import { createProjects } from '../../controller/projects.js'
 import type { StoredProject } from '../../controller/store/store.js'
 import type { Manifest } from '../../runtime/contract/manifest.js'
 import { ana, application, configMap, release, sourceOf } from './builders.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'slipway-project-'))
+t.teardown(() => rmSync(folder, { recursive: true, force: true }))
 
 const anywhere = { sourceRepos: ['*'], destinations: [{ server: '*', name: '*', namespace: '*' }] }
 
@@ -160,6 +166,10 @@ t.test('what a project cannot mean is refused by name; what does nothing is said
 
 /** Projects over these applications, with those declared. */
 async function world(apps: readonly Application[], ...declared: readonly Manifest[]) {
+  return worldIn(mkdtempSync(join(folder, 'projects-')), apps, ...declared)
+}
+
+async function worldIn(directory: string, apps: readonly Application[], ...declared: readonly Manifest[]) {
   const kept = new Map<string, StoredProject>()
   const woken: string[] = []
   const projects = createProjects({
@@ -168,6 +178,7 @@ async function world(apps: readonly Application[], ...declared: readonly Manifes
       putProject: async one => void kept.set(one.name, one),
       removeProject: async name => void kept.delete(name),
     },
+    file: join(directory, 'projects.json'),
     now: () => 0,
     clusters: () => [{ name: 'eu', server: 'https://eu:6443', isOwn: false }],
     applications: () => apps,
@@ -235,4 +246,14 @@ t.test('a change wakes whom it concerns; one that is in use is not removed', asy
     message: 'The AppProject is not valid.',
   })
   t.same(projects.windows(kid), [])
+})
+
+t.test('a store that was lost gets them back: what was narrowed is not everything again', async t => {
+  const shop = named('shop', {})
+  const directory = mkdtempSync(join(folder, 'lost-'))
+  await worldIn(directory, [shop], manifestOf({ sourceRepos: [] }, 'default'))
+
+  const { projects } = await worldIn(directory, [shop])
+  await projects.restore()
+  t.match(projects.faultOf(shop, null), { message: /^project default does not permit the repository/ })
 })
