@@ -58,6 +58,8 @@ const trimmed = {
     Object.assign(exports, { Gauge: require('./lib/gauge'), Histogram: require('./lib/histogram') })`,
   // The OpenAPI document as YAML.
   '/yaml/dist/index.js': uncalled('YAML for OpenAPI'),
+  // Log lines go to standard output, through no thread.
+  '/pino/lib/transport.js': uncalled('transports of pino'),
   // Requests that come from no socket.
   '/light-my-request/index.js': uncalled('light-my-request'),
   // A route for each file that is there at the start.

@@ -231,7 +231,7 @@ export async function startProcesses(
     ],
   })
   const started = [
-    { name: 'nats', command: nats, args: natsArgs, env: { PATH: base.PATH, GOGC: '25' } },
+    { name: 'nats', command: nats, args: natsArgs, env: { PATH: base.PATH, GOGC: '10' } },
     {
       name: 'runtime',
       // It waits for others most of the time: V8's compilers and what they make cost 9 MB, and save it nothing measurable.

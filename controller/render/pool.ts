@@ -316,7 +316,8 @@ export function childFlags(options: PoolOptions, isConfined: boolean): string[] 
     `--max-old-space-size=${options.heapMB}`,
     // New objects die soon: with room for them they are collected less often.
     '--max-semi-space-size=16',
-    ...optimizedLater(10),
+    // What is longer at work than a small chart changes it (worker.ts).
+    ...optimizedLater(100),
     // 1,500 templates inside one another take 2 MB; systems give the process 8.
     '--stack-size=3000',
     // What came compiled (start.cjs) is not thrown away because it was not called for a while.

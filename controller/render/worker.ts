@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { getHeapStatistics } from 'node:v8'
 import { answerTo, type ChartQuestion, type FileQuestion, render, StickyBook } from '../../renderer/index.js'
 import { Held } from './held.js'
+import { hastened } from './late.js'
 import type { ChildAnswer, ChildJob } from './pool.js'
 
 const held = new Held()
@@ -13,7 +14,7 @@ process.on('message', (job: ChildJob | ChartQuestion) => {
   const asked = new Map<string, FileQuestion>()
   const files = held.filesOf(job.files, new Map(job.blobs), question => asked.set(JSON.stringify(question), question))
   const book = new StickyBook(job.kept, { random: count => randomBytes(count), now: Date.now() })
-  const rendered = render(files, job.options, book, held.chartsFor(files))
+  const rendered = hastened(() => render(files, job.options, book, held.chartsFor(files)))
   const { error } = rendered
   const shown =
     error === undefined

@@ -21,6 +21,13 @@ const bucketTtls: Readonly<Record<string, number>> = {
   [buckets.leases]: controllerLeaseTtlMs,
 }
 
+/**
+ * A bucket is made with a limit, which is lifted at once: by it nats-server cuts the bucket's file into blocks of 32 kB instead of 4 MB (until
+ * it is started again). It reads a whole block into memory for each value that is replaced, however little of it is not replaced yet:
+ * three buckets had it hold 12 MB more.
+ */
+const smallBlocksBytes = 100_000
+
 const streams = [
   { name: eventStream, subjects: ['slipway.events.>'], max_age: 30 * day, max_bytes: 256 * mebibyte },
   { name: auditStream, subjects: ['slipway.audit.>'], max_age: 365 * day, max_bytes: 64 * mebibyte },
@@ -30,15 +37,18 @@ const streams = [
 export async function ensureBuckets(connection: NatsConnection): Promise<readonly string[]> {
   // The list says as well whether JetStream is there.
   const manager = await connection.jetstreamManager({ timeout: 5_000, checkAPI: false })
-  const there = new Set<string>()
-  for await (const name of manager.streams.names()) there.add(name)
+  const there = new Map<string, number>()
+  for await (const { config } of manager.streams.list()) there.set(config.name, config.max_bytes)
   const made: string[] = []
   for (const [bucket, ttl] of Object.entries(bucketTtls)) {
-    if (there.has(`KV_${bucket}`)) continue
-    await unlessThere(() =>
-      connection.jetstream().views.kv(bucket, { history: 1, storage: StorageType.File, allow_direct: true, ttl }),
-    )
-    made.push(bucket)
+    if (!there.has(`KV_${bucket}`)) {
+      const kept = { history: 1, storage: StorageType.File, allow_direct: true, ttl, max_bytes: smallBlocksBytes }
+      await unlessThere(() => connection.jetstream().views.kv(bucket, kept))
+      made.push(bucket)
+    }
+    // Also where who made it was killed before this.
+    if ((there.get(`KV_${bucket}`) ?? smallBlocksBytes) === smallBlocksBytes)
+      await manager.streams.update(`KV_${bucket}`, { max_bytes: -1 })
   }
   for (const { name, subjects, max_age, max_bytes } of streams) {
     if (there.has(name)) continue

@@ -2,6 +2,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { hastened } from '../../../controller/render/late.js'
 import { childFlags, poolDefaults } from '../../../controller/render/pool.js'
 import { type ChartCache, type RenderOptions, render, StickyBook } from '../../../renderer/index.js'
 
@@ -44,12 +45,8 @@ function answer(application: string, job: AloneJob, kept: Kept): number | string
   const values = kept.values.get(application) ?? {}
   const book = new StickyBook({ salt: application, values, answers: {} }, mint)
   const began = performance.now()
-  const result = render(
-    { paths: [...files.keys()], read: path => files.get(path) ?? null, id: job.id },
-    job.options,
-    book,
-    kept.charts,
-  )
+  const read = { paths: [...files.keys()], read: (path: string) => files.get(path) ?? null, id: job.id }
+  const result = hastened(() => render(read, job.options, book, kept.charts))
   const ms = performance.now() - began
   const minted = Object.entries(book.touched().minted).map(([key, { value }]) => [key, value] as const)
   kept.values.set(application, { ...values, ...Object.fromEntries(minted) })
