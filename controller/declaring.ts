@@ -6,6 +6,7 @@ import { type Applications, InvalidApplicationError } from './applications.js'
 import type { Children } from './cluster/children.js'
 import { faultsText } from './fields.js'
 import type { Actor } from './ledger.js'
+import { asDeclared, fromKey, stillObserved } from './importing.js'
 import { ProjectRefusedError, type Projects } from './projects.js'
 import { TakenError } from './taken.js'
 
@@ -26,7 +27,10 @@ export function createDeclaring({ applications, projects, follow, remove }: Decl
   }
 
   async function declareChild(manifest: Manifest, { name }: Application): Promise<Declared> {
-    const { app, result } = await applications.declare(manifest, { kind: 'git', name }, name, false)
+    const before = applications.get(manifest.metadata.name)?.app
+    const from = before?.mode === 'observe' ? before.annotations[fromKey] : undefined
+    const meant = from === undefined ? manifest : stillObserved(manifest, from)
+    const { app, result } = await applications.declare(meant, { kind: 'git', name }, name, false)
     follow(app.name)
     return { result, message: '' }
   }
@@ -34,7 +38,7 @@ export function createDeclaring({ applications, projects, follow, remove }: Decl
   return {
     declaredBy: parent => [
       ...projects.declaredBy(parent),
-      ...applications.childrenOf(parent).map(({ stored }) => stored.manifest),
+      ...applications.childrenOf(parent).map(({ stored }) => asDeclared(stored.manifest)),
     ],
     async declare(manifest, parent) {
       try {

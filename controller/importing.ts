@@ -173,3 +173,20 @@ function fieldsIn(secret: Manifest): Readonly<Record<string, string>> {
 function withoutPassword(url: string): string {
   return url.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^@/]*@/i, '$1')
 }
+
+// -- Of an application that its parent declares, too --
+
+/** What Git says of it, observed as it was imported: taking a parent over takes over none of those that it declares. */
+export function stillObserved(manifest: Manifest, from: string): Manifest {
+  const annotations = { ...manifest.metadata.annotations, [modeKey]: 'observe', [fromKey]: from }
+  return { ...manifest, metadata: { ...manifest.metadata, annotations } }
+}
+
+/** As Git has it: without what an import added. */
+export function asDeclared(manifest: Manifest): Manifest {
+  const { annotations = {}, ...metadata } = manifest.metadata
+  const { [fromKey]: from, [modeKey]: mode, ...kept } = annotations as Readonly<Record<string, string>>
+  if (from === undefined) return manifest
+  const left = { ...kept, ...(mode === undefined || mode === 'observe' ? {} : { [modeKey]: mode }) }
+  return { ...manifest, metadata: { ...metadata, ...(Object.keys(left).length === 0 ? {} : { annotations: left }) } }
+}

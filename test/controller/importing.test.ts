@@ -1,6 +1,7 @@
 // What is found in an Argo CD -> what can be taken over, what not, and why.
 import t from 'tap'
-import { type ImportInput, importPlan } from '../../controller/importing.js'
+import type { Manifest } from '../../runtime/contract/manifest.js'
+import { asDeclared, type ImportInput, importPlan, stillObserved } from '../../controller/importing.js'
 
 const input: ImportInput = {
   objects: [],
@@ -145,4 +146,15 @@ t.test('what is declared is what its author wrote, to be observed', async t => {
     },
     spec: app('a').spec,
   })
+})
+
+t.test('one that its parent declares too goes on being observed, and is to the parent what Git says', async t => {
+  for (const annotations of [undefined, { a: 'b' }]) {
+    const manifest = app('a', {}, annotations === undefined ? {} : { annotations }) as unknown as Manifest
+    const observed = stillObserved(manifest, 'eu/argocd')
+    t.match(observed.metadata.annotations, { 'slipway.dev/mode': 'observe', 'slipway.dev/imported-from': 'eu/argocd' })
+    t.same(asDeclared(observed), manifest)
+  }
+  const own = app('a', {}, { annotations: { 'slipway.dev/mode': 'observe' } }) as unknown as Manifest
+  t.equal(asDeclared(own), own, 'what Git itself says to observe stays so')
 })
