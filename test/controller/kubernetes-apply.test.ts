@@ -372,7 +372,11 @@ t.test('a namespace is labelled as its application says, and again when it says 
   t.match((await real.call('GET', at)).metadata.labels, { tier: 'db' })
   const declared = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: one.namespace, labels: { of: 'release' } } }
   await one.apply([declared])
-  t.match((await real.call('GET', at)).metadata.labels, { tier: 'web', of: 'release' }, "the release's own say takes nothing away")
+  t.match(
+    (await real.call('GET', at)).metadata.labels,
+    { tier: 'web', of: 'release' },
+    "the release's own say takes nothing away",
+  )
 })
 
 t.test('warnings of many objects that say the same are one', t => {
