@@ -132,3 +132,15 @@ t.test('T9: what a person asks for passes a window that says so, and no other ga
     t.equal(world.currentIs(r1), passes, JSON.stringify(gates))
   }
 })
+
+t.test('T9: a window that a person may pass holds back what comes by itself', async t => {
+  const world = new World()
+  world.gates = [gate({ passesAsked: true })]
+  world.push(r1)
+  world.minutes(2)
+  t.match(world.last.decision.why, { kind: 'waiting', for: 'window' })
+  t.equal(world.ledger!.current, null)
+  world.sync()
+  world.minutes(2)
+  t.ok(world.currentIs(r1))
+})

@@ -248,6 +248,13 @@ t.test('a deletion without hooks and waves ends all at once', async t => {
   t.same(seen, ['remove', 'forget'])
 })
 
+t.test('a deletion of several waves ends the highest first, hooks or none', async t => {
+  const { world, seen } = deleted(web('good:1'), configMap('first', 'x', wave(-1)), configMap('last', 'x', wave(5)))
+  world.seconds(20)
+
+  t.same(seen, ['prune last', 'prune web', 'remove', 'forget'])
+})
+
 t.test('PreDelete hooks by wave, the objects from the highest wave down, PostDelete hooks, the end', async t => {
   const delWave = { 'argocd.argoproj.io/sync-wave': '2' }
   const { world, seen } = deleted(
