@@ -260,6 +260,7 @@ export async function startController(
   })
   const loop = createLoop<string>({
     now,
+    concurrency: 16, // A pass waits most of its time, for NATS or an API server.
     async pass(name, abort) {
       if (!leading.isLeading() || !cluster.ready()) return { wakeAt: now() + 500 }
       const pass = await applications.inTurn(name, entry => reconcile(entry.app, world, abort))

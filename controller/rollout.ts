@@ -37,7 +37,8 @@ export function decide(input: DecideInput): Decision {
     run: chosen.run,
     preflight: chosen.preflight,
     ledger,
-    changed: ledger !== input.ledger || ledger.placed !== ledger.version,
+    // Version 1 says nothing yet: the place hears of it with the first thing that is asked of it.
+    changed: ledger !== input.ledger || (ledger.placed !== ledger.version && ledger.version > 1),
     frozen: input.ledger.pause !== null && input.ledger.deletion === null,
     waves: chosen.waves,
     heal: isSame ? judged.heal : [],

@@ -37,6 +37,8 @@ export interface FrameHeader extends Sequence {
 
 const signingContext = 'slipway desired document\n'
 const largestBody = 64 * 1024 * 1024
+/** Below it, making the tables of a better compression takes longer than compressing. */
+const smallBytes = 32 * 1024
 
 /**
  * `<signature, base64>\n<header, JSON>\n<sealed body>`: Ed25519 over the header's bytes, which name the body's hash. The body can be
@@ -125,7 +127,7 @@ export function compress(value: unknown): Uint8Array {
   // A window as large as the text: the default one (4 MB) costs more memory and time than all the rest of a small document.
   const window = Math.min(22, Math.max(16, Math.ceil(Math.log2(text.length + 16))))
   const params = {
-    [constants.BROTLI_PARAM_QUALITY]: 4,
+    [constants.BROTLI_PARAM_QUALITY]: text.length < smallBytes ? 1 : 4,
     [constants.BROTLI_PARAM_LGWIN]: window,
     [constants.BROTLI_PARAM_SIZE_HINT]: text.length,
   }

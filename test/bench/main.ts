@@ -1,11 +1,12 @@
 // `npm run bench -- NAME [--runs N] [--json]`: runs one benchmark, prints its table, and with --json one last line for programs.
 // To add one: a file that exports a `Bench`, and a line in the table below.
 import { type Bench, line, table } from './bench.js'
+import { kubernetes } from './kubernetes.js'
 import { many } from './many.js'
 import { push } from './push.js'
 import { render } from './render.js'
 
-const benches: readonly Bench[] = [push, many, render]
+const benches: readonly Bench[] = [push, many, kubernetes, render]
 
 async function main(args: readonly string[]): Promise<number> {
   const at = args.indexOf('--runs')

@@ -1,21 +1,17 @@
 // A thousand applications on one node, from one repository: how long until all are healthy, until a commit that changes one of them is
 // there, and what they cost while nothing happens.
-import { execFile } from 'node:child_process'
 import { randomBytes, randomInt } from 'node:crypto'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { promisify } from 'node:util'
-import type { ApplicationView } from '../../controller/view.js'
 import { startGitServer } from '../../examples/demo/git-server.js'
 import { below, type Bench, type Measured, median, type Options, percentile, rounded } from './bench.js'
-import { announce, attemptAt, authored } from './push/applications.js'
+import { allHealthy, declareAll, type Fleet, nameOf, openFleet, type Push } from './fleet.js'
+import { attemptAt } from './push/applications.js'
 import { image, loadServer, removeServer } from './push/image.js'
-import { type Instance, node, startInstance } from './push/instance.js'
+import { node, startInstance } from './push/instance.js'
 import { parts, processorPercent, residentMB, total } from './push/processes.js'
 import { firstAnswer } from './push/traffic.js'
-
-const run = promisify(execFile)
 
 export const many: Bench = manyOf(1000, 20)
 
@@ -30,22 +26,18 @@ export function manyOf(count: number, serving: number): Bench {
   }
 }
 
-interface Fleet {
+interface Size {
   readonly count: number
   readonly serving: number
 }
 
-interface Stage extends Fleet {
-  readonly instance: Instance
+interface Stage extends Size, Fleet {
   readonly options: Options
-  readonly signal: AbortSignal
-  readonly url: string
   readonly nodePort: number
-  /** Writes files, commits, pushes, announces; gives the commit and when the push had ended (ms since 1970). */
-  readonly push: (files: Readonly<Record<string, string>>) => Promise<{ readonly commit: string; readonly at: number }>
+  readonly push: Push
 }
 
-async function measure(fleet: Fleet, options: Options, signal: AbortSignal): Promise<Measured> {
+async function measure(size: Size, options: Options, signal: AbortSignal): Promise<Measured> {
   options.say('starting Slipway with default settings')
   const instance = await startInstance(randomBytes(16).toString('hex'))
   const git = await startGitServer({ root: join(instance.home, 'bench/git'), path: process.env.PATH ?? '' })
@@ -53,7 +45,8 @@ async function measure(fleet: Fleet, options: Options, signal: AbortSignal): Pro
     await loadServer(instance.engine)
     const url = await git.create('fleet')
     const push = await openFleet(instance, url)
-    return await story({ ...fleet, instance, options, signal, url, push, nodePort: randomInt(30_100, 32_700) })
+    const nodePort = randomInt(30_100, 32_700)
+    return await story({ ...size, instance, options, signal, url, push, nodePort, destination: { name: node } })
   } finally {
     await git.close()
     await instance.purge()
@@ -61,29 +54,6 @@ async function measure(fleet: Fleet, options: Options, signal: AbortSignal): Pro
     rmSync(instance.home, { recursive: true, force: true })
   }
 }
-
-async function openFleet(instance: Instance, url: string): Promise<Stage['push']> {
-  const directory = join(instance.home, 'bench/fleet')
-  mkdirSync(directory, { recursive: true })
-  const inside = (...args: readonly string[]) => run('git', ['-C', directory, ...args], { env: authored })
-  await inside('init', '--quiet', '--initial-branch=main')
-  await inside('remote', 'add', 'origin', url)
-  return async files => {
-    for (const [path, content] of Object.entries(files)) {
-      mkdirSync(join(directory, path, '..'), { recursive: true })
-      writeFileSync(join(directory, path), content)
-    }
-    await inside('add', '-A')
-    await inside('commit', '--quiet', '-m', 'Change something')
-    await inside('push', '--quiet', 'origin', 'HEAD:main')
-    const commit = (await inside('rev-parse', 'HEAD')).stdout.trim()
-    const at = Date.now()
-    await announce(instance, url)
-    return { commit, at }
-  }
-}
-
-const nameOf = (number: number) => `app-${String(number).padStart(4, '0')}`
 
 function filesOf(stage: Stage, number: number, version: string): Readonly<Record<string, string>> {
   const name = nameOf(number)
@@ -129,7 +99,7 @@ async function story(stage: Stage): Promise<Measured> {
   await declareAll(stage, numbers)
   const declaredMs = Date.now() - began
   options.say(`declared after ${declaredMs} ms; waiting until all are healthy and baked`)
-  await allHealthy(stage)
+  await allHealthy(stage, stage.count, options.say)
   const healthyMs = Date.now() - began
   options.say(`all healthy after ${healthyMs} ms`)
 
@@ -142,7 +112,7 @@ async function story(stage: Stage): Promise<Measured> {
     listed.push(await took(() => instance.client.call('GET', '/api/v1/applications?limit=100')))
     options.say(`  ${number}: applied after ${applied.at(-1)} ms, served after ${served.at(-1)} ms, list ${listed.at(-1)} ms`)
   }
-  await allHealthy(stage)
+  await allHealthy(stage, stage.count, options.say)
   options.say('an idle minute')
   await delay(75_000, undefined, { signal })
   const cpu = await processorPercent(instance.home, idleMs, signal)
@@ -172,62 +142,6 @@ async function story(stage: Stage): Promise<Measured> {
       `one repository with a directory for each; ${stage.serving} have a pod behind a Service, the others a ConfigMap only; each commit changes one`,
       'pushToAppliedMs: from the webhook until the node was told, of one with a ConfigMap; pushToServingMs: to the first new answer',
     ],
-  }
-}
-
-async function declareAll(stage: Stage, numbers: readonly number[]): Promise<void> {
-  const waiting = [...numbers]
-  const worker = async () => {
-    for (let number = waiting.shift(); number !== undefined; number = waiting.shift()) await declare(stage, nameOf(number))
-  }
-  await Promise.all(Array.from({ length: 8 }, worker))
-}
-
-/** Asked again where the store was too slow to keep it (503), as the answer says. */
-async function declare({ instance, url, signal }: Stage, name: string): Promise<void> {
-  const manifest = {
-    apiVersion: 'slipway.dev/v1alpha1',
-    kind: 'Application',
-    metadata: { name },
-    spec: {
-      source: { repoURL: url, path: `apps/${name}`, targetRevision: 'main' },
-      destination: { name: node, namespace: name },
-    },
-  }
-  for (let tries = 1; ; tries++) {
-    try {
-      return void (await instance.client.call('PUT', `/api/v1/applications/${name}`, manifest))
-    } catch (error) {
-      if (tries === 20 || !(error as Error).message.includes(': 503 ')) throw error
-      await delay(1000, undefined, { signal })
-    }
-  }
-}
-
-async function allHealthy({ instance, options, count, signal }: Stage): Promise<void> {
-  const deadline = Date.now() + 1_800_000
-  for (let said = -1; ; ) {
-    const views = await everyView(instance)
-    const healthy = views.filter(view => view.state === 'Healthy').length
-    if (healthy === count) return
-    if (Date.now() > deadline) throw new Error(`${healthy} of ${count} are healthy after half an hour`)
-    if (healthy !== said) options.say(`  ${healthy} of ${count} healthy`)
-    said = healthy
-    await delay(5000, undefined, { signal })
-  }
-}
-
-async function everyView({ client }: Instance): Promise<readonly ApplicationView[]> {
-  const views: ApplicationView[] = []
-  for (let at = ''; ; ) {
-    const query = at === '' ? '' : `&continue=${encodeURIComponent(at)}`
-    const page = (await client.call('GET', `/api/v1/applications?limit=500${query}`)) as {
-      readonly items: readonly ApplicationView[]
-      readonly continue: string
-    }
-    views.push(...page.items)
-    if (page.continue === '') return views
-    at = page.continue
   }
 }
 

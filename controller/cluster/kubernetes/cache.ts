@@ -76,6 +76,8 @@ export function createCache(options: CacheOptions, signal: AbortSignal): Cache {
   let hurry = new AbortController()
 
   function look(object: Sent): Looked {
+    const known = sameAs(object)
+    if (known !== undefined) return { key: known.key, uid: known.uid, entry: known }
     const seen = seenOf(object)
     const { key, uid, ref } = seen
     const isKept = seen.application !== '' || named.has(key) || isOwned(seen)
@@ -85,6 +87,13 @@ export function createCache(options: CacheOptions, signal: AbortSignal): Cache {
     return { key, uid, entry: { ...seen, ...seenPod(object, before?.memories ?? {}, logs.get(uid) ?? {}) } }
   }
 
+  /** What a write answered comes by the watch again. */
+  function sameAs(object: Sent): Entry | undefined {
+    const { uid, resourceVersion } = object.metadata as { uid?: string; resourceVersion?: string }
+    const known = byUid.get(uid ?? '')
+    return known?.version === resourceVersion ? known : undefined
+  }
+
   function take(kind: Watched, { key, entry }: Looked): void {
     if (entry === null) drop(kind, key)
     else store(kind, entry)
@@ -92,6 +101,7 @@ export function createCache(options: CacheOptions, signal: AbortSignal): Cache {
 
   function store(kind: Watched, entry: Entry): void {
     const before = kind.objects.get(entry.key)
+    if (before === entry) return
     if (before !== undefined && before.uid === entry.uid && isOlder(entry.version, before.version)) return
     if (before !== undefined) unindex(before)
     kind.objects.set(entry.key, entry)

@@ -16,6 +16,7 @@ import { createCache, type Entry, type Kind } from './cache.js'
 import type { ApiClient, Sent } from './client.js'
 import { createDiscovery } from './discovery.js'
 import { createIdentity, guarded, type KnownClusters } from './identity.js'
+import { isJournalOnly } from './journal.js'
 import { createJq } from './jq.js'
 import { createKeeping, type Found, OvertakenError } from './keeping.js'
 import { keepLog, logLines } from './logs.js'
@@ -71,6 +72,8 @@ interface Known {
   /** The epoch in which its ledger was read back; 0 = not yet. */
   readEpoch: number
   hasLedger: boolean
+  /** As it was written last, in this epoch. */
+  written: Ledger | null
   preflight: PreflightAnswer | null
   asking: AbortController | null
   /** Objects of releases that are tried: their kinds are watched. */
@@ -101,6 +104,8 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
   const known = new Map<string, Known>()
   /** Keys that a preflight has looked for: what of them is not in the cache is not there. */
   const lookedFor = new Set<string>()
+  /** The epoch in which all ledgers were listed. */
+  let listedEpoch: number | null = null
   const jq = createJq()
   const keyOf = (object: Manifest) => refKey(discovery.placed(refOf(object)))
   const tell = (application: string) => {
@@ -148,6 +153,7 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
       app,
       readEpoch: 0,
       hasLedger: false,
+      written: null,
       preflight: null,
       asking: null,
       coming: [],
@@ -167,6 +173,8 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
   async function readBack(app: Application, one: Known, signal: AbortSignal): Promise<Ledger | null> {
     const epoch = options.epoch()
     if (epoch === null || one.readEpoch === epoch) return null
+    if (listedEpoch !== epoch) keeping.forgetAll()
+    one.written = null
     const found = await keeping.read(app, app.destination.namespace, signal)
     if (found !== null && found.epoch > epoch) {
       options.overtaken(found.epoch)
@@ -187,8 +195,10 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
     try {
       const isWritten = await keeping.write(app, epoch, kept, signal)
       one.hasLedger ||= isWritten
+      one.written = isWritten ? ledger : null
       return isWritten
     } catch (error) {
+      one.written = null
       if (error instanceof OvertakenError) one.readEpoch = 0
       throw error
     }
@@ -363,6 +373,8 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
       })
     },
     async remember(app, order, signal) {
+      const { written, readEpoch } = knownOf(app)
+      if (written !== null && readEpoch === options.epoch() && isJournalOnly(written, order.ledger)) return
       await remember(app, order, signal)
     },
     async remove(app, order, signal) {
@@ -405,7 +417,10 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
     },
     async kept(signal) {
       await identity.certain()
-      return keeping.all(signal)
+      const epoch = options.epoch()
+      const found = await keeping.all(signal)
+      listedEpoch = epoch
+      return found
     },
     lookUp,
     trouble: () => pulse.silence()?.message ?? '',

@@ -23,8 +23,10 @@ export interface Keeping {
   /** False: its namespace is not there (yet). Throws OvertakenError where something else lies there than was read or written last. */
   write(app: Application, epoch: number, kept: Kept, signal: AbortSignal): Promise<boolean>
   erase(app: Application, signal: AbortSignal): Promise<void>
-  /** All that lies in this cluster. */
+  /** All that lies in this cluster. Until `forgetAll`, what was not among it is not asked for again: a write finds out whether it is still so. */
   all(signal: AbortSignal): Promise<readonly Found[]>
+  /** Others may have written since. */
+  forgetAll(): void
 }
 
 const label = 'slipway.dev/ledger'
@@ -42,6 +44,8 @@ export function createKeeping(
   const place = `cluster/${cluster}`
   /** Resource version of each head as read or written last; '' = there is none. */
   const versions = new Map<string, string>()
+  /** All were listed: those without a version are not there. */
+  let isListed = false
   /** Those whose ledger took more than one Secret. */
   const isChunked = new Set<string>()
 
@@ -93,9 +97,10 @@ export function createKeeping(
 
   return {
     async read(app, namespace, signal) {
-      const head = await headOf(namespace, app.name, signal)
+      const id = `${namespace}/${app.name}`
+      const head = isListed && !versions.has(id) ? null : await headOf(namespace, app.name, signal)
       if (head !== null) return opened(head, signal)
-      versions.set(`${namespace}/${app.name}`, '')
+      versions.set(id, '')
       return null
     },
     async write(app, epoch, kept, signal) {
@@ -123,6 +128,7 @@ export function createKeeping(
         // Gone, or another's: read again before anything is written.
         if (error.status === 409 || error.status === 404) {
           versions.delete(id)
+          isListed = false
           throw new OvertakenError(`${app.name}: its ledger in ${place} was changed by somebody else; it is read again`, {
             cause: error,
           })
@@ -142,7 +148,11 @@ export function createKeeping(
       const lists = await Promise.all(paths.map(path => client.call('GET', path, { query }, signal)))
       const items = lists.flatMap(list => (list as { items?: readonly Sent[] }).items ?? [])
       const found = await Promise.all(items.map(item => opened(item, signal)))
+      isListed = true
       return found.filter(one => one !== null)
+    },
+    forgetAll() {
+      isListed = false
     },
   }
 }

@@ -24,10 +24,12 @@ export interface Instance {
 
 export const node = 'bench'
 
-export async function startInstance(webhookSecret: string): Promise<Instance> {
+/** `config`: of its configuration file, beside the webhook's secret. */
+export async function startInstance(webhookSecret: string, config: Readonly<Record<string, unknown>> = {}): Promise<Instance> {
   const home = mkdtempSync(join(tmpdir(), 'slipway-bench-'))
   const env = environment(home)
-  writeFileSync(join(home, 'config.yaml'), `webhooks: { github: ${webhookSecret} }\n`, { mode: 0o600 })
+  const file = { ...config, webhooks: { github: webhookSecret } }
+  writeFileSync(join(home, 'config.yaml'), JSON.stringify(file), { mode: 0o600 })
   const slipway = (...args: readonly string[]) => run(process.execPath, [cli, ...args], { env, timeout: 300_000 })
   const purge = async () => void (await slipway('down', '--purge', '--volumes'))
   try {

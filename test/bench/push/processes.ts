@@ -54,6 +54,11 @@ export async function processorPercent(home: string, ms: number, signal: AbortSi
   return eachPart(part => (Math.max(0, after[part] - before[part]) / ticksPerSecond / seconds) * 100)
 }
 
+/** Seconds of processor time so far, of children that have ended too. */
+export function processorSeconds(home: string): PerPart {
+  return summed(home, pid => ticks(pid) / ticksPerSecond)
+}
+
 /** USER_HZ is 100 on every Linux that Node runs on. */
 const ticksPerSecond = 100
 
