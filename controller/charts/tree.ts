@@ -33,6 +33,9 @@ export interface ChartTreesOptions {
 /** Bytes of the files of one folder that is taken as a dependency. */
 const mostFolderBytes = 32_000_000
 
+/** Of what was found for trees: most need nothing, and cost their name. */
+const mostKeptCharacters = 2_000_000
+
 interface Known {
   readonly completed: Completed
   readonly pins: string
@@ -40,7 +43,10 @@ interface Known {
 
 export function chartTrees({ bringing, aliases }: ChartTreesOptions): ChartTrees {
   /** What was found for a tree at a path; null: it needs nothing. */
-  const kept = new LRUCache<string, { readonly known: Known | null }>({ max: 2_000 })
+  const kept = new LRUCache<string, { readonly known: Known | null }>({
+    maxSize: mostKeptCharacters,
+    sizeCalculation: ({ known }, key) => key.length + (known === null ? 0 : JSON.stringify(known).length),
+  })
 
   async function found(asked: AskedTree, signal: AbortSignal): Promise<Completed | null> {
     const key = `${asked.tree.treeId} ${asked.path}`

@@ -1,5 +1,6 @@
 // Sprig's functions on maps (dict.go). `set` and `unset` change the map they are given; so do the merges with their first.
 import { sortedKeys } from '../../value/keys.js'
+import { SharedMap } from '../../value/shared.js'
 import { type Dict, goType, isDict, isNil, nilDict, type Value, typed, typeOf } from '../../value/value.js'
 import type { Call, GoFunction } from '../signature.js'
 import { deepCopy } from './copy.js'
@@ -14,7 +15,7 @@ export const dicts: readonly GoFunction[] = [
   define('unset', ['map', 'string'], args => {
     const given = (args[0] ?? nilDict()) as Dict
     given.delete(text(args, 1))
-    return given
+    return unnamed(given)
   }),
   define('hasKey', ['map', 'string'], args => dict(args, 0).has(text(args, 1))),
   define('pluck', ['string', '...map'], args =>
@@ -68,7 +69,13 @@ function set(args: Args, call: Call): Dict {
   if (given === null || isNil(given)) return fail('assignment to entry in nil map')
   given.set(text(args, 1), args[2] as Value)
   call.meter.items(given.size)
-  return given
+  return unnamed(given)
+}
+
+/** What Go passes as `map[string]interface{}` has lost the name of its type (`chartutil.Values`): it is the same map all the same. */
+function unnamed(given: Dict): Dict {
+  if (given[goType] === undefined || isNil(given)) return given
+  return given instanceof SharedMap ? given.of : new SharedMap(given)
 }
 
 function merged(args: Args, overwrite: boolean): Dict {
@@ -80,7 +87,7 @@ function merged(args: Args, overwrite: boolean): Dict {
     mergeInto(into, from, overwrite)
     empty = false
   }
-  return empty ? nilDict() : into
+  return empty ? nilDict() : unnamed(into)
 }
 
 /** merge swallows what mustMerge returns. */
