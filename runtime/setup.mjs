@@ -114,6 +114,29 @@ const testPrograms = [
     elsewhere: 'Go 1.26 or newer, which builds them once (about three minutes)',
     optional: true,
   },
+  {
+    name: 'kubelet',
+    why: 'runs real containers in tests of clusters, built with Go into ~/.cache/slipway',
+    isThere: async () => existsSync((await kubernetes()).programPath(env, 'kubelet')),
+    build: async () => {
+      try {
+        ;(await kubernetes()).buildServers(env, console.log, 'kubelet')
+      } catch (error) {
+        console.log(`setup: ${error.message}`)
+      }
+    },
+    packages: [],
+    elsewhere: 'Go 1.26 or newer, which builds it once',
+    optional: true,
+  },
+  {
+    name: 'CNI plugins',
+    why: 'give containers of a cluster their networks in tests of it; containerd comes with the engine',
+    isThere: async () => ['/usr/lib/cni', '/opt/cni/bin', '/usr/libexec/cni'].some(folder => existsSync(join(folder, 'ptp'))),
+    packages: ['containernetworking-plugins'],
+    elsewhere: 'containerd, runc and the CNI plugins',
+    optional: true,
+  },
 ]
 
 /** Only where tests are asked for: an installed Slipway has none. */

@@ -29,7 +29,10 @@ writeFileSync(tokenFile, real.token)
 let count = 0
 
 /** An application in a namespace of its own, on the other side of a wire. */
-async function given(t: Test, more: { readonly silentMs?: number; readonly uids?: Record<string, string> } = {}) {
+async function given(
+  t: Test,
+  more: { readonly silentMs?: number; readonly idleMs?: number; readonly uids?: Record<string, string> } = {},
+) {
   const namespace = `shop-${++count}`
   await real.namespace(namespace)
   const wire = await startWire(t, real)
@@ -56,6 +59,7 @@ async function given(t: Test, more: { readonly silentMs?: number; readonly uids?
     now: Date.now,
     pingMs: 200,
     ...(more.silentMs === undefined ? {} : { silentMs: more.silentMs }),
+    ...(more.idleMs === undefined ? {} : { idleMs: more.idleMs }),
   })
   t.teardown(() => cluster.close())
   const settings = (name: string, data: Readonly<Record<string, string>>): Manifest =>
@@ -64,6 +68,7 @@ async function given(t: Test, more: { readonly silentMs?: number; readonly uids?
     cluster,
     wire,
     uids,
+    current,
     told,
     settings,
     path: (name: string) => `/api/v1/namespaces/${namespace}/configmaps/${name}`,
@@ -136,6 +141,47 @@ t.test('too many requests: the server is given the time it asks for, and everyth
 
   t.same([...new Set(applied.map(({ result }) => result))], ['created'])
   t.ok(Date.now() - began >= 1_000, 'it waited for as long as it was told to')
+})
+
+t.test('a kind that no application names any more is not watched any more, and is again once one does', async t => {
+  const { wire, settings, apply, observe, hashOf, current } = await given(t, { idleMs: 1_500 })
+  const secret = { ...settings('secret', {}), kind: 'Secret', type: 'Opaque' } as Manifest
+  const watched = (plural: string) => wire.watching().some(path => path.endsWith(`/${plural}`))
+  await apply(secret)
+  await apply(settings('stays', { a: '1' }))
+  await until('both are watched', () => watched('secrets') && watched('configmaps'))
+
+  current.splice(0, 1)
+  await until('secrets are not', async () => (await observe()).silent === null && !watched('secrets'))
+  t.ok(watched('configmaps'))
+  t.not(await hashOf('stays'), '')
+
+  current.push(secret)
+  await until('they are again', async () => (await hashOf('secret')) !== null && watched('secrets'))
+  t.not(await hashOf('secret'), '', 'and what is there is as it was applied')
+})
+
+t.test('a definition that is taken away and comes back: its objects are refused by name, then applied', async t => {
+  const { apply, settings } = await given(t)
+  const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
+  const names = { plural: 'widgets', kind: 'Widget' }
+  const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } }
+  const version = { name: 'v1', served: true, storage: true, schema }
+  const name = 'widgets.faults.example'
+  const spec = { group: 'faults.example', names, scope: 'Namespaced', versions: [version] }
+  const define = () => real.call('POST', definitions, { metadata: { name }, spec })
+  const widget = (of: string) =>
+    ({ ...settings(of, {}), apiVersion: 'faults.example/v1', kind: 'Widget', data: undefined }) as Manifest
+  const results = async (of: string) => (await apply(widget(of)))[0]
+  await define()
+  await until('the kind is served', async () => (await results('first'))?.result !== 'refused')
+
+  await real.call('DELETE', `${definitions}/${name}`)
+  await until('it is gone', async () => (await real.find(`${definitions}/${name}`)) === null)
+  await until('it is said', async () => /this cluster has no Widget/.test((await results('second'))?.message ?? ''))
+
+  await define()
+  await until('it is applied', async () => (await results('third'))?.result === 'created')
 })
 
 t.test('another cluster behind the same address is not written to, nor read as if it were ours', async t => {

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { type ApiClient, ApiError, createClient, UnreachableError } from '../../controller/cluster/kubernetes/client.js'
+import { logLines } from '../../controller/cluster/kubernetes/logs.js'
 import { watchKind } from '../../controller/cluster/kubernetes/watch.js'
 import { until } from '../support/controller.js'
 
@@ -204,6 +205,22 @@ t.test('a wait that has grown long is over when the server is heard again', asyn
   hurry = new AbortController()
 
   await until('listed', () => told.includes('list a'))
+})
+
+t.test('a line of a log has its time; the words of the kubelet have none', async t => {
+  const lines = ['2026-01-01T00:00:00.5Z no database', '2026-01-01T00:00:01+02:00 ', 'unable to retrieve container logs for x']
+  const { client } = await served(t, (_, response) => void response.writeHead(200).end(lines.join('\n')))
+  const wish = { tail: 20, follow: false, previous: true }
+  const seen: (readonly [string, string])[] = []
+
+  for await (const { at, text } of logLines(client, 'shop', 'web', 'web', wish, new AbortController().signal))
+    seen.push([at, text])
+
+  t.same(seen, [
+    ['2026-01-01T00:00:00.5Z', 'no database'],
+    ['2026-01-01T00:00:01+02:00', ''],
+    ['', 'unable to retrieve container logs for x'],
+  ])
 })
 
 t.test('trouble is told, and the list afterwards is whole', async t => {

@@ -22,6 +22,8 @@ export interface Cache {
   watch(kinds: readonly Kind[], signal: AbortSignal): Promise<boolean>
   /** Why what is known of these kinds is old, and since when (ms since 1970); null where it is new. */
   trouble(kinds: readonly Kind[]): { readonly since: number; readonly message: string } | null
+  /** Ends the watches of kinds that nobody asked for so long: an application that rests asks every ten minutes. */
+  sweep(): void
   /** The server answers again: watches that wait to ask it do so now. */
   hasten(): void
   /** Also kept where nobody tracks them. */
@@ -45,6 +47,7 @@ export interface CacheOptions {
   /** A container of this pod has ended since it was last seen. */
   readonly ended: (pod: SeenPod, container: string) => void
   readonly silentMs?: number
+  readonly idleMs?: number
   /** Where to look; all of the cluster where none is named. */
   readonly namespaces?: readonly string[]
 }
@@ -58,15 +61,20 @@ interface Looked {
 
 interface Watched {
   readonly objects: Map<string, Entry>
+  readonly stop: AbortController
   readonly listed: Promise<unknown>
   /** By namespace; '' is the whole cluster. */
   readonly troubles: Map<string, { readonly since: number; readonly message: string }>
 }
 
+const idleMs = 25 * 60_000
+
 export function createCache(options: CacheOptions, signal: AbortSignal): Cache {
   const { client, discovery, now } = options
   const watched = new Map<string, Watched>()
   const starting = new Map<string, Promise<void>>()
+  /** When each kind was asked for last, ms since 1970. */
+  const wanted = new Map<string, number>()
   const byApplication = new Map<string, Map<string, Entry>>()
   const byOwner = new Map<string, Map<string, Entry>>()
   const byUid = new Map<string, Entry>()
@@ -148,33 +156,38 @@ export function createCache(options: CacheOptions, signal: AbortSignal): Cache {
     if (resource === null || !resource.verbs.includes('watch')) return void starting.delete(id)
     const { namespaces = [] } = options
     const places = resource.namespaced && namespaces.length > 0 ? namespaces : ['']
+    let listing: (of: Promise<unknown>) => void = () => {}
     const one: Watched = {
       objects: new Map(),
-      listed: Promise.all(places.map(place => follow(resource, place, () => one))),
+      stop: new AbortController(),
+      listed: new Promise(whole => {
+        listing = whole
+      }),
       troubles: new Map(places.map(place => [place, { since: now(), message: `${resource.plural} are being listed` }])),
     }
     watched.set(id, one)
+    listing(Promise.all(places.map(place => follow(resource, place, one))))
   }
 
   /** Resolves once what is there was listed. */
-  function follow(resource: Resource, place: string, kind: () => Watched): Promise<void> {
+  function follow(resource: Resource, place: string, kind: Watched): Promise<void> {
     const { silentMs } = options
     return new Promise(whole => {
       const listener = {
         listed(all: readonly Looked[]) {
           const there = new Set(all.map(({ key }) => key))
-          for (const [key, { ref }] of [...kind().objects])
-            if (!there.has(key) && (place === '' || ref.namespace === place)) drop(kind(), key)
-          for (const looked of all) take(kind(), looked)
-          kind().troubles.delete(place)
+          for (const [key, { ref }] of [...kind.objects])
+            if (!there.has(key) && (place === '' || ref.namespace === place)) drop(kind, key)
+          for (const looked of all) take(kind, looked)
+          kind.troubles.delete(place)
           whole()
         },
-        changed: (looked: Looked) => take(kind(), looked),
+        changed: (looked: Looked) => take(kind, looked),
         removed: ({ key, uid }: Looked) => {
-          if (kind().objects.get(key)?.uid === uid) drop(kind(), key)
+          if (kind.objects.get(key)?.uid === uid) drop(kind, key)
         },
         trouble(message: string) {
-          const { troubles } = kind()
+          const { troubles } = kind
           const was = troubles.get(place)
           if (message === '') troubles.delete(place)
           else troubles.set(place, { since: was?.since ?? now(), message: `${resource.plural}: ${message}` })
@@ -185,7 +198,7 @@ export function createCache(options: CacheOptions, signal: AbortSignal): Cache {
       running.push(
         watchKind(
           { client, path, project: look, listener, hurry: () => hurry.signal, ...(silentMs === undefined ? {} : { silentMs }) },
-          signal,
+          AbortSignal.any([signal, kind.stop.signal]),
         ),
       )
     })
@@ -195,6 +208,7 @@ export function createCache(options: CacheOptions, signal: AbortSignal): Cache {
     async watch(kinds, stop) {
       for (const kind of kinds) {
         const id = idOf(kind)
+        wanted.set(id, now())
         if (starting.has(id)) continue
         const start = begin(id, kind, signal)
         starting.set(id, start)
@@ -210,6 +224,14 @@ export function createCache(options: CacheOptions, signal: AbortSignal): Cache {
     trouble(kinds) {
       const found = kinds.flatMap(kind => [...(watched.get(idOf(kind))?.troubles.values() ?? [])])
       return found.sort((a, b) => a.since - b.since)[0] ?? null
+    },
+    sweep() {
+      for (const [id, one] of watched) {
+        if (now() - (wanted.get(id) ?? 0) < (options.idleMs ?? idleMs)) continue
+        one.stop.abort(new Error('nobody asks for this kind any more'))
+        for (const key of [...one.objects.keys()]) drop(one, key)
+        for (const known of [watched, starting, wanted]) known.delete(id)
+      }
     },
     hasten() {
       hurry.abort()

@@ -53,6 +53,8 @@ export interface KubernetesOptions {
   readonly silentMs?: number
   /** As `ClusterSource` has it. */
   readonly namespaces?: readonly string[]
+  /** A kind that no application named for so long is not watched any more. */
+  readonly idleMs?: number
 }
 
 export interface KubernetesCluster extends Cluster {
@@ -120,11 +122,12 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
       ended: (pod, container) => void keepLog(client, cache, pod, container, ending.signal),
       ...(options.silentMs === undefined ? {} : { silentMs: options.silentMs }),
       ...(options.namespaces === undefined ? {} : { namespaces: options.namespaces }),
+      ...(options.idleMs === undefined ? {} : { idleMs: options.idleMs }),
     },
     ending.signal,
   )
   const pulse = startPulse(
-    { ...options, client, hello: identity.ask },
+    { ...options, client, hello: identity.ask, beaten: cache.sweep },
     () => known.size > 0,
     () => {
       cache.hasten()

@@ -23,7 +23,7 @@ export async function keepLog(
         wish,
         AbortSignal.any([signal, AbortSignal.timeout(5_000)]),
       ))
-        lines.push(line.text)
+        if (line.at !== '') lines.push(line.text)
       if (lines.length > 0) return cache.noteLog(uid, container, lines.slice(-20))
     } catch {
       // not started again yet, or its kubelet does not answer: the next end asks again
@@ -57,7 +57,8 @@ export async function* logLines(
   if (rest !== '') yield logLine(rest)
 }
 
+/** What has no time is the kubelet's own word: `unable to retrieve container logs for ...` of a container that it has removed. */
 function logLine(line: string) {
-  const space = line.indexOf(' ')
-  return { at: line.slice(0, space), stream: 'stdout', text: line.slice(space + 1) }
+  const [, at = '', text = line] = /^(\d{4}-\d\d-\d\dT\S+Z|\d{4}-\d\d-\d\dT\S+[+-]\d\d:\d\d) (.*)$/s.exec(line) ?? []
+  return { at, stream: 'stdout', text }
 }

@@ -9,6 +9,8 @@ interface PulseOptions {
   readonly name: string
   /** A question that it can answer: throws where it does not, or not as the cluster that it should be. */
   hello(): Promise<void>
+  /** After each question. */
+  beaten(): void
   now(): number
   readonly pingMs?: number
 }
@@ -23,7 +25,7 @@ export function silenceOf(name: string, trouble: ReturnType<Cache['trouble']>, i
 
 /** Asks now and then whether it is there: a cluster where nothing changes says nothing else for a minute. */
 export function startPulse(
-  { client, name, hello, now, pingMs = 5_000 }: PulseOptions,
+  { client, name, hello, beaten, now, pingMs = 5_000 }: PulseOptions,
   isWanted: () => boolean,
   turned: () => void,
   signal: AbortSignal,
@@ -39,6 +41,7 @@ export function startPulse(
       silent = { since: silent?.since ?? now(), message: silentText(name, error as Error), hears: false }
     }
     if ((before === null) !== (silent === null)) turned()
+    beaten()
   }
   const timer = setInterval(() => void beat(), pingMs)
   timer.unref()

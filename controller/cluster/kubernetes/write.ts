@@ -50,6 +50,7 @@ export async function applyObject(write: Write, object: Manifest, how: How, sign
   let body = bodyOf(object, how, resource)
   for (let left = validate ? 0 : mostUnknown; ; left--) {
     const answer = await sent(write, 'PATCH', path, { query, body, contentType: 'application/apply-patch+yaml' }, signal)
+    if (await isKindGone(answer, write.discovery, object, signal)) return { kind: 'unknown' }
     if (answer.kind !== 'refused' || answer.reason !== 'UnknownField' || left === 0) return answer
     const paths = unknownFields(body, answer.message)
     if (paths.length === 0) return answer
@@ -106,6 +107,13 @@ function bodyOf(object: Manifest, how: How, resource: Resource): Manifest {
 
 function pathOf(resource: Resource, { metadata }: Manifest): string {
   return objectPath(resource, metadata.namespace ?? '', metadata.name)
+}
+
+/** Its definition was taken away since it was asked for: an apply makes what is not there, so only the namespace or the kind can be missing. */
+async function isKindGone(answer: Written, discovery: Discovery, object: Manifest, signal: AbortSignal): Promise<boolean> {
+  if (answer.kind !== 'refused' || answer.status !== 404 || /^namespaces? /.test(answer.message)) return false
+  discovery.invalidate()
+  return (await resourceOf(discovery, object, signal)) === null
 }
 
 export function resourceOf(discovery: Discovery, { apiVersion, kind }: Manifest, signal: AbortSignal): Promise<Resource | null> {

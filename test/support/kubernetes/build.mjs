@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Builds the Kubernetes servers that tests run on, once, with Go, into a cache outside the checkout. Plain JavaScript: set-up calls it
-// before anything is compiled. Prints the program's path; exit code 3 where there is no Go.
+// before anything is compiled. Prints the path of the program that is asked for (`servers`, or `kubelet` for tests with containers); exit
+// code 3 where there is no Go.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
@@ -8,15 +9,17 @@ import { homedir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const sources = join(dirname(fileURLToPath(import.meta.url)), 'servers')
+const here = dirname(fileURLToPath(import.meta.url))
+/** Its folder of sources, and what it is called in the cache. */
+const parts = { servers: 'kubernetes', kubelet: 'kubelet' }
 export const kubernetesVersion = '1.36.3'
 
 /** Named by what it is built from: another version lies beside it. */
-export function programPath(env = process.env) {
+export function programPath(env = process.env, part = 'servers') {
   const hash = createHash('sha256')
-  for (const file of ['main.go', 'go.mod', 'go.sum']) hash.update(readFileSync(join(sources, file)))
+  for (const file of ['main.go', 'go.mod', 'go.sum']) hash.update(readFileSync(join(here, part, file)))
   const cache = join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'slipway')
-  return join(cache, `kubernetes-${kubernetesVersion}-${hash.digest('hex').slice(0, 8)}`, 'kubernetes')
+  return join(cache, `${parts[part]}-${kubernetesVersion}-${hash.digest('hex').slice(0, 8)}`, parts[part])
 }
 
 export function goPath(env = process.env) {
@@ -25,22 +28,22 @@ export function goPath(env = process.env) {
 }
 
 /** The program's path; '' where there is no Go. Throws with Go's own words where it cannot be built. */
-export function buildServers(env = process.env, say = console.error) {
-  const program = programPath(env)
+export function buildServers(env = process.env, say = console.error, part = 'servers') {
+  const program = programPath(env, part)
   if (existsSync(program)) return program
   const go = goPath(env)
   if (go === undefined) return ''
   mkdirSync(dirname(program), { recursive: true })
   return inTurn(join(dirname(program), 'building'), () => {
     if (existsSync(program)) return program
-    say(`building the Kubernetes ${kubernetesVersion} servers for tests with Go (once; about three minutes on two cores)`)
+    say(`building the Kubernetes ${kubernetesVersion} ${part} for tests with Go (once; some minutes on two cores)`)
     const fresh = `${program}.${process.pid}`
     const ended = spawnSync(go, ['build', '-ldflags', flags(), '-o', fresh, '.'], {
-      cwd: sources,
+      cwd: join(here, part),
       env: { ...env, GOFLAGS: '-mod=readonly -buildvcs=false' },
       encoding: 'utf8',
     })
-    if (ended.status !== 0) throw new Error(`go build of the Kubernetes servers failed: ${ended.stderr || ended.error?.message}`)
+    if (ended.status !== 0) throw new Error(`go build of the Kubernetes ${part} failed: ${ended.stderr || ended.error?.message}`)
     renameSync(fresh, program)
     return program
   })
@@ -79,7 +82,7 @@ function inTurn(lock, work) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const program = buildServers()
+  const program = buildServers(process.env, console.error, process.argv[2])
   if (program === '') process.exit(3)
   console.log(program)
 }

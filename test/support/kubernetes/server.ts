@@ -41,30 +41,47 @@ export type Json = any
 
 /** Where there is no Go, and so no Kubernetes: why, for `t.skip`. Else false. */
 export async function noKubernetes(): Promise<string | false> {
-  return (await kubernetesProgram()) === ''
+  return (await builtProgram('servers')) === ''
     ? 'NO KUBERNETES IS TESTED HERE: its servers are built with Go, and Go is missing'
     : false
 }
 
-let program: Promise<string> | null = null
+const programs = new Map<string, Promise<string>>()
 
-function kubernetesProgram(): Promise<string> {
-  program ??= new Promise((resolve, reject) => {
-    execFile(process.execPath, [builder], { maxBuffer: 2 ** 24 }, (error, stdout, stderr) => {
+/** Its path; '' where there is no Go. */
+export function builtProgram(part: 'servers' | 'kubelet'): Promise<string> {
+  const built = programs.get(part) ?? building(part)
+  programs.set(part, built)
+  return built
+}
+
+function building(part: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, [builder, part], { maxBuffer: 2 ** 24 }, (error, stdout, stderr) => {
       if (error?.code === 3) resolve('')
       else if (error !== null) reject(new Error(stderr || error.message))
       else resolve(stdout.trim())
     })
   })
-  return program
 }
 
-export async function startKubernetes(t: { teardown(end: () => unknown): void }): Promise<TestCluster> {
-  const binary = await kubernetesProgram()
+export interface KubernetesChoice {
+  /** `false`: pods are left to a node of the test's own (`node.ts`). */
+  readonly played?: boolean
+  /** PEM: whoever shows a certificate of this authority is known by it. */
+  readonly clientAuthority?: string
+}
+
+export async function startKubernetes(
+  t: { teardown(end: () => unknown): void },
+  { played = true, clientAuthority = '' }: KubernetesChoice = {},
+): Promise<TestCluster> {
+  const binary = await builtProgram('servers')
   const directory = await mkdtemp(join(tmpdir(), 'slipway-kubernetes-'))
   const [api = 0, etcd = 0, peer = 0] = await freePorts(3)
   const token = randomBytes(16).toString('hex')
   writeFileSync(join(directory, 'tokens.csv'), `${token},admin,admin,system:masters\n`, { mode: 0o600 })
+  if (clientAuthority !== '') writeFileSync(join(directory, 'clients.crt'), clientAuthority)
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   writeFileSync(join(directory, 'sa.key'), privateKey.export({ type: 'pkcs1', format: 'pem' }), { mode: 0o600 })
   writeFileSync(join(directory, 'sa.pub'), publicKey.export({ type: 'spki', format: 'pem' }))
@@ -119,7 +136,7 @@ export async function startKubernetes(t: { teardown(end: () => unknown): void })
     if (statusCode >= 300) throw Object.assign(new Error(`${method} ${path}: ${statusCode} ${text}`), { statusCode })
     return text === '' ? null : JSON.parse(text)
   }
-  const player = await playPods({ url, token, ca })
+  const player = played ? await playPods({ url, token, ca }) : nobody
   ends.unshift(() => player.stop())
   return {
     url,
@@ -142,6 +159,8 @@ export async function startKubernetes(t: { teardown(end: () => unknown): void })
     stop,
   }
 }
+
+const nobody: Player = { pause: () => {}, resume: () => {}, stop: async () => {} }
 
 function etcdFlags(directory: string, client: number, peer: number): readonly string[] {
   const [clients, peers] = [`http://127.0.0.1:${client}`, `http://127.0.0.1:${peer}`]
@@ -170,6 +189,8 @@ function apiFlags(directory: string, port: number, etcd: number): readonly strin
     '--service-account-issuer=https://kubernetes.default.svc',
     '--service-cluster-ip-range=10.96.0.0/16',
     '--authorization-mode=RBAC',
+    // A node of the test's own is named as this machine's loopback is.
+    '--kubelet-preferred-address-types=Hostname,InternalIP',
     // No kubelet beats for the played node, and no pod needs an account's token.
     '--disable-admission-plugins=ServiceAccount,TaintNodesByCondition',
     ...(existsSync(join(directory, 'clients.crt')) ? [`--client-ca-file=${join(directory, 'clients.crt')}`] : []),
@@ -226,7 +247,7 @@ function kubeconfigOf(server: string, ca: string, token: string): string {
   })
 }
 
-async function freePorts(count: number): Promise<readonly number[]> {
+export async function freePorts(count: number): Promise<readonly number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
   const ports = await Promise.all(
     servers.map(async server => {

@@ -17,6 +17,8 @@ export interface Wire {
   cut(): void
   /** The watches that are open say nothing more, and stay open; those that come after them do. */
   silence(): number
+  /** Paths of the watches that are open. */
+  watching(): readonly string[]
   /** Instead of the server, until it is null again. */
   answering(answer: ((method: string, path: string) => Said | null) | null): void
   /** From the next connection on, another server is behind the address. */
@@ -35,6 +37,7 @@ export interface Upstream {
 }
 
 interface Watch {
+  readonly path: string
   readonly response: ServerResponse
   isSilent: boolean
 }
@@ -52,7 +55,7 @@ export async function startWire(t: { teardown(end: () => unknown): void }, first
     if (upstream.token !== undefined) headers.authorization = `Bearer ${upstream.token}`
     const outgoing = ask(url, { agent, method: incoming.method, headers }, answered => {
       response.writeHead(answered.statusCode ?? 502, answered.headers)
-      const watch = { response, isSilent: false }
+      const watch = { path: url.pathname, response, isSilent: false }
       if (url.searchParams.has('watch')) watches.add(watch)
       answered.on('data', chunk => watch.isSilent || response.write(chunk))
       answered.on('end', () => watch.isSilent || response.end())
@@ -90,6 +93,7 @@ export async function startWire(t: { teardown(end: () => unknown): void }, first
       for (const watch of watches) watch.isSilent = true
       return watches.size
     },
+    watching: () => [...watches].map(({ path }) => path),
     answering: then => {
       answer = then
     },
