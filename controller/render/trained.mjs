@@ -5,6 +5,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { setFlagsFromString } from 'node:v8'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const child = join(root, 'build/lean/render')
@@ -55,5 +56,7 @@ for (const job of jobs) process.emit('message', job)
 const rendered = answers.filter(answer => answer !== 'ready').map(answer => JSON.parse(answer).result)
 for (const { error } of rendered) if (error !== undefined) throw new Error(error.message)
 if (rendered.length !== jobs.length) throw new Error(`of ${jobs.length} renders there are ${rendered.length} answers`)
+// A render that was long at work has changed how soon V8 optimizes (late.ts), and with other flags it would not be taken.
+for (const flag of process.execArgv) if (/^--(interrupt-budget|invocation-count)/.test(flag)) setFlagsFromString(flag)
 writeFileSync(join(child, 'worker.cache'), script.createCachedData())
 process.removeAllListeners('disconnect')
