@@ -65,9 +65,11 @@ export function leftForward(input: SurplusInput, live: ReadonlyMap<string, strin
   const kept = current.owned.filter(
     ref => !wanted.has(refKey(ref)) && !hookKeys.has(refKey(ref)) && isNewer(ref) && !mayGo(ref, current, input),
   )
+  const failed = attempt?.release ? input.releases(attempt.release) : null
+  const newer = new Map(failed?.objects.map(object => [refKey(refOf(object)), manifestHash(object)]))
   const forward = ordinary.filter(object => {
-    const hash = live.get(refKey(refOf(object)))
-    return staysForward(object) && hash !== undefined && hash !== manifestHash(object)
+    const [key, hash] = [refKey(refOf(object)), manifestHash(object)]
+    return staysForward(object) && (newer.get(key) ?? hash) !== hash && (live.get(key) ?? hash) !== hash
   })
   return [...kept, ...forward.map(refOf)]
 }

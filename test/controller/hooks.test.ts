@@ -2,7 +2,9 @@
 // becomes of work that goes on for a release that was left.
 import t from 'tap'
 import { eventsBetween } from '../../controller/events.js'
+import { newLedger } from '../../controller/ledger.js'
 import { type Occasion, phasesOn } from '../../controller/release/hooks.js'
+import { occasionOf } from '../../controller/rollout/occasion.js'
 import type { Manifest } from '../../runtime/contract/manifest.js'
 import { configMap, deployment, hook, job, release, wave } from './builders.js'
 import { World } from './world.js'
@@ -84,6 +86,22 @@ t.test('an install runs install hooks until one release was healthy; from then o
     'apply later-presync-3',
     'apply each-postsync-3',
   ])
+})
+
+t.test('a release that was healthy once is an install that was done, whatever became of it', async t => {
+  const r1 = release(web('good:1'))
+  const world = new World()
+  world.push(r1)
+  world.minutes(2)
+  const { app } = world
+  const observed = world.observe()
+  const installs = (change: object) => occasionOf({ app, observed }, { ...world.ledger!, ...change }, r1).installs
+
+  t.equal(installs({ good: [] }), false, 'judged since')
+  t.equal(installs({ good: [], installed: undefined }), true, 'of an older ledger, and nothing good')
+  t.equal(installs({ installed: undefined }), false, 'of an older ledger, and something good')
+  t.equal(occasionOf({ app, observed }, newLedger(app, 'node/lab', 's'), r1).installs, false, 'its objects are there')
+  t.equal(occasionOf({ app, observed: { ...observed, objects: [] } }, newLedger(app, 'node/lab', 's'), r1).installs, true)
 })
 
 t.test('what ran before it is upgraded, not installed', async t => {
