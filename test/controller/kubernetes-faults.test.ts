@@ -8,7 +8,7 @@ import { accessTo } from '../../controller/cluster/kubernetes/access.js'
 import { createClient } from '../../controller/cluster/kubernetes/client.js'
 import { createKubernetesCluster } from '../../controller/cluster/kubernetes/cluster.js'
 import { createPacker } from '../../controller/cluster/node/ledger.js'
-import { newLedger } from '../../controller/ledger.js'
+import { type Ledger, newLedger } from '../../controller/ledger.js'
 import { type Manifest, refOf } from '../../runtime/contract/manifest.js'
 import { application, order, until } from '../support/controller.js'
 import { noKubernetes, startKubernetes } from '../support/kubernetes/server.js'
@@ -31,7 +31,12 @@ let count = 0
 /** An application in a namespace of its own, on the other side of a wire. */
 async function given(
   t: Test,
-  more: { readonly silentMs?: number; readonly idleMs?: number; readonly uids?: Record<string, string> } = {},
+  more: {
+    readonly silentMs?: { readonly calm: number; readonly tried: number }
+    readonly attempt?: object
+    readonly idleMs?: number
+    readonly uids?: Record<string, string>
+  } = {},
 ) {
   const namespace = `shop-${++count}`
   await real.namespace(namespace)
@@ -40,7 +45,8 @@ async function given(
     name: namespace,
     destination: { place: 'cluster/test', kind: 'cluster', name: 'test', namespace },
   })
-  const ledger = newLedger({ name: app.name, uid: app.uid }, 'cluster/test', 'salt')
+  const fresh = newLedger({ name: app.name, uid: app.uid }, 'cluster/test', 'salt')
+  const ledger = more.attempt === undefined ? fresh : ({ ...fresh, attempt: more.attempt } as Ledger)
   const access = await accessTo({ name: 'test', kind: 'token', server: wire.url, caFile: '', tokenFile })
   const current: Manifest[] = []
   const uids = more.uids ?? {}
@@ -99,7 +105,7 @@ t.test('a watch that is cut goes on, and nothing that happened meanwhile is miss
 })
 
 t.test('a watch that says nothing is begun anew, and what it kept to itself is seen', async t => {
-  const { wire, settings, apply, hashOf, path } = await given(t, { silentMs: 1_500 })
+  const { wire, settings, apply, hashOf, path } = await given(t, { silentMs: { calm: 1_500, tried: 90_000 } })
   await apply(settings('silent', { a: '1' }))
   t.not(await hashOf('silent'), '')
 
@@ -107,6 +113,18 @@ t.test('a watch that says nothing is begun anew, and what it kept to itself is s
   await change(path('silent'), 'by hand')
 
   await until('the change is seen', async () => (await hashOf('silent')) === '')
+})
+
+t.test('while a release is tried, less silence is put up with: it is not judged for want of news', async t => {
+  const attempt = { number: 1, outcome: null, verdict: null, step: { name: 'Verifying' } }
+  const { wire, settings, apply, hashOf, path } = await given(t, { silentMs: { calm: 600_000, tried: 1_500 }, attempt })
+  await apply(settings('tried', { a: '1' }))
+  t.not(await hashOf('tried'), '')
+
+  t.ok(wire.silence() > 0, 'watches were open')
+  await change(path('tried'), 'by hand')
+
+  await until('the change is seen', async () => (await hashOf('tried')) === '')
 })
 
 t.test('a version that is too old is listed again: what went meanwhile is gone', async t => {

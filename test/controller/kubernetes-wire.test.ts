@@ -46,7 +46,7 @@ const gone = { kind: 'Status', code: 410, reason: 'Expired', message: 'too old r
 function followed(
   t: Test,
   client: ApiClient,
-  more: { readonly silentMs?: number; readonly page?: number; readonly hurry?: () => AbortSignal } = {},
+  more: { readonly silentMs?: () => number; readonly page?: number; readonly hurry?: () => AbortSignal } = {},
 ) {
   const stop = new AbortController()
   const told: string[] = []
@@ -173,7 +173,7 @@ t.test('a watch that says nothing for too long is begun anew', async t => {
     if (++watches >= 2) response.write(event('ADDED', item('late', '6')))
   })
 
-  const told = followed(t, client, { silentMs: 500 })
+  const told = followed(t, client, { silentMs: () => 500 })
 
   await until('heard', () => told.includes('changed late'))
   t.same(told.slice(0, 2), ['list ', 'changed late'])

@@ -46,7 +46,8 @@ export interface CacheOptions {
   readonly changed: (application: string) => void
   /** A container of this pod has ended since it was last seen. */
   readonly ended: (pod: SeenPod, container: string) => void
-  readonly silentMs?: number
+  /** How long a watch may say nothing, ms. */
+  readonly silentMs?: () => number
   readonly idleMs?: number
   /** Where to look; all of the cluster where none is named. */
   readonly namespaces?: readonly string[]

@@ -5,7 +5,7 @@ import type { PreflightAnswer } from '../../../runtime/contract/documents.js'
 import { manifestHash } from '../../../runtime/contract/hash.js'
 import { type Manifest, type ObjectRef, refKey, refOf } from '../../../runtime/contract/manifest.js'
 import type { Application } from '../../application.js'
-import type { Ledger } from '../../ledger.js'
+import { isRollingBack, isUnderWay, type Ledger } from '../../ledger.js'
 import { createsNamespace, isConfirmed, optionsOf } from '../../release/options.js'
 import { keptKinds, ordinaryObjects } from '../../release/sent.js'
 import type { Release } from '../../release.js'
@@ -50,7 +50,8 @@ export interface KubernetesOptions {
   warn(message: string): void
   now(): number
   readonly pingMs?: number
-  readonly silentMs?: number
+  /** How long a watch may say nothing, ms: while nothing is tried, and while a release is, whose clocks run. */
+  readonly silentMs?: { readonly calm: number; readonly tried: number }
   /** As `ClusterSource` has it. */
   readonly namespaces?: readonly string[]
   /** A kind that no application named for so long is not watched any more. */
@@ -86,10 +87,12 @@ interface Known {
 }
 
 const atOnce = 12
+/** Bookmarks come once a minute; a release that is tried could be judged for want of news before that. */
+const usualSilentMs = { calm: 90_000, tried: 15_000 }
 const workloads = new Set(['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet', 'Job', 'CronJob', 'Pod'])
 
 export function createKubernetesCluster(options: KubernetesOptions): KubernetesCluster {
-  const { name, now, warn } = options
+  const { name, now, warn, silentMs = usualSilentMs } = options
   const ending = new AbortController()
   // One watch a kind listens to it.
   setMaxListeners(0, ending.signal)
@@ -120,7 +123,7 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
       now,
       changed: tell,
       ended: (pod, container) => void keepLog(client, cache, pod, container, ending.signal),
-      ...(options.silentMs === undefined ? {} : { silentMs: options.silentMs }),
+      silentMs: () => (isTrying() ? silentMs.tried : silentMs.calm),
       ...(options.namespaces === undefined ? {} : { namespaces: options.namespaces }),
       ...(options.idleMs === undefined ? {} : { idleMs: options.idleMs }),
     },
@@ -148,6 +151,13 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
     isLookedFor: key => lookedFor.has(key),
     now,
   })
+
+  function isTrying(): boolean {
+    return [...known.values()].some(({ app }) => {
+      const attempt = options.ledger(app)?.attempt ?? null
+      return isUnderWay(attempt) || isRollingBack(attempt)
+    })
+  }
 
   function knownOf(app: Application): Known {
     const before = known.get(app.name)

@@ -22,14 +22,16 @@ export interface WatchOptions<T> {
   readonly random?: () => number
   /** Objects a page. */
   readonly page?: number
-  /** A watch that says nothing for so long, ms, is not relied on; servers send a bookmark about every minute. */
-  readonly silentMs?: number
+  /** A watch that says nothing for so long, ms, is not relied on; servers send a bookmark about every minute. Asked again and again. */
+  readonly silentMs?: () => number
   /** Aborted, a wait is over: the server answers again. Asked for at each wait. */
   readonly hurry?: () => AbortSignal
 }
 
 const firstWaitMs = 200
 const longestWaitMs = 30_000
+/** A watch that was open for so long was one, although nothing was said. */
+const lastingMs = 5_000
 
 /** Runs until the signal says so. */
 export async function watchKind<T>(options: WatchOptions<T>, signal: AbortSignal): Promise<void> {
@@ -47,7 +49,7 @@ export async function watchKind<T>(options: WatchOptions<T>, signal: AbortSignal
       const followed = await follow(options, from, signal)
       from = followed.version
       // A server that ends each watch at once is not asked again at once.
-      if (followed.heard) wait = firstWaitMs
+      if (followed.lasted) wait = firstWaitMs
       else await rest()
     } catch (error) {
       if (signal.aborted) return
@@ -89,25 +91,30 @@ function withKind(item: Sent, list: Sent): Sent {
   return { apiVersion: list.apiVersion, kind: String(list.kind ?? '').replace(/List$/, ''), ...item }
 }
 
-/** The version up to which it was followed, and whether anything was said: servers end watches by themselves, which is no trouble. */
+/** The version up to which it was followed, and whether anything came of it: servers end watches by themselves, which is no trouble. */
 async function follow<T>(
   options: WatchOptions<T>,
   from: string,
   signal: AbortSignal,
-): Promise<{ readonly version: string; readonly heard: boolean }> {
-  const { client, path, silentMs = 90_000 } = options
+): Promise<{ readonly version: string; readonly lasted: boolean }> {
+  const { client, path, silentMs = () => 90_000 } = options
   const ending = new AbortController()
   const end = () => ending.abort(signal.reason)
   signal.addEventListener('abort', end, { once: true })
-  const dog = setTimeout(() => ending.abort(new Error(`the watch of ${path} was silent for ${silentMs} ms`)), silentMs)
+  const began = performance.now()
+  let [version, heard, heardAt] = [from, false, began]
+  const bark = () => {
+    const silent = performance.now() - heardAt
+    if (silent >= silentMs()) ending.abort(new Error(`the watch of ${path} was silent for ${Math.round(silent)} ms`))
+  }
+  const dog = setInterval(bark, Math.min(5_000, silentMs() / 4))
   dog.unref()
-  let [version, heard] = [from, false]
   try {
     const query = { watch: '1', allowWatchBookmarks: 'true', resourceVersion: from, timeoutSeconds: '300' }
     const body = await client.open(path, query, ending.signal)
     options.listener.trouble('')
     for await (const line of linesOf(body)) {
-      dog.refresh()
+      heardAt = performance.now()
       heard = true
       version = told(JSON.parse(line) as WatchEvent, options) || version
     }
@@ -115,11 +122,11 @@ async function follow<T>(
     // Cut off, or silent: on from where it was, without a new list.
     if (signal.aborted || error instanceof ApiError || error instanceof UnreachableError) throw error
   } finally {
-    clearTimeout(dog)
+    clearInterval(dog)
     signal.removeEventListener('abort', end)
     ending.abort()
   }
-  return { version, heard }
+  return { version, lasted: heard || performance.now() - began >= lastingMs }
 }
 
 interface WatchEvent {
