@@ -14,7 +14,7 @@ export interface GatingOptions {
 
 export interface Gating {
   gates(app: Application, candidate: Candidate | null, now: number): readonly Gate[]
-  /** Those that depend on it. */
+  /** Those that depend on it. To be asked whenever an application is another: what it depends on itself is looked at then. */
   dependentsOf(name: string): readonly string[]
 }
 
@@ -33,6 +33,17 @@ export function createGating({ applications, projectWindows }: GatingOptions): G
       tip: isSameRef ? (candidate?.revision?.commit ?? null) : null,
     }
   }
+  /** As they were when they were looked at; and by whom they are waited for: going through a thousand at each change takes as long as a pass. */
+  const seen = new Map<string, Application>()
+  const dependents = new Map<string, Set<string>>()
+  function lookAt(name: string): void {
+    const [before, app] = [seen.get(name), applications.get(name)?.app]
+    if (before === app) return
+    for (const other of before?.dependsOn ?? []) dependents.get(other)?.delete(name)
+    for (const other of app?.dependsOn ?? []) dependents.set(other, (dependents.get(other) ?? new Set<string>()).add(name))
+    if (app === undefined) seen.delete(name)
+    else seen.set(name, app)
+  }
   return {
     gates(app, candidate, now) {
       const asker = askerOf(app)
@@ -41,11 +52,11 @@ export function createGating({ applications, projectWindows }: GatingOptions): G
       const others = dependencyGates(app.dependsOn, name => standing(name, app, candidate))
       return gate === null ? others : [gate, ...others]
     },
-    dependentsOf: name =>
-      applications
-        .all()
-        .filter(({ app }) => app.dependsOn.includes(name))
-        .map(({ app }) => app.name),
+    dependentsOf(name) {
+      if (seen.size === 0) for (const { app } of applications.all()) lookAt(app.name)
+      lookAt(name)
+      return [...(dependents.get(name) ?? [])]
+    },
   }
 }
 

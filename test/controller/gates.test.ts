@@ -1,11 +1,14 @@
 // What a release waits for before it begins: other applications and windows; and what a person's word changes.
 import t from 'tap'
+import type { Entry } from '../../controller/applications.js'
+import { createGating } from '../../controller/gating.js'
 import type { Health } from '../../controller/health/assess.js'
 import { type Attempt, newLedger } from '../../controller/ledger.js'
 import type { CommitSha } from '../../controller/release.js'
 import { dependencyCycle, dependencyGates, type Standing } from '../../controller/rollout/gates.js'
 import type { Gate } from '../../controller/rollout.js'
 import { candidate, deployment, rejection, release } from './builders.js'
+import { application } from '../support/controller.js'
 import { World } from './world.js'
 
 const r1 = release(deployment('db', 'good:1'))
@@ -143,4 +146,26 @@ t.test('T9: a window that a person may pass holds back what comes by itself', as
   world.sync()
   world.minutes(2)
   t.ok(world.currentIs(r1))
+})
+
+t.test('whom a change of an application lets go on follows what the others say now', async t => {
+  const entries = new Map<string, Entry>()
+  const declare = (name: string, dependsOn: readonly string[]) =>
+    void entries.set(name, { app: application({ name, dependsOn }) } as unknown as Entry)
+  const applications = { get: (name: string) => entries.get(name) ?? null, all: () => [...entries.values()] }
+  declare('db', [])
+  declare('web', ['db', 'cache'])
+  const gating = createGating({ applications, projectWindows: () => [] })
+
+  t.same(gating.dependentsOf('db'), ['web'], 'declared before anybody asked')
+  declare('jobs', ['db'])
+  gating.dependentsOf('jobs')
+  t.same(gating.dependentsOf('db'), ['web', 'jobs'])
+  declare('web', ['cache'])
+  gating.dependentsOf('web')
+  t.same(gating.dependentsOf('db'), ['jobs'])
+  t.same(gating.dependentsOf('cache'), ['web'])
+  entries.delete('jobs')
+  gating.dependentsOf('jobs')
+  t.same(gating.dependentsOf('db'), [])
 })
