@@ -135,6 +135,11 @@ t.test('replicas are left to an autoscaler that is not of the release', async t 
   const one = await given(t)
   const scale = (replicas: number) =>
     real.call('PATCH', `${deployments(one)}/web/scale?fieldManager=kube-controller-manager`, { spec: { replicas } }, merge)
+  const scalers = `/apis/autoscaling/v2/namespaces/${one.namespace}/horizontalpodautoscalers`
+  await real.call('POST', scalers, {
+    metadata: { name: 'web' },
+    spec: { scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' }, minReplicas: 1, maxReplicas: 9 },
+  })
   await one.apply([web(one)])
   await scale(4)
   const scaled = await until('it is seen', async () => {
@@ -144,6 +149,10 @@ t.test('replicas are left to an autoscaler that is not of the release', async t 
   t.equal(scaled.hash, manifestHash(web(one)), 'no drift')
   await one.apply([web(one, { image: 'web:2' })], 2)
   t.equal((await real.call('GET', `${deployments(one)}/web`)).spec.replicas, 4)
+
+  await real.call('DELETE', `${scalers}/web`)
+  const drift = await until("without it the release's number counts again", async () => (await seen(one, 'web'))?.drift?.[0])
+  t.match(drift, { path: 'spec.replicas', live: '4', want: '1', manager: 'kube-controller-manager' })
 })
 
 t.test("what KEDA's ScaledObject scales is known from its spec, with its defaults", t => {

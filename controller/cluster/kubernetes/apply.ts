@@ -11,6 +11,7 @@ import { definedBy } from './preflight.js'
 import type { Proving } from './prove.js'
 import { putObject } from './put.js'
 import { unknownKind } from './refusal.js'
+import type { Scales } from './scale.js'
 import { scaledBy } from './seen.js'
 import { inParallel, liveObject, resourceOf, type Write, type Written } from './write.js'
 
@@ -20,6 +21,7 @@ export interface ApplyOptions {
   readonly discovery: Discovery
   readonly proving: Proving
   readonly jq: AskJq
+  readonly scales: Scales
   readonly keyOf: (object: Manifest) => string
   /** It is known whether an object of this key is there. */
   readonly isLookedFor: (key: string) => boolean
@@ -49,7 +51,7 @@ export type ApplyAll = (
 ) => Promise<readonly Applied[]>
 
 export function createApplying(options: ApplyOptions): ApplyAll {
-  const { write, cache, discovery, proving, jq, keyOf, now } = options
+  const { write, cache, discovery, proving, jq, scales, keyOf, now } = options
 
   async function applyOne(object: Manifest, { app, order, scaled, defined }: Around, signal: AbortSignal): Promise<Applied> {
     const ref = refOf(object)
@@ -71,6 +73,7 @@ export function createApplying(options: ApplyOptions): ApplyAll {
       options: optionsOf(app.sync.options, object),
       rules: rulesFor(app.ignoreDifferences, ref),
       isScaled: scaled.has(refKey(ref)),
+      scales,
       jq,
       now,
     }
@@ -79,7 +82,7 @@ export function createApplying(options: ApplyOptions): ApplyAll {
     if (answer.kind !== 'written') return refusal(ref, object, answer)
     cache.put(answer.object)
     const entry = cache.get(key)
-    if (entry !== undefined) proving.applied(app, object, entry)
+    if (entry !== undefined) await proving.applied(app, object, entry, put.isScaled, signal)
     const isSameVersion = before?.version === (answer.object.metadata as { resourceVersion?: string }).resourceVersion
     return { ref, result: answer.created ? 'created' : isSameVersion ? 'unchanged' : 'changed', message: '' }
   }

@@ -26,6 +26,7 @@ import { fieldManager } from './managed.js'
 import { ask, outsideOf, running } from './preflight.js'
 import { createProving } from './prove.js'
 import { silenceOf, silentText, startPulse } from './pulse.js'
+import { createScales } from './scale.js'
 import { endPod, mayUnstick, stuckPods } from './unstick.js'
 import { inParallel, type Removal, releaseObject, removeObject, type Write } from './write.js'
 
@@ -140,13 +141,15 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
   )
 
   const lookUp = createLookUp(write, now)
-  const proving = createProving({ write, cache, keyOf, jq: jq.paths })
+  const scales = createScales(write, now)
+  const proving = createProving({ write, cache, keyOf, jq: jq.paths, scales })
   const applyAll = createApplying({
     write,
     cache,
     discovery,
     proving,
     jq: jq.paths,
+    scales,
     keyOf,
     isLookedFor: key => lookedFor.has(key),
     now,

@@ -1,5 +1,5 @@
 // Applications and AppProjects that are declared in a cluster, watched there: what there is, and what is written back of them.
-import { ApiError, type ApiClient, type Sent } from './client.js'
+import { type ApiClient, ApiError, type Sent } from './client.js'
 import { watchKind } from './watch.js'
 
 export const argoKinds = { Application: 'applications', AppProject: 'appprojects' } as const

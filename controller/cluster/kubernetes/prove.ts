@@ -8,6 +8,7 @@ import { optionsOf } from '../../release/options.js'
 import type { Cache, Entry } from './cache.js'
 import { compared } from './compare.js'
 import { type AskJq, ignoredPaths, rulesFor } from './ignored.js'
+import type { Scales } from './scale.js'
 import { scaledBy, withoutReplicas } from './seen.js'
 import { applyObject, inParallel, liveAs, type Write, type Written } from './write.js'
 
@@ -16,7 +17,7 @@ export interface Proving {
   hashOf(entry: Entry): string
   driftOf(entry: Entry): readonly FieldDrift[]
   /** It was written just now. */
-  applied(app: Application, object: Manifest, entry: Entry): void
+  applied(app: Application, object: Manifest, entry: Entry, isScaled: boolean, signal: AbortSignal): Promise<void>
   /** Nothing is known of it. */
   forget(key: string): void
   /** Finds out of each of these what is not known. */
@@ -29,6 +30,7 @@ export interface ProvingOptions {
   /** Key of an object as the server has it. */
   readonly keyOf: (object: Manifest) => string
   readonly jq: AskJq
+  readonly scales: Scales
 }
 
 interface Proof {
@@ -37,6 +39,8 @@ interface Proof {
   readonly hash: string
   /** Of what is not compared. */
   readonly rules: string
+  /** Its replicas were left to an autoscaler. */
+  readonly scaled: boolean
 }
 
 interface Drifted {
@@ -49,7 +53,7 @@ interface Drifted {
 
 const atOnce = 12
 
-export function createProving({ write, cache, keyOf, jq }: ProvingOptions): Proving {
+export function createProving({ write, cache, keyOf, jq, scales }: ProvingOptions): Proving {
   const proofs = new Map<string, Proof>()
   const drifted = new Map<string, Drifted>()
 
@@ -58,15 +62,16 @@ export function createProving({ write, cache, keyOf, jq }: ProvingOptions): Prov
     return proof !== undefined && proof.uid === entry.uid && proof.owned === entry.owned ? proof : undefined
   }
 
-  function isSettled(app: Application, entry: Entry, object: Manifest): boolean {
+  function isSettled(app: Application, entry: Entry, object: Manifest, scaled: boolean): boolean {
     const hash = manifestHash(object)
     const rules = rulesHash(app)
     const [proof, drift] = [proofOf(entry), drifted.get(entry.key)]
-    if (proof?.hash === hash && proof.rules === rules) return true
+    if (proof !== undefined && proof.scaled !== scaled) proofs.delete(entry.key)
+    else if (proof?.hash === hash && proof.rules === rules) return true
     return drift !== undefined && drift.version === entry.version && drift.wanted === hash && drift.rules === rules
   }
 
-  function settle(app: Application, entry: Entry, object: Manifest, fields: readonly FieldDrift[]): void {
+  function settle(app: Application, entry: Entry, object: Manifest, scaled: boolean, fields: readonly FieldDrift[]): void {
     const [hash, rules] = [manifestHash(object), rulesHash(app)]
     if (fields.length > 0) {
       proofs.delete(entry.key)
@@ -74,7 +79,7 @@ export function createProving({ write, cache, keyOf, jq }: ProvingOptions): Prov
       return
     }
     drifted.delete(entry.key)
-    proofs.set(entry.key, { uid: entry.uid, owned: entry.owned, hash, rules })
+    proofs.set(entry.key, { uid: entry.uid, owned: entry.owned, hash, rules, scaled })
   }
 
   async function difference(
@@ -90,7 +95,7 @@ export function createProving({ write, cache, keyOf, jq }: ProvingOptions): Prov
       attempt: entry.applied?.attempt ?? 0,
       dryRun: true,
       validate,
-      ...(isScaled || entry.scaled ? { as: withoutReplicas(object, entry) } : {}),
+      ...(isScaled ? { as: withoutReplicas(object, entry) } : {}),
     }
     const answer = await applyObject(write, object, how, signal)
     if (answer.kind !== 'written') return [unasked(answer)]
@@ -115,20 +120,27 @@ export function createProving({ write, cache, keyOf, jq }: ProvingOptions): Prov
       // Of an earlier version too: its status may have changed since, and nobody has compared it again yet.
       return drift?.uid === entry.uid && proofOf(entry) === undefined ? drift.fields : []
     },
-    applied: (app, object, entry) => settle(app, entry, object, []),
+    async applied(app, object, entry, isScaled, signal) {
+      settle(app, entry, object, isScaled || (await scales(entry, signal)), [])
+    },
     forget(key) {
       proofs.delete(key)
       drifted.delete(key)
     },
     async prove(app, objects, signal) {
       const scaled = scaledBy(objects)
-      const open = objects.flatMap(object => {
+      const there = objects.flatMap(object => {
         const entry = cache.get(keyOf(object))
         const isForeign = entry !== undefined && entry.application !== '' && entry.application !== app.name
-        return entry === undefined || isForeign || isSettled(app, entry, object) ? [] : [{ object, entry }]
+        return entry === undefined || isForeign ? [] : [{ object, entry }]
       })
-      await inParallel(open, atOnce, async ({ object, entry }) =>
-        settle(app, entry, object, await difference(app, object, entry, scaled.has(refKey(refOf(object))), signal)),
+      const decided = await inParallel(there, atOnce, async ({ object, entry }) => {
+        const isScaled = scaled.has(refKey(refOf(object))) || (await scales(entry, signal))
+        return { object, entry, isScaled }
+      })
+      const open = decided.filter(({ object, entry, isScaled }) => !isSettled(app, entry, object, isScaled))
+      await inParallel(open, atOnce, async ({ object, entry, isScaled }) =>
+        settle(app, entry, object, isScaled, await difference(app, object, entry, isScaled, signal)),
       )
     },
   }

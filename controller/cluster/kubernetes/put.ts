@@ -7,6 +7,7 @@ import { keptKinds } from '../../release/sent.js'
 import type { Sent } from './client.js'
 import { type AskJq, ignoredPaths, placeIn, valueAt, withoutPaths, withValue } from './ignored.js'
 import { type FieldSet, isFormer, isMap, managedOf, ourFields, pathsIn } from './managed.js'
+import type { Scales } from './scale.js'
 import { migrationAnnotation, type Seen, seenOf, withoutReplicas } from './seen.js'
 import { applyObject, clearObject, type How, liveAs, replaceObject, takeOver, type Write, type Written } from './write.js'
 
@@ -20,6 +21,8 @@ export interface Put {
   readonly rules: readonly IgnoreRule[]
   /** An autoscaler of its release sets its replicas. */
   readonly isScaled: boolean
+  /** One of the cluster does. */
+  readonly scales: Scales
   readonly jq: AskJq
   readonly now: () => number
 }
@@ -30,7 +33,7 @@ export async function putObject(write: Write, object: Manifest, put: Put, signal
   const migrated = before?.former === true && options.migrate ? await takeOver(write, object, put.now, signal) : null
   const live = migrated ?? (needsLive ? await liveAs(write, object, signal) : null)
   const seen = live === null ? before : seenOf(live)
-  const how = await howOf(object, put, seen, live)
+  const how = await howOf(object, put, seen, live, signal)
   const answer =
     options.replace && live !== null
       ? await replaceObject(write, object, live, how, signal)
@@ -50,8 +53,9 @@ function hasFormer(object: Sent): boolean {
   return managedOf(object).some(one => isFormer(one, more))
 }
 
-async function howOf(object: Manifest, put: Put, seen: Seen | undefined, live: Sent | null): Promise<How> {
-  const scaled = put.isScaled || seen?.scaled === true ? withoutReplicas(object, seen) : object
+async function howOf(object: Manifest, put: Put, seen: Seen | undefined, live: Sent | null, signal: AbortSignal): Promise<How> {
+  const isScaled = put.isScaled || (seen !== undefined && (await put.scales(seen, signal)))
+  const scaled = isScaled ? withoutReplicas(object, seen) : object
   const respected = put.options.respectIgnored && live !== null ? await withoutIgnored(scaled, live, put.rules, put.jq) : scaled
   return {
     application: put.application,

@@ -25,7 +25,7 @@ export interface Seen {
   readonly owned: string
   /** `spec.replicas` is among them. */
   readonly ownsReplicas: boolean
-  /** An autoscaler, of this release or not, has set `spec.replicas`. */
+  /** An autoscaler, of this release or not, has set `spec.replicas` once; whether it still does: `scale.ts`. */
   readonly scaled: boolean
   /** Argo CD, Helm or kubectl wrote it whole, and has its fields still. */
   readonly former: boolean
