@@ -117,7 +117,8 @@ function resourceOf({ ref, health, sync, wave, hook }: ObjectView): object {
 
 /** What went wrong, or is waited for, by the state's name (release.md, "What people see"). */
 function conditionsOf(view: ApplicationView): readonly object[] {
-  const { state, message, warnings, blockedBy } = view
+  // Without times that pass: a sentence that is another each second would be written each second.
+  const { state, short: message, warnings, blockedBy } = view
   const types: Partial<Record<ApplicationView['state'], string>> = {
     RolledBack: 'RolledBack',
     Failed: 'SyncError',

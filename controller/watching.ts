@@ -1,6 +1,7 @@
 // Applications and AppProjects of a watched cluster: declared here as they are there; their refreshes, operations and deletions heeded; what
 // becomes of them written back in Argo CD's shape, once per burst of changes and only where it differs.
 import { setTimeout as sleep } from 'node:timers/promises'
+import { contentHash } from '../runtime/contract/hash.js'
 import type { Manifest } from '../runtime/contract/manifest.js'
 import { argoStatus, invalidStatus, type ArgoStatus } from './argo-status.js'
 import type { Service } from './api/service.js'
@@ -71,12 +72,13 @@ function begin(options: WatchingOptions, client: ApiClient, signal: AbortSignal)
   const waiting = new Map<string, NodeJS.Timeout>()
   const written = new Map<string, string>()
   const busy = new Map<string, Promise<void>>()
+  const looked = new Map<string, string>()
 
   const declarations: Declarations = watchDeclarations(
     {
       client,
       namespace: options.namespace,
-      changed: soon,
+      changed: (kind, name) => (isOther(kind, name) ? soon(kind, name) : undefined),
       trouble: message => (message === '' ? undefined : warn(`${from}: ${message}`)),
     },
     signal,
@@ -88,6 +90,19 @@ function begin(options: WatchingOptions, client: ApiClient, signal: AbortSignal)
     stop()
     for (const timer of waiting.values()) clearTimeout(timer)
   })
+
+  /** What we wrote back ourselves, and what others note there, is no news. */
+  function isOther(kind: ArgoKind, name: string): boolean {
+    const object = (kind === 'Application' ? declarations.applications : declarations.projects).get(name)
+    const { annotations, labels, finalizers, deletionTimestamp, uid } = (object?.metadata ?? {}) as Readonly<
+      Record<string, unknown>
+    >
+    const hash = contentHash([uid, object?.spec, object?.operation, annotations, labels, finalizers, deletionTimestamp])
+    const key = `${kind} ${name}`
+    if (looked.get(key) === hash) return false
+    looked.set(key, hash)
+    return true
+  }
 
   function soon(kind: ArgoKind, name: string, inMs = coalescedMs): void {
     const key = `${kind} ${name}`

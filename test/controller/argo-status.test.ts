@@ -35,7 +35,8 @@ function object(change: Partial<ObjectView> = {}): ObjectView {
 function told(view: Partial<ApplicationView> = {}, change: Partial<Told> = {}): Told {
   const shown = {
     state: 'Healthy',
-    message: 'it runs',
+    message: 'it runs, for 12 s',
+    short: 'it runs',
     sync: { status: 'Synced', message: '' },
     health: { status: 'Healthy', message: '' },
     candidate: release,
