@@ -34,6 +34,7 @@ const everything = {
   image: { digest: `sha256:${'0'.repeat(64)}` },
   imagePullSecrets: ['registry'],
   access: { namespaces: ['shop', 'delivery'] },
+  watchApplications: ['delivery'],
   publicURL: 'https://slipway.example.com',
   webhooks: { shop: 'secret' },
   repositories: [{ url: 'https://git.example.com/', username: 'me', existingSecret: 'git' }],
