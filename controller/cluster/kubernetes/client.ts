@@ -80,7 +80,7 @@ export interface ClientOptions {
 
 const requestMs = 60_000
 /** A watch is answered at once, although nothing may come of it for long. */
-const openMs = 15_000
+const openMs = 30_000
 const tries = 4
 const mostWaitMs = 10_000
 

@@ -55,6 +55,8 @@ export async function startWire(t: { teardown(end: () => unknown): void }, first
     if (upstream.token !== undefined) headers.authorization = `Bearer ${upstream.token}`
     const outgoing = ask(url, { agent, method: incoming.method, headers }, answered => {
       response.writeHead(answered.statusCode ?? 502, answered.headers)
+      // As an API server does: a watch is answered although nothing may come of it for a minute.
+      response.flushHeaders()
       const watch = { path: url.pathname, response, isSilent: false }
       if (url.searchParams.has('watch')) watches.add(watch)
       answered.on('data', chunk => watch.isSilent || response.write(chunk))
