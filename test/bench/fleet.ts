@@ -55,7 +55,7 @@ export async function declareAll(fleet: Fleet, numbers: readonly number[]): Prom
   await Promise.all(Array.from({ length: 8 }, worker))
 }
 
-/** Asked again where the store was too slow to keep it (503), as the answer says. */
+/** Asked again where the store was too slow to keep it (503), or too much is asked (429), as the answers say. */
 async function declare({ instance, url, destination, signal }: Fleet, name: string): Promise<void> {
   const manifest = {
     apiVersion: 'slipway.dev/v1alpha1',
@@ -70,7 +70,7 @@ async function declare({ instance, url, destination, signal }: Fleet, name: stri
     try {
       return void (await instance.client.call('PUT', `/api/v1/applications/${name}`, manifest))
     } catch (error) {
-      if (tries === 20 || !(error as Error).message.includes(': 503 ')) throw error
+      if (tries === 20 || !/: (503|429) /.test((error as Error).message)) throw error
       await delay(1000, undefined, { signal })
     }
   }

@@ -97,9 +97,7 @@ async function install(stage: Stage, limit: Limit): Promise<Installed> {
   const watched = peak(stage)
   options.say(`${count} applications: declaring them`)
   const began = Date.now()
-  const declared = declareAll(stage, numbers)
-  const installedMs = await untilThere(stage, began)
-  await declared
+  const [installedMs] = await Promise.all([untilThere(stage, began), declareAll(stage, numbers)])
   options.say(`  all objects are there after ${installedMs} ms; a bare loop took ${limit.dryRunsMs} + ${limit.appliesMs} ms`)
   const installCpuSeconds = spent()
   await giveAddresses(stage)
