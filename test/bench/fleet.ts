@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { ApplicationView } from '../../controller/view.js'
+import { type Client, clientOf } from '../../examples/demo/client.js'
 import { announce, authored } from './push/applications.js'
 import type { Instance } from './push/instance.js'
 
@@ -46,17 +47,24 @@ export async function openFleet(instance: Instance, url: string): Promise<Push> 
   }
 }
 
-/** `apps/app-0001` of the repository for each, eight at a time. */
+/** `apps/app-0001` of the repository for each, eight at a time, as eight callers: each may ask 50 times a second only. */
 export async function declareAll(fleet: Fleet, numbers: readonly number[]): Promise<void> {
   const waiting = [...numbers]
-  const worker = async () => {
-    for (let number = waiting.shift(); number !== undefined; number = waiting.shift()) await declare(fleet, nameOf(number))
+  const worker = async (_: unknown, at: number) => {
+    const client = await callerOf(fleet, `bench-${at}`)
+    for (let number = waiting.shift(); number !== undefined; number = waiting.shift())
+      await declare(fleet, client, nameOf(number))
   }
   await Promise.all(Array.from({ length: 8 }, worker))
 }
 
+async function callerOf({ instance: { client } }: Fleet, name: string): Promise<Client> {
+  const made = (await client.call('POST', '/api/v1/tokens', { name, role: 'admin' })) as { readonly token: string }
+  return clientOf(client.server, made.token)
+}
+
 /** Asked again where the store was too slow to keep it (503), or too much is asked (429), as the answers say. */
-async function declare({ instance, url, destination, signal }: Fleet, name: string): Promise<void> {
+async function declare({ url, destination, signal }: Fleet, client: Client, name: string): Promise<void> {
   const manifest = {
     apiVersion: 'slipway.dev/v1alpha1',
     kind: 'Application',
@@ -68,7 +76,7 @@ async function declare({ instance, url, destination, signal }: Fleet, name: stri
   }
   for (let tries = 1; ; tries++) {
     try {
-      return void (await instance.client.call('PUT', `/api/v1/applications/${name}`, manifest))
+      return void (await client.call('PUT', `/api/v1/applications/${name}`, manifest))
     } catch (error) {
       if (tries === 20 || !/: (503|429) /.test((error as Error).message)) throw error
       await delay(1000, undefined, { signal })
