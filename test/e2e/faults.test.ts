@@ -56,6 +56,8 @@ for (const [mark, moment] of [
   ['while pods start', 'pod'],
 ] as const)
   await t.test(`down in mid-rollout, ${mark}, and up again: it ends as it should, and nothing ran twice`, async t => {
+    // What was being ended when everything goes down stays: nobody would end it.
+    await waitUntil('nothing else is being ended', 60_000, async () => (await slipway.containers('shop')).length === 2)
     const before = (await shop.history()).length
     const commit = await shop.push(slowly(moment))
     await waitUntil(`begun: ${moment}`, 60_000, () => begun(`${moment} ${moment}`) === 1)
