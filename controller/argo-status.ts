@@ -1,5 +1,6 @@
 // What is known of an application, in the shape of Argo CD's `status` (crd-application.yaml of v3.4): existing dashboards, alerts and
 // `kubectl get applications` read it. Pure.
+import { chartOfRevision } from './application/tracked.js'
 import type { Application, Source } from './application.js'
 import type { ApplicationView, AttemptView, ObjectView } from './view.js'
 
@@ -31,7 +32,7 @@ export function argoStatus({ app, view, history, objects, images }: Told): ArgoS
   return {
     sync: {
       status: view.sync.status,
-      revision: view.candidate?.commit ?? '',
+      revision: argoRevision(view.candidate?.commit),
       comparedTo: { ...from, destination, ...(ignoreDifferences === undefined ? {} : { ignoreDifferences }) },
     },
     health: { status: view.health.status, ...(view.health.message === '' ? {} : { message: view.health.message }) },
@@ -65,7 +66,7 @@ const phases: Readonly<Record<string, string>> = {
 function operationOf(attempt: AttemptView, objects: readonly ObjectView[]): object {
   const { outcome, times, message, release, by, cause } = attempt
   const phase = outcome === null ? 'Running' : (phases[outcome] ?? 'Error')
-  const revision = release?.commit ?? ''
+  const revision = argoRevision(release?.commit)
   const startedAt = times.preflighted || times.rendered || times.seen
   return {
     phase,
@@ -91,7 +92,7 @@ function operationOf(attempt: AttemptView, objects: readonly ObjectView[]): obje
 function historyOf({ number, release, times, by, cause }: AttemptView, from: object): object {
   return {
     id: number,
-    revision: release?.commit ?? '',
+    revision: argoRevision(release?.commit),
     deployStartedAt: times.applied || times.preflighted,
     deployedAt: times.healthy || times.ended,
     initiatedBy: cause === 'commit' ? { automated: true } : { username: by },
@@ -131,4 +132,9 @@ function conditionsOf(view: ApplicationView): readonly object[] {
     ...blockedBy.map(gate => ({ type: 'HeldBack', message: gate.message })),
     ...warnings.map(warning => ({ type: 'InvalidSpecError', message: warning })),
   ]
+}
+
+/** A commit in full; of a chart its version, as Argo CD has both. */
+function argoRevision(commit = ''): string {
+  return chartOfRevision(commit)?.version ?? commit
 }

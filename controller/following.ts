@@ -1,5 +1,6 @@
 // Which applications follow which (repository, ref), and which of them a new commit wakes.
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { trackedRef } from './application/tracked.js'
 import type { Applications, Entry } from './applications.js'
 import type { Sources } from './sources.js'
 import { isUnmoved } from './unmoved.js'
@@ -30,10 +31,10 @@ export function createFollowing({ applications, sources, signal, ...options }: F
     const entry = applications.get(name)
     const before = following.get(name)
     const followed = entry === null ? [] : entry.app.sources.filter(({ repoURL }) => repoURL !== '')
-    const key = followed.map(({ repoURL, targetRevision }) => `${repoURL}\n${targetRevision}`).join('\n')
+    const key = followed.map(source => `${source.repoURL}\n${trackedRef(source)}`).join('\n')
     if (before?.key !== key) {
       // The new first: what both follow goes on being polled.
-      const stops = followed.map(({ repoURL, targetRevision }) => options.follow(repoURL, targetRevision))
+      const stops = followed.map(source => options.follow(source.repoURL, trackedRef(source)))
       for (const stop of before?.stops ?? []) stop()
       if (stops.length === 0) following.delete(name)
       else following.set(name, { key, stops })
@@ -42,7 +43,7 @@ export function createFollowing({ applications, sources, signal, ...options }: F
     else options.wake(name)
   }
   function followersOf(url: string, ref: string): readonly string[] {
-    const isFollower = ({ app }: Entry) => app.sources.some(one => one.repoURL === url && one.targetRevision === ref)
+    const isFollower = ({ app }: Entry) => app.sources.some(one => one.repoURL === url && trackedRef(one) === ref)
     const all = applications.all().filter(isFollower)
     return all.map(({ app }) => app.name)
   }

@@ -1,5 +1,6 @@
 // What the releases of each application wait for, from the others as they stand, and whom a change of one lets go on.
 import type { Application } from './application.js'
+import { trackedRef } from './application/tracked.js'
 import type { Applications } from './applications.js'
 import type { Candidate } from './release.js'
 import { dependencyGates, type Standing, windowGate } from './rollout/gates.js'
@@ -23,8 +24,8 @@ export function createGating({ applications, projectWindows }: GatingOptions): G
   function standing(name: string, app: Application, candidate: Candidate | null): Standing | null {
     const entry = applications.get(name)
     if (entry === null) return null
-    const { repoURL, targetRevision } = entry.app.source
-    const isSameRef = repoURL === app.source.repoURL && targetRevision === app.source.targetRevision
+    const { source } = entry.app
+    const isSameRef = source.repoURL === app.source.repoURL && trackedRef(source) === trackedRef(app.source)
     return {
       ledger: entry.ledger,
       candidate: entry.pass?.candidate ?? null,

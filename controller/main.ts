@@ -17,6 +17,7 @@ import { takeBack } from './adoption.js'
 import { createApi } from './api/server.js'
 import { openTokens } from './api/tokens.js'
 import type { Declared } from './application.js'
+import { trackedRef } from './application/tracked.js'
 import { Applications } from './applications.js'
 import { createArgo } from './argo.js'
 import { unpackBackup } from './backup.js'
@@ -43,6 +44,7 @@ import { keyFiles, pendingRestore } from './key-files.js'
 import { createLeading, untilDone } from './leading.js'
 import { namedReleases } from './ledger.js'
 import { lookAgainMs, type Pass, reconcile, rendered, type World } from './reconcile.js'
+import { createOrigins } from './origins.js'
 import { createProjects, projectsDoor } from './projects.js'
 import { logPass } from './pass-log.js'
 import { readinessOf } from './readiness.js'
@@ -132,7 +134,7 @@ export async function startController(
     uid: '',
     parent: null,
     defaultNode: config.node,
-    readYaml: yamlOf,
+    readYaml: text => readYaml(text, 'values')[0] ?? {}, // Argo CD has `helm.values` as a string of YAML: one document.
     get clusters() {
       return clusters.known()
     },
@@ -177,7 +179,7 @@ export async function startController(
     ...(process.env.PATH === undefined ? {} : { path: process.env.PATH }),
   })
   const poller = new Poller({
-    poll: (url, ref, abort) => git.poll(url, ref, abort),
+    poll: (url, ref, abort) => origins.poll(url, ref, abort),
     now,
     random: Math.random,
     intervalMs: config.pollIntervalMs,
@@ -202,11 +204,11 @@ export async function startController(
     wake: name => loop.wake(name),
     warn: message => log.warn({ message }, 'charts'),
   })
+  const origins = createOrigins({ git, charts: charts.published })
   const kustomize = openKustomize({ directory: join(config.stateDir, 'controller', 'kustomize'), path: process.env.PATH ?? '' })
   const sources = createSources({
     tip: (url, ref) => poller.state(url, ref),
-    revisionOf: (url, commit) => git.revisionOf(url, commit),
-    treeAt: (url, commit, path) => git.treeAt(url, commit, path),
+    ...{ revisionOf: origins.revisionOf, treeAt: origins.treeAt },
     withCharts: (asked, abort) => charts.treeOf(asked, abort),
     withKustomize: (asked, abort) => kustomize.treeOf(asked, abort),
     candidateOf: (request, abort) => renders.candidateOf(request, abort),
@@ -416,7 +418,7 @@ export async function startController(
       return woken
     },
     async look({ app }) {
-      await Promise.all(app.sources.map(({ repoURL, targetRevision }) => poller.look(repoURL, targetRevision)))
+      await Promise.all(app.sources.map(source => poller.look(source.repoURL, trackedRef(source))))
       const found = await applications.inTurn(app.name, async entry =>
         rendered(entry.app, await places.observe(entry.app, signal), world, signal),
       )
@@ -486,11 +488,6 @@ export async function startController(
       await bus.close()
     },
   }
-}
-
-/** Argo CD has `helm.values` as a string of YAML: one document. */
-function yamlOf(text: string): unknown {
-  return readYaml(text, 'values')[0] ?? {}
 }
 
 function notDeclared(name: string): never {

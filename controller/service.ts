@@ -3,6 +3,7 @@ import type { Manifest } from '../runtime/contract/manifest.js'
 import { masked } from './api/masks.js'
 import { RefusedError, type Service, type StreamChange } from './api/service.js'
 import { type Application, isApplication } from './application.js'
+import { isNamed, shortRevision } from './application/tracked.js'
 import { type Applications, type Entry, InvalidApplicationError } from './applications.js'
 import { filePlan, packBackup, unpackBackup } from './backup.js'
 import type { Cluster } from './cluster/cluster.js'
@@ -227,7 +228,7 @@ export function createService(options: ServiceOptions): Service {
       const candidate = await options.look(entryOf(name))
       const commit: CommitSha | null = candidate?.revision?.commit ?? null
       const release = candidate?.kind === 'release' ? candidate.release.id : null
-      if (revision !== null && commit?.startsWith(revision) !== true) throw notNewest(entryOf(name).app, revision, candidate)
+      if (revision !== null && !isNamed(commit ?? '', revision)) throw notNewest(entryOf(name).app, revision, candidate)
       const request = { id, kind: 'sync' as const, by, at: now(), commit, release, prune, ...(tests ? { tests } : {}) }
       if (resources.length === 0) await ask(name, by, 'requested', 'sync asked for', ledger => withRequest(ledger, request))
       else await askPart(entryOf(name), request, resources, candidate)
@@ -333,7 +334,7 @@ function notNewest({ name, source }: Application, revision: string, candidate: C
   const newest =
     commit === undefined
       ? `${source.targetRevision} of ${source.repoURL} cannot be read now`
-      : `the newest commit of ${source.targetRevision} is ${commit.slice(0, 7)}`
+      : `the newest ${source.chartName === '' ? 'commit' : 'version'} of ${source.targetRevision} is ${shortRevision(commit)}`
   const instead = 'use rollback to go to a former release, or change spec.source.targetRevision'
   return new RefusedError(409, 'notNewest', `${name}: ${revision} is not what would be synced: ${newest}; ${instead}.`)
 }
@@ -361,7 +362,9 @@ function matching({ ledger, app }: Entry, named: string, applications: Applicati
   return (
     ids.find(id => id === named || numberOf(ledger, id) === named) ??
     (attempt === undefined ? undefined : applications.history(app.name).find(one => one.number === Number(attempt))?.release) ??
-    (/^[0-9a-f]{7,40}$/.test(named) ? ids.findLast(id => ledger.releases[id]?.revision.commit.startsWith(named)) : undefined) ??
+    (/^[0-9a-f]{7,40}$|\./.test(named)
+      ? ids.findLast(id => isNamed(ledger.releases[id]?.revision.commit ?? '', named))
+      : undefined) ??
     null
   )
 }
@@ -387,7 +390,7 @@ function titleOf(entry: Entry, named: string, applications: Applications): strin
   const release = releaseFor(entry, named, applications)
   if (release === null) return 'nothing'
   const known = entry.ledger.releases[release.id]
-  return known === undefined ? release.id : `${known.revision.commit.slice(0, 7)} (r${known.number})`
+  return known === undefined ? release.id : `${shortRevision(known.revision.commit)} (r${known.number})`
 }
 
 async function* logsOf(

@@ -9,6 +9,7 @@ import {
   parseApplication,
   type Source,
 } from './application.js'
+import { trackedRef } from './application/tracked.js'
 import { faultsText } from './fields.js'
 import type { Ledger } from './ledger.js'
 import type { Candidate, CommitSha, GitTree, Rejection, Release, Revision, Stale } from './release.js'
@@ -202,11 +203,11 @@ export function createSources(options: SourcesOptions): Sources {
     { sticky }: Ledger,
     signal: AbortSignal,
   ) {
-    const { repoURL, path, targetRevision, kind } = source
+    const { repoURL, path, targetRevision, chartName, kind } = source
     const treeAt = (folder: string) => options.treeAt(repoURL, commit, folder)
     const other = (folder: string) => treeAt(folder).catch(absent)
     const tree = await treeAt(path)
-    if (kind === '' || kind === 'kustomize') {
+    if (chartName === '' && (kind === '' || kind === 'kustomize')) {
       const env = {
         ARGOCD_APP_NAME: name,
         ARGOCD_APP_NAMESPACE: destination.namespace,
@@ -236,7 +237,7 @@ export function createSources(options: SourcesOptions): Sources {
   async function candidateBy(make: Make, app: Application, ledger: Ledger, signal: AbortSignal): Promise<Candidate | null> {
     const unknown = undeclared(app) ?? options.notPermitted(app, null)
     if (unknown !== null) return { kind: 'rejection', revision: null, rejection: unknown, stale: null }
-    const tips = app.sources.map(source => ({ source, tip: options.tip(source.repoURL, source.targetRevision) }))
+    const tips = app.sources.map(source => ({ source, tip: options.tip(source.repoURL, trackedRef(source)) }))
     const failed = tips.find(({ tip }) => tip !== null && tip.tip === null && tip.error !== null)?.tip
     const staleTip = tips.find(({ tip }) => tip !== null && tip.staleSince !== 0 && tip.error !== null)?.tip
     const stale: Stale | null = staleTip == null ? null : { since: staleTip.staleSince, message: staleTip.error?.message ?? '' }

@@ -43,7 +43,8 @@ export interface ApplicationView {
   readonly release: ReleaseView | null
   readonly candidate: ReleaseView | null
   readonly good: ReleaseView | null
-  readonly source: { readonly repoURL: string; readonly path: string; readonly targetRevision: string }
+  /** `chart`: of a chart repository; '' for Git, which has a path. */
+  readonly source: { readonly repoURL: string; readonly path: string; readonly chart: string; readonly targetRevision: string }
   readonly attempt: AttemptView | null
   readonly health: { readonly status: string; readonly message: string }
   readonly sync: { readonly status: 'Synced' | 'OutOfSync' | 'Unknown'; readonly message: string }

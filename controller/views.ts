@@ -55,7 +55,7 @@ export function applicationView(facts: Facts): ApplicationView {
     release: ledger.current === null ? null : releaseView(ledger, ledger.current.release),
     candidate: candidateView(ledger, candidate),
     good: good === null ? null : releaseView(ledger, good.release),
-    source: { repoURL: withoutPassword(app.source.repoURL), path: app.source.path, targetRevision: app.source.targetRevision },
+    source: sourceView(app.source),
     attempt: attempt === null ? null : attemptView(ledger, attempt),
     health: facts.health,
     sync: syncOf(facts),
@@ -470,6 +470,10 @@ function blockerCommands({ gates }: Facts): readonly string[] {
 }
 
 /** A URL for people: the password, if it carries one, is not theirs to see. */
+function sourceView({ repoURL, path, chartName, targetRevision }: Application['source']): ApplicationView['source'] {
+  return { repoURL: withoutPassword(repoURL), path, chart: chartName, targetRevision }
+}
+
 export function withoutPassword(url: string): string {
   return url.replace(/^([a-z+]+:\/\/)([^/@]*)@/i, '$1')
 }

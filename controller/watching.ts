@@ -1,5 +1,6 @@
 // Applications and AppProjects of a watched cluster: declared here as they are there; their refreshes, operations and deletions heeded; what
 // becomes of them written back in Argo CD's shape, once per burst of changes and only where it differs.
+import { trackedRef } from './application/tracked.js'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { contentHash } from '../runtime/contract/hash.js'
 import type { Manifest } from '../runtime/contract/manifest.js'
@@ -180,9 +181,7 @@ function begin(options: WatchingOptions, client: ApiClient, signal: AbortSignal)
   async function heed(name: string, object: Sent, { annotations = {} }: Meta): Promise<void> {
     if (annotations[refreshKey] !== undefined) {
       const { sources } = applications.get(name)?.app ?? { sources: [] }
-      void Promise.allSettled(sources.map(one => options.lookAt(one.repoURL, one.targetRevision))).then(() =>
-        options.follow(name),
-      )
+      void Promise.allSettled(sources.map(one => options.lookAt(one.repoURL, trackedRef(one)))).then(() => options.follow(name))
       await declarations.patch('Application', name, { metadata: { annotations: { [refreshKey]: null } } }, signal)
     }
     const operation = object.operation as

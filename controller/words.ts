@@ -1,4 +1,5 @@
 // The sentences people read, made in one place from facts: page, terminal, API and events all show these. What - why - what next.
+import { shortRevision } from './application/tracked.js'
 
 /** `40 s`, `3 min`, `2 h`, `5 d`: one unit, rounded down, as people say it. */
 export function span(ms: number): string {
@@ -20,8 +21,9 @@ export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
 
+/** `4f2a91c`; of a chart its version. */
 export function shortCommit(commit: string): string {
-  return commit.slice(0, 7)
+  return shortRevision(commit)
 }
 
 /** Begins a sentence. Names stay as they are: paths, commits, commands, whatever is not a plain word. */

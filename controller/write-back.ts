@@ -64,7 +64,14 @@ export function createWriteBack(
     signal: AbortSignal,
   ): Promise<void> {
     const shared = options.sharesPath(app)
-    const why = shared ? 'another application uses the same path' : app.sources.length > 1 ? 'it has several sources' : ''
+    const why =
+      app.source.chartName !== ''
+        ? 'it is a chart of a chart repository'
+        : shared
+          ? 'another application uses the same path'
+          : app.sources.length > 1
+            ? 'it has several sources'
+            : ''
     const result: RevertResult =
       why !== ''
         ? { kind: 'dropped', why }

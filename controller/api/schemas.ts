@@ -104,7 +104,7 @@ const named: Record<SchemaName, TSchema> = {
     release: orNull(refer('Release')),
     candidate: orNull(refer('Release')),
     good: orNull(refer('Release')),
-    source: closed({ repoURL: text(), path: text(), targetRevision: text() }),
+    source: closed({ repoURL: text(), path: text(), chart: text(), targetRevision: text() }),
     attempt: orNull(refer('Attempt')),
     health: assessed,
     sync: closed({ status: Type.Union(['Synced', 'OutOfSync', 'Unknown'].map(word => Type.Literal(word))), message: text() }),

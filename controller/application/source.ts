@@ -5,8 +5,10 @@ import { type Fields, fieldsOf, isRecord } from '../fields.js'
 export interface Source {
   readonly repoURL: string
   readonly path: string
-  /** A branch, a tag, or a full commit hash; 'HEAD' is the remote's default branch. */
+  /** A branch, a tag, or a full commit hash; 'HEAD' is the remote's default branch. Of a chart a version, or a range of versions. */
   readonly targetRevision: string
+  /** A chart of the chart repository at `repoURL`; '' where that is a Git repository. */
+  readonly chartName: string
   /** For people; '' where there is none. */
   readonly name: string
   /** Other sources name its files `$ref/...`; '' where none may. Without a path and without a chart it gives nothing but those. */
@@ -97,11 +99,12 @@ function refuseTwice(spec: Fields, sources: readonly Source[]): void {
 const sourceFields = ['repoURL', 'path', 'targetRevision', 'directory', 'helm', 'chart', 'name', 'ref', 'kustomize', 'plugin']
 
 function sourceOf(source: Fields, readYaml: ReadYaml, isOnly: boolean): Source {
-  for (const later of ['plugin', 'chart'] as const)
-    if (source.has(later))
-      source.fault(later, `a ${later} source is not supported yet; use a directory of YAML or a chart in the repository`)
+  if (source.has('plugin'))
+    source.fault('plugin', 'a plugin source is not supported yet; use a directory of YAML or a chart in the repository')
   const repoURL = source.text('repoURL', '')
+  const chartName = source.text('chart', '')
   if (repoURL === '') source.fault('repoURL', 'is missing; give the http(s) URL or the absolute path of a Git repository')
+  else if (chartName !== '') checkChart(source, repoURL, chartName)
   const kinds = (['directory', 'helm', 'kustomize'] as const).filter(kind => source.has(kind))
   if (kinds.length > 1) source.fault(kinds[1] ?? '', `is given beside ${kinds[0]}: a source is one of them`)
   const ref = source.text('ref', '')
@@ -114,10 +117,11 @@ function sourceOf(source: Fields, readYaml: ReadYaml, isOnly: boolean): Source {
   return {
     repoURL,
     path: pathOf(source),
-    targetRevision: source.text('targetRevision', 'HEAD') || 'HEAD',
+    targetRevision: source.text('targetRevision', '') || (chartName === '' ? 'HEAD' : '*'),
+    chartName,
     name: source.text('name', ''),
     ref,
-    renders: ref === '' || source.has('path') || source.has('chart'),
+    renders: ref === '' || source.has('path') || chartName !== '',
     directory: {
       recurse: directory.flag('recurse', false),
       include: directory.text('include', ''),
@@ -127,6 +131,18 @@ function sourceOf(source: Fields, readYaml: ReadYaml, isOnly: boolean): Source {
     kustomize: source.has('kustomize') ? kustomizeOf(source.inner('kustomize', kustomizeFields)) : null,
     kind: kinds[0] ?? '',
   }
+}
+
+/** What stands beside `chart` and has no meaning there, or another one than it looks. */
+function checkChart(source: Fields, repoURL: string, name: string): void {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) source.fault('chart', `want the name of a chart, got ${JSON.stringify(name)}`)
+  if (!/^(?:https?|oci):\/\/./i.test(repoURL) && (/^[./]/.test(repoURL) || repoURL.includes('://') || /[\s@]/.test(repoURL)))
+    source.fault('repoURL', 'want the http(s) URL of a chart repository, or host/path of an OCI registry, since chart is given')
+  if (source.has('path') && pathOf(source) !== '.')
+    source.fault('path', 'is given beside chart: a chart of a repository has no path, leave it out')
+  for (const kind of ['directory', 'kustomize'] as const)
+    if (source.has(kind)) source.fault(kind, 'is given beside chart: a source is one of them')
+  if (source.has('ref')) source.fault('ref', 'is given beside chart: only the files of a Git repository can be named by others')
 }
 
 function pathOf(source: Fields): string {

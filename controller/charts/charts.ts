@@ -28,7 +28,7 @@ export interface PackedChart extends Found {
 }
 
 /** Bytes of a packed chart. */
-const mostArchiveBytes = 20_000_000
+export const mostArchiveBytes = 20_000_000
 
 /** `chart redis ^17 of oci://host/charts` */
 export function chartText({ name, version, repository }: Need): string {
@@ -53,7 +53,7 @@ export function chartGetter(options: ChartsOptions): GetChart {
 }
 
 /** A version that means one chart and no other: remembered by it. */
-function isWhole(version: string): boolean {
+export function isWhole(version: string): boolean {
   return /^v?\d+\.\d+\.\d+(?:[-+].*)?$/.test(version) && isExactVersion(version)
 }
 

@@ -12,6 +12,7 @@ export type ChartReason =
   | 'AddressRefused'
   | 'InvalidChart'
   | 'RefusedFile'
+  | 'PathNotFound'
 
 /** `message` is a whole sentence with what to do; `transient`: trying again later may help without a new commit. */
 export class ChartSourceError extends Error {

@@ -16,8 +16,16 @@ export interface Asked {
   readonly authorization: (url: URL) => string | null
   readonly reach: Reach
   readonly signal: AbortSignal
+  /** What is at hand already: a server that knows it answers 304 (RFC 9110, 13.1). */
+  readonly unless?: Validators
   /** With what a POST brings: a form. */
   readonly form?: Readonly<Record<string, string>>
+}
+
+/** Of an earlier answer; '' where it had none. */
+export interface Validators {
+  readonly etag: string
+  readonly modified: string
 }
 
 export interface Answer {
@@ -71,7 +79,7 @@ function redirected({ what, form }: Asked, from: URL, location: string, hops: nu
 
 /** One request, until the head of its answer. */
 function hop(asked: Asked, url: URL, signal: AbortSignal): Promise<IncomingMessage> {
-  const { reach, what, accept, form } = asked
+  const { reach, what, accept, form, unless } = asked
   checkScheme(url, reach, what)
   const named = isNamed(reach, url)
   const literal = url.hostname.replace(/^\[|\]$/g, '')
@@ -88,6 +96,8 @@ function hop(asked: Asked, url: URL, signal: AbortSignal): Promise<IncomingMessa
       'user-agent': 'slipway',
       'accept-encoding': 'identity',
       ...(authorization === null ? {} : { authorization }),
+      ...(unless === undefined || unless.etag === '' ? {} : { 'if-none-match': unless.etag }),
+      ...(unless === undefined || unless.modified === '' ? {} : { 'if-modified-since': unless.modified }),
       ...(body === null
         ? {}
         : { 'content-type': 'application/x-www-form-urlencoded', 'content-length': Buffer.byteLength(body) }),
@@ -161,4 +171,8 @@ function waitOf(value: string | undefined): number {
   if (value === undefined) return 0
   const ms = /^\d+$/.test(value.trim()) ? Number(value) * 1000 : Date.parse(value) - Date.now()
   return Number.isFinite(ms) ? Math.min(Math.max(ms, 0), longestWaitMs) : 0
+}
+
+export function validatorsOf({ headers: { etag, 'last-modified': modified } }: Pick<Answer, 'headers'>): Validators {
+  return { etag: etag ?? '', modified: modified ?? '' }
 }

@@ -58,14 +58,32 @@ export async function tagsOf(repository: Repository, session: Session): Promise<
 
 /** The packed chart behind a tag; every digest on the way holds. */
 export async function pull(repository: Repository, tag: string, session: Session): Promise<Buffer> {
+  return (await pullNew(repository, tag, async () => false, session)).bytes!
+}
+
+export interface Pulled {
+  /** `sha256:...` or `sha512:...`, of the packed chart. */
+  readonly digest: string
+  /** null: `isKnown` said that it is here. */
+  readonly bytes: Buffer | null
+}
+
+/** The same, but for content that is here. */
+export async function pullNew(
+  repository: Repository,
+  tag: string,
+  isKnown: (digest: string) => Promise<boolean>,
+  session: Session,
+): Promise<Pulled> {
   const registry = new Registry(repository, session)
   const answer = await registry.get(`/v2/${repository.path}/manifests/${tag}`, manifestType, mostManifestBytes)
   const told = answer.headers['docker-content-digest']
   if (typeof told === 'string') checkDigest(answer.body, told, session.what)
   const layer = chartLayer(jsonOf(answer.body, session.what), session)
+  if (await isKnown(layer.digest)) return { digest: layer.digest, bytes: null }
   const blob = await registry.get(`/v2/${repository.path}/blobs/${layer.digest}`, '*/*', session.maxBytes)
   checkDigest(blob.body, layer.digest, session.what)
-  return blob.body
+  return { digest: layer.digest, bytes: blob.body }
 }
 
 interface Layer {

@@ -7,6 +7,7 @@ import type { Sticky } from '../sticky.js'
 import { type Access, dockerAuths, type Reach } from './access.js'
 import { chartGetter } from './charts.js'
 import { createFetching } from './fetching.js'
+import { type PublishedCharts, publishedCharts } from './published.js'
 import { openChartStore } from './store.js'
 import { entriesOf, pinsIn } from './pins.js'
 import { type AskedTree, chartTrees } from './tree.js'
@@ -27,6 +28,8 @@ export interface OpenChartsOptions {
 export interface OpenCharts {
   /** Throws `ChartSourceError` or `RenderFault`. `kept`: entries of the ledger, and those that are new. */
   treeOf(asked: AskedCharts, signal: AbortSignal): Promise<{ readonly tree: GitTree; readonly kept: Sticky }>
+  /** Those that are sources themselves. */
+  readonly published: PublishedCharts
   stop(): void
 }
 
@@ -54,6 +57,7 @@ export function openCharts(options: OpenChartsOptions): OpenCharts {
         )
       return { tree, kept }
     },
+    published: publishedCharts({ store, reach, read }),
     stop: () => fetching.stop(),
   }
 }

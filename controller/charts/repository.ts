@@ -2,7 +2,7 @@
 import type { PublishedVersion } from '../../renderer/index.js'
 import { type Access, accessFor, shownUrl } from './access.js'
 import { ChartSourceError, ofStatus } from './errors.js'
-import { ask } from './http.js'
+import { ask, type Validators, validatorsOf } from './http.js'
 import { checkDigest, type Session } from './oci.js'
 
 /** Bytes of an index.yaml; the largest public ones have 20 MB. */
@@ -10,18 +10,42 @@ const mostIndexBytes = 40_000_000
 
 /** `https://charts.example.com/stable`, perhaps with user and password, or a query that stays. */
 export async function indexOf(repository: string, session: Session): Promise<Buffer> {
+  return (await indexSince(repository, nothingSeen, session))!.body
+}
+
+/** What an address gave, and by what to ask whether it gives the same still. */
+export interface Gotten extends Validators {
+  readonly body: Buffer
+}
+
+export const nothingSeen: Validators = { etag: '', modified: '' }
+
+/** null: it is what it was. */
+export async function indexSince(repository: string, unless: Validators, session: Session): Promise<Gotten | null> {
   const url = below(repository, 'index.yaml', session.what)
-  return get(url, repository, { ...session, maxBytes: mostIndexBytes }, 'application/yaml, text/yaml, */*')
+  return get(url, repository, { ...session, maxBytes: mostIndexBytes }, 'application/yaml, text/yaml, */*', unless)
 }
 
 /** The packed chart; its digest, where the index says one, holds. */
 export async function archiveOf(repository: string, version: PublishedVersion, session: Session): Promise<Buffer> {
+  return (await archiveSince(repository, version, nothingSeen, session))!.body
+}
+
+/** null: it is what it was. */
+export async function archiveSince(
+  repository: string,
+  version: PublishedVersion,
+  unless: Validators,
+  session: Session,
+): Promise<Gotten | null> {
   const url = archiveUrl(repository, version.urls[0] ?? '', session.what)
-  const body = await get(url, repository, session, 'application/gzip, application/octet-stream')
+  const got = await get(url, repository, session, 'application/gzip, application/octet-stream', unless)
+  if (got === null) return null
+  const { body } = got
   if (version.sha256 !== '') checkDigest(body, `sha256:${version.sha256}`, session.what)
   if (body[0] !== 0x1f || body[1] !== 0x8b)
     throw new ChartSourceError('ChartRefused', `${session.what}: ${shownUrl(url.href)} is no packed chart (.tgz)`, true)
-  return body
+  return got
 }
 
 /** Absolute, or below the repository (`repo.ResolveReferenceURL`). */
@@ -45,7 +69,7 @@ function below(repository: string, reference: string, what: string): URL {
   return url
 }
 
-async function get(asked: URL, repository: string, session: Session, accept: string): Promise<Buffer> {
+async function get(asked: URL, repository: string, session: Session, accept: string, unless: Validators): Promise<Gotten | null> {
   const { what, maxBytes, reach, signal } = session
   const credentials = credentialsOf(new URL(repository), accessFor(reach, shownUrl(repository)))
   const url = new URL(asked)
@@ -54,9 +78,10 @@ async function get(asked: URL, repository: string, session: Session, accept: str
   const isMeant = (to: URL): boolean =>
     credentials !== null && to.origin === url.origin && (to.origin === credentials.origin || credentials.passes)
   const authorization = (to: URL): string | null => (isMeant(to) ? (credentials?.text ?? null) : null)
-  const answer = await ask({ url, what, accept, maxBytes, authorization, reach, signal })
+  const answer = await ask({ url, what, accept, maxBytes, authorization, reach, signal, unless })
+  if (answer.status === 304 && unless !== nothingSeen) return null
   if (answer.status !== 200) throw ofStatus(answer.status, `${what}: ${shownUrl(url.href)}`, answer.waitMs)
-  return answer.body
+  return { body: answer.body, ...validatorsOf(answer) }
 }
 
 interface HeldCredentials {

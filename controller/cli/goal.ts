@@ -49,5 +49,12 @@ function isWherePinned({ state, pinned, health, release }: ApplicationView): boo
 }
 
 function seen(view: ApplicationView, commit: string): boolean {
-  return [view.candidate, view.attempt?.release, view.release].some(release => release?.commit.startsWith(commit) === true)
+  return [view.candidate, view.attempt?.release, view.release].some(
+    release => release !== null && release !== undefined && isNamed(release.commit, commit),
+  )
+}
+
+/** By its beginning; of a chart by its whole version: 1.2.10 is not meant by 1.2.1. */
+function isNamed(commit: string, named: string): boolean {
+  return commit.includes('@') && !named.includes('@') ? commit.startsWith(`${named}@`) : commit.startsWith(named)
 }

@@ -42,7 +42,7 @@ function factsOf(view: ApplicationView, now: number): readonly (readonly [string
   const facts: (readonly [string, string])[] = [['runs', releaseText(release)]]
   if (candidate !== null && candidate.id !== release?.id) facts.push(['newest', releaseText(candidate)])
   facts.push(
-    ['from', `${source.repoURL} ${source.path} @ ${source.targetRevision}`],
+    ['from', `${source.repoURL} ${source.chart || source.path} @ ${source.targetRevision}`],
     ['where', `${view.place}, namespace ${view.namespace}`],
   )
   facts.push(['health', said(view.health)], ['sync', said(view.sync)])
@@ -52,7 +52,8 @@ function factsOf(view: ApplicationView, now: number): readonly (readonly [string
       'paused',
       `by ${view.paused.by}, ${ago(view.paused.at, now)}${view.paused.reason === '' ? '' : `: ${view.paused.reason}`}`,
     ])
-  if (view.stale !== null) facts.push(['stale', `Git was last read ${ago(view.stale.since, now)}: ${view.stale.message}`])
+  const origin = source.chart === '' ? 'Git' : 'the chart repository'
+  if (view.stale !== null) facts.push(['stale', `${origin} was last read ${ago(view.stale.since, now)}: ${view.stale.message}`])
   for (const warning of view.warnings) facts.push(['warning', warning])
   for (const request of view.requests)
     facts.push(['asked', `${request.kind} by ${request.by}, ${ago(request.at, now)}; not begun yet`])

@@ -60,8 +60,9 @@ export function duration(ms: number): string {
     : `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`
 }
 
+/** `4f2a91c`; of a chart its version. */
 export function shortCommit(commit: string | undefined): string {
-  return (commit ?? '').slice(0, 7)
+  return /^(.+)@sha256:[0-9a-f]{64}$/.exec(commit ?? '')?.[1] ?? (commit ?? '').slice(0, 7)
 }
 
 export interface Cell {

@@ -6,7 +6,8 @@ import type { Polled } from './store.js'
 import { repositoryKey } from './url.js'
 
 export interface PollerOptions {
-  readonly poll: (url: string, ref: string, signal: AbortSignal) => Promise<Polled>
+  /** Throws a `PollError` where it says what is wrong. */
+  readonly poll: (url: string, ref: string, signal: AbortSignal) => Promise<Pick<Polled, 'tip'>>
   /** ms since 1970. */
   readonly now: () => number
   /** [0, 1): spreads polls so that repositories of one server are not all asked at once. */
@@ -17,6 +18,13 @@ export interface PollerOptions {
   readonly onTip: (state: FollowedRef) => void
   /** A poll failed after one that did not, or succeeded again. */
   readonly onStale?: (state: FollowedRef) => void
+}
+
+/** As `SourceError` has it; those who ask chart repositories have one of their own. */
+export interface PollError {
+  readonly reason: string
+  readonly message: string
+  readonly transient: boolean
 }
 
 /** What is known of one (repository, ref). Times are ms since 1970; 0 for never. */
@@ -32,7 +40,7 @@ export interface FollowedRef {
   readonly lastSuccessAt: number
   /** The repository could not be asked since then; 0 while it can. */
   readonly staleSince: number
-  readonly error: SourceError | null
+  readonly error: PollError | null
 }
 
 interface Entry {
@@ -187,10 +195,9 @@ export class Poller {
   #failed(entry: Entry, error: unknown, announcedAt: number): void {
     const now = this.#options.now()
     const before = entry.state
-    const known =
-      error instanceof SourceError
-        ? error
-        : new SourceError('RepositoryUnreachable', `the poll failed: ${(error as Error).name}`, true)
+    const known = saysReason(error)
+      ? error
+      : new SourceError('RepositoryUnreachable', `the poll failed: ${(error as Error).name}`, true)
     entry.failures++
     entry.announcedAt = entry.announcedAt || announcedAt
     entry.state = { ...before, lastPollAt: now, staleSince: before.staleSince || now, error: known }
@@ -203,6 +210,11 @@ export class Poller {
     const plain = Math.min(intervalMs * 2 ** Math.max(0, entry.failures - 1), Math.max(intervalMs, maxBackoffMs))
     entry.timer = setTimeout(() => this.#run(entry), plain * (0.9 + 0.2 * random())).unref()
   }
+}
+
+function saysReason(error: unknown): error is PollError {
+  const { reason, message, transient } = (error ?? {}) as Partial<Record<keyof PollError, unknown>>
+  return typeof reason === 'string' && typeof message === 'string' && typeof transient === 'boolean'
 }
 
 /** `HEAD` and hashes are meant by any push; a name by itself and by its full forms. */

@@ -1,4 +1,5 @@
 // Attempts as they come and go: numbered, tried, begun with the first apply, gone back from.
+import { shortRevision } from '../application/tracked.js'
 import type { Actor, Attempt, Clocks, Current, Ledger, ProgressMark } from '../ledger.js'
 import type { Release, ReleaseId, Revision } from '../release.js'
 import { moved, overtaken, type State, withLedger } from './state.js'
@@ -86,7 +87,7 @@ function newAttempt(ledger: Ledger, trial: Trial, now: number): Attempt {
 
 /** `4f2a91c "Use the new cache" by Ana Lima`. */
 function seenText({ revision, cause }: Trial): string {
-  return revision === null ? cause : `${revision.commit.slice(0, 7)} "${revision.subject}" by ${revision.author}`
+  return revision === null ? cause : `${shortRevision(revision.commit)} "${revision.subject}" by ${revision.author}`
 }
 
 /** What was tried and is not wanted any more. */
@@ -109,7 +110,7 @@ export function abandoned(state: State, message: string, now: number): State {
 export function begun(state: State, attempt: Attempt, release: Release, now: number, fresh: boolean): State {
   const ledger = state.ledger
   const known = ledger.releases[release.id]!
-  const by = attempt.revision?.commit.slice(0, 7) ?? `attempt ${attempt.number}`
+  const by = attempt.revision === null ? `attempt ${attempt.number}` : shortRevision(attempt.revision.commit)
   const prior = ledger.attempt === null ? [] : [overtaken(ledger.attempt, `superseded by ${by}`, now)]
   const next: Attempt = {
     ...attempt,

@@ -1,5 +1,6 @@
 // What outside the ledger a release waits for before it may begin (T9): sync windows, and applications that this one depends on.
 // Pure: others are given as they stand.
+import { shortRevision } from '../application/tracked.js'
 import type { Health } from '../health/assess.js'
 import { isUnderWay, type Ledger } from '../ledger.js'
 import type { Candidate, CommitSha } from '../release.js'
@@ -44,7 +45,7 @@ function missingOf(one: Standing | null): string {
   if (ledger.deletion !== null) return 'which is being deleted'
   if (candidate === null) return 'which is not looked at yet'
   if (candidate.kind === 'rejection') return `which is held: ${candidate.rejection.message}`
-  if (tip !== null && tip !== candidate.revision.commit) return `whose commit ${tip.slice(0, 7)} is not rendered yet`
+  if (tip !== null && tip !== candidate.revision.commit) return `whose commit ${shortRevision(tip)} is not rendered yet`
   const unwell =
     health === null || (health.fresh && wellStates.has(health.status)) ? '' : `which is not healthy: ${health.message}`
   if (one.isObserved) return unwell

@@ -51,7 +51,8 @@ export function Detail({ app, tab }: { app: string; tab: Tab }) {
       <p class="sentence">{view.message}</p>
       {view.stale !== null && !view.message.includes(view.stale.message) && (
         <p class="problem">
-          Git was last read {age(view.stale.since, now.value)} ago: {view.stale.message}
+          {view.source.chart === '' ? 'Git' : 'The chart repository'} was last read {age(view.stale.since, now.value)} ago:{' '}
+          {view.stale.message}
         </p>
       )}
       <Facts view={view} />
@@ -124,7 +125,8 @@ function Facts({ view }: { view: ApplicationView }) {
       <div>
         <dt>from</dt>
         <dd>
-          <code>{source.repoURL}</code> {source.path !== '.' && <code>{source.path}</code>} at{' '}
+          <code>{source.repoURL}</code>{' '}
+          {(source.chart !== '' || source.path !== '.') && <code>{source.chart || source.path}</code>} at{' '}
           <code>{source.targetRevision}</code>
         </dd>
       </div>

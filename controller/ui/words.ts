@@ -60,5 +60,5 @@ export function took(from: string, to: string): string {
 }
 
 export function commitOf(commit: string | undefined): string {
-  return (commit ?? '').slice(0, 7)
+  return /^(.+)@sha256:[0-9a-f]{64}$/.exec(commit ?? '')?.[1] ?? (commit ?? '').slice(0, 7)
 }

@@ -291,7 +291,7 @@ t.test('readiness names what is not well, and why only to those with a token', a
 t.test('metrics carry the names and words of Argo CD, and count each end once', async test => {
   const api = await opened(test, [
     view('shop', {
-      source: { repoURL: 'https://u:hunter2@git.test/shop.git', path: '.', targetRevision: 'main' },
+      source: { repoURL: 'https://u:hunter2@git.test/shop.git', path: '.', chart: '', targetRevision: 'main' },
       sync: { status: 'OutOfSync', message: '' },
     }),
   ])

@@ -49,6 +49,7 @@ export function sourceOf(change: Partial<Source> = {}): Source {
     repoURL: 'http://git/shop',
     path: 'shop',
     targetRevision: 'HEAD',
+    chartName: '',
     name: '',
     ref: '',
     renders: true,

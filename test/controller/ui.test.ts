@@ -297,7 +297,7 @@ t.test('nothing that others wrote runs, wherever it stands', async test => {
     release: commit,
     candidate: { ...commit, id: 'x' },
     attempt: tried,
-    source: { repoURL: 'javascript:window.pwned=1', path: evil, targetRevision: evil },
+    source: { repoURL: 'javascript:window.pwned=1', path: evil, chart: '', targetRevision: evil },
     why: { headline: evil, attempt: tried, likely: evil, next: [evil], commands: [evil] },
     paused: { by: evil, at: ago(9), reason: evil },
   })

@@ -207,6 +207,42 @@ t.test('a version whose content changed is held, with both digests', async t => 
   t.notMatch(held.message, registryPassword)
 })
 
+t.test('an application that names a chart of a repository follows its versions', async t => {
+  const entries: string[] = []
+  /** Its revision. */
+  function put(version: string): string {
+    const archive = webChart(version)
+    files[`/stable/web-${version}.tgz`] = archive
+    entries.push(`  - { name: web, version: ${version}, urls: [web-${version}.tgz], digest: ${sha256(archive)} }\n`)
+    files['/stable/index.yaml'] = `apiVersion: v1\nentries:\n  web:\n${entries.join('')}`
+    return `${version}@sha256:${sha256(archive)}`
+  }
+  const first = put('1.2.0')
+  const source = { repoURL: `${repository.url}/stable`, chart: 'web', targetRevision: '1.2.*' }
+  const plain = await application(slipway, 'plain', { source, patienceMs: 120_000 })
+  await plain.declare()
+  await plain.settled(first, 'Healthy')
+  t.match((await slipway.cli('status', 'plain')).out, /runs +r1 +1\.2\.0 [\s\S]*from +http\S+\/stable web @ 1\.2\.\*/)
+
+  put('1.3.0')
+  await plain.settled(put('1.2.1'), 'Healthy')
+  t.match((await slipway.cli('render', 'plain')).out, /chart: "?1\.2\.1/)
+  t.match((await slipway.cli('history', 'plain')).out, /1\.2\.1[\s\S]*1\.2\.0/)
+  const before = await lives(slipway, 'plain')
+
+  repository.answer = (_, response) => response.writeHead(503).end()
+  const away = await plain.until('stale', ({ stale }) => stale !== null)
+  t.match(away.stale?.message, /the server answers 503/)
+  t.equal(away.state, 'Healthy')
+  t.match((await slipway.cli('status', 'plain')).out, /the chart repository was last read/)
+
+  repository.answer = filesAnswer(files)
+  await plain.declare({ source: { ...source, targetRevision: '^7' } })
+  const held = await plain.until('held', ({ state }) => state === 'Held')
+  t.match(held.message, /no such version: there are 1\.3\.0, 1\.2\.1, 1\.2\.0: publish one that fits/)
+  t.same(await lives(slipway, 'plain'), before)
+})
+
 t.test('nothing is left behind', async t => {
   t.notMatch(slipway.log('controller'), registryPassword)
   t.same(await slipway.end(), [])

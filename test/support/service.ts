@@ -85,7 +85,7 @@ export function view(name: string, over: Partial<ApplicationView> = {}): Applica
     release: good,
     candidate: good,
     good,
-    source: { repoURL: `http://git.test/${name}.git`, path: 'deploy', targetRevision: 'main' },
+    source: { repoURL: `http://git.test/${name}.git`, path: 'deploy', chart: '', targetRevision: 'main' },
     attempt: attempt(),
     health: { status: 'Healthy', message: '3 of 3 ready' },
     sync: { status: 'Synced', message: '' },
