@@ -334,11 +334,22 @@ t.test('a chart of a registry: tags are asked at each poll, content is fetched o
       archive: webChart(version, text),
     })
   const first = await put('1.2.0', 'one')
-  const charts = published(reachOf(access({ url: `oci://${host}`, username, password })))
+  let fetched = 0
+  const reach = reachOf(access({ url: `oci://${host}`, username, password }))
+  const charts = publishedCharts({
+    store: emptyStore(work),
+    reach: () => reach,
+    read: async question => {
+      // Asked of each archive that comes.
+      if (question.question === 'archive') fetched++
+      return answerTo(question)
+    },
+  })
   const poll = (version: string, url = `${host}/team/charts`) => charts.poll(url, { name: 'web', version }, signal)
 
   t.same(await poll('1.2.*'), { tip: `1.2.0@${first}` })
   t.same(await poll('1.2.0', `oci://${host}/team/charts`), { tip: `1.2.0@${first}` })
+  t.equal(fetched, 1)
   await put('1.2.1+build.3', 'two')
   t.equal(short(await poll('1.2.*')), '1.2.1+build.3')
   const again = await put('1.2.0', 'again')
