@@ -80,7 +80,8 @@ beside('5: a rollback that does not become healthy has failed, and the next rele
 
   const bad = await app.push(files({ behaviour: 'crash', deployment: recreate }))
   const back = await app.until('rolling back', view => view.state === 'RollingBack' && view.candidate?.commit === bad)
-  const failed = await app.settled(bad, 'Failed')
+  // Between two crashes its pods are only starting.
+  const failed = await app.until('failed, and ill', view => view.state === 'Failed' && view.health.status === 'Degraded')
   const next = await app.push(files({ message: 'next', deployment: recreate }))
   const view = await app.settled(next, 'Healthy')
 
