@@ -2,7 +2,17 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { HelmFailure, helmTemplate, isChart, pure, RenderFault, render, type Sets, walked } from '../../renderer/index.js'
+import {
+  HelmFailure,
+  helmTemplate,
+  isChart,
+  pure,
+  RenderFault,
+  render,
+  type Sets,
+  type TemplateRequest,
+  walked,
+} from '../../renderer/index.js'
 import { type Surroundings, yamlOf } from './cli.js'
 import { withDependencies } from './dependencies.js'
 
@@ -24,6 +34,7 @@ export interface ChartOptions {
   readonly skipSchemaValidation: boolean
   readonly helmProfile: string
   readonly dependencyUpdate: boolean
+  readonly debug: boolean
 }
 
 interface HereFile {
@@ -46,7 +57,8 @@ export async function renderHere(around: Surroundings, path: string, name: strin
     around.write(await textOf(around, path, name, options))
   } catch (cause) {
     if (cause instanceof HelmFailure) {
-      around.complain(`Error: ${cause.message}\n`)
+      if (options.debug) around.write(cause.rendered)
+      around.complain(`Error: ${cause.message}\n${cause.place === '' ? '' : `${cause.place}\n`}`)
       around.exit(1)
     } else if (cause instanceof RenderFault) {
       around.complain(`Error: ${cause.message}\n${cause.excerpt === '' ? '' : `${cause.excerpt}\n`}`)
@@ -57,24 +69,28 @@ export async function renderHere(around: Surroundings, path: string, name: strin
 
 async function textOf(around: Surroundings, path: string, name: string, options: ChartOptions): Promise<string> {
   if (!existsSync(path)) throw new HelmFailure(`path ${JSON.stringify(path)} not found`)
-  if (statSync(path).isFile()) return templated({ archive: readFileSync(path) }, name, options)
+  const read = await readerOf(around, options)
+  const print = (chart: TemplateRequest['chart']): string => templated(around, chart, name, options, read)
+  if (statSync(path).isFile()) return print({ archive: readFileSync(path) })
   const here = filesOf(path)
   const files = options.dependencyUpdate ? await withDependencies(around, path, here, filesOf) : here
-  return isChart(files.map(file => file.name)) ? templated({ files }, name, options) : objectsText(files, name, options)
+  return isChart(files.map(file => file.name)) ? print({ files }) : objectsText(files, name, options, read)
 }
 
 function templated(
-  chart: { readonly archive: Uint8Array } | { readonly files: readonly HereFile[] },
+  around: Surroundings,
+  chart: TemplateRequest['chart'],
   name: string,
   options: ChartOptions,
+  read: ReadHere,
 ): string {
-  const { text } = helmTemplate({
+  const { text, warnings } = helmTemplate({
     chart,
     name,
     namespace: options.namespace,
-    valueFiles: options.values.map(file => ({ name: file, bytes: readHere(file) })),
+    valueFiles: options.values.map(file => ({ name: file, bytes: read(file) })),
     sets: setsOf(options),
-    readFile: readHere,
+    readFile: read,
     kubeVersion: options.kubeVersion,
     apiVersions: options.apiVersions,
     includeCrds: options.includeCrds,
@@ -87,6 +103,7 @@ function templated(
     chance: { random: count => randomBytes(count), now: Date.now() },
     limits: { steps: 100_000_000, output: 500_000_000, parses: 1_000_000, secrets: 100_000 },
   })
+  for (const warning of warnings) around.complain(`${warning}\n`)
   return text
 }
 
@@ -100,6 +117,17 @@ function setsOf(options: ChartOptions): Sets {
   }
 }
 
+type ReadHere = (file: string) => Uint8Array
+
+/** Reads files here, and what is piped in as `-`. */
+async function readerOf({ stdin }: Surroundings, { values, setFile }: ChartOptions): Promise<ReadHere> {
+  if (!values.includes('-') && !setFile.some(line => /=-(,|$)/.test(line))) return readHere
+  const chunks: Uint8Array[] = []
+  for await (const chunk of stdin) chunks.push(chunk)
+  const piped = Buffer.concat(chunks)
+  return file => (file === '-' ? piped : readHere(file))
+}
+
 function readHere(file: string): Uint8Array {
   try {
     return readFileSync(file)
@@ -109,7 +137,7 @@ function readHere(file: string): Uint8Array {
 }
 
 /** Folders of manifests: the objects, as the controller would get them. */
-async function objectsText(files: readonly HereFile[], name: string, options: ChartOptions): Promise<string> {
+async function objectsText(files: readonly HereFile[], name: string, options: ChartOptions, read: ReadHere): Promise<string> {
   const bytes = new Map(files.map(file => [file.name, file.bytes] as const))
   const result = render(
     { paths: [...bytes.keys()], read: path => bytes.get(path) ?? null },
@@ -120,7 +148,7 @@ async function objectsText(files: readonly HereFile[], name: string, options: Ch
         kubeVersion: options.kubeVersion === '' ? 'v1.31.0' : options.kubeVersion,
         apiVersions: options.apiVersions,
       },
-      valueFiles: options.values.map(file => ({ name: file, bytes: readHere(file) })),
+      valueFiles: options.values.map(file => ({ name: file, bytes: read(file) })),
       ignoreMissingValueFiles: false,
       values: {},
       parameters: [

@@ -17,7 +17,7 @@ export const define: Define = (command, around) => {
     .argument('<app-or-name>', 'an application; or the release name, before a chart')
     .argument('[chart]', 'a folder with a chart or manifests, or a packed chart (.tgz)')
     .option('--release <release>', 'of an application: r14, an id, a commit, or live; the newest where none is named', '')
-    .option('-f, --values <file>', 'values, as often as wanted; the last wins', more, [])
+    .option('-f, --values <file>', 'values, as often as wanted; the last wins; - for stdin', more, [])
     .option('--set <values>', 'a.b=v,c[0]=w', more, [])
     .option('--set-string <values>', 'the same, every value a text', more, [])
     .option('--set-json <values>', 'a={"b":1}', more, [])
@@ -32,6 +32,7 @@ export const define: Define = (command, around) => {
     .option('-s, --show-only <template>', 'templates/web.yaml; as often as wanted', more, [])
     .option('--is-upgrade', 'Release.IsUpgrade instead of IsInstall', false)
     .option('--skip-schema-validation', 'take no notice of values.schema.json', false)
+    .option('--debug', 'print what was rendered also where it is no YAML', false)
     .option('--dependency-update', 'get the charts that are missing in charts/; nothing is written there', false)
     .addOption(new Option('--helm-profile <version>', 'whose output').choices(['3', '4']).default('3'))
     .action(async (first: string, second: string | undefined, options: Options) => {

@@ -206,7 +206,7 @@ function withoutShownValues(message: string): string {
 }
 
 /** The innermost template's place and words; what `fail` and `required` say, as it is. */
-function templateFault(error: EngineError): RenderFault {
+export function templateFault(error: EngineError): RenderFault {
   const found = error.origin instanceof ExecError ? error.origin.origin : error.origin
   if (!(found instanceof ExecError || found instanceof ParseError)) return new RenderFault('TemplateError', error.message)
   const place: Place = { ...found.place, file: relative(found.place.file) }

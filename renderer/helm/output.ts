@@ -33,10 +33,17 @@ export interface Sorted {
 export class OutputError extends Error {
   readonly path: string
   readonly what: string
-  constructor(path: string, what: string) {
+  readonly #written: string
+  constructor(path: string, what: string, written: string) {
     super(`YAML parse error on ${path}: ${what}`)
     this.path = path
     this.what = what
+    this.#written = written
+  }
+
+  /** The document, as rendered. Not a plain property: a log of the error must not show it. */
+  get written(): string {
+    return this.#written
   }
 }
 
@@ -142,7 +149,7 @@ function readHead(path: string, written: string): Headed {
     return { value, head: decodeStruct(value, headType) }
   } catch (cause) {
     if (!(cause instanceof DecodeError)) throw cause
-    throw new OutputError(path, cause.message)
+    throw new OutputError(path, cause.message, written)
   }
 }
 

@@ -29,6 +29,8 @@ export interface HelmInput {
   readonly meter: Meter
   readonly surroundings: Surroundings
   readonly asked?: Files['asked'] | undefined
+  /** Is told the rendered files by path, before anything looks whether they are YAML. */
+  readonly rendered?: (files: ReadonlyMap<string, string>) => void
 }
 
 /** The cluster's version is not what the chart wants. */
@@ -86,10 +88,13 @@ export function renderHelm(input: HelmInput): HelmOutput {
   })
   const notes = files.get(`${chart.metadata.name}/templates/NOTES.txt`) ?? ''
   for (const path of [...files.keys()]) if (path.endsWith('NOTES.txt')) files.delete(path)
+  input.rendered?.(files)
   // Before Helm's own look at the files, which knows no places.
   const handlebars = new Map([...written].map(([path, one]) => [path, objectsIn(one, input.meter)] as const))
+  const sorted = sortDocuments(files, input.profile)
   return {
-    ...sortDocuments(files, input.profile),
+    ...sorted,
+    warnings: chart.metadata.deprecated ? ['WARNING: This chart is deprecated', ...sorted.warnings] : sorted.warnings,
     crds: crdsOf(chart),
     notes,
     handlebars,

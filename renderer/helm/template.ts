@@ -4,15 +4,17 @@ import { type LoadedChart, loadArchive, loadDirectory } from '../chart/load.js'
 import type { ChartFile } from '../chart/archive.js'
 import { ChartError } from '../chart/metadata.js'
 import { parseKubeVersion } from '../chart/version.js'
+import { excerptOf } from '../fault.js'
 import type { Chance } from '../functions/signature.js'
 import { defaultLimits, type Limits, Meter } from '../limits.js'
-import { textOf } from '../value/text.js'
+import { compareText, textOf } from '../value/text.js'
 import type { Dict } from '../value/value.js'
 import { CoalesceError } from '../values/coalesce.js'
 import { mergeMaps } from '../values/options.js'
 import { type Reading, setInto } from '../values/strvals.js'
 import { DecodeError, unmarshalMap } from '../yaml/decode.js'
 import { defaultApiVersions } from './api-versions.js'
+import { templateFault } from './door.js'
 import { EngineError, pure, type Surroundings } from './engine.js'
 import { isTest, OutputError, type Profile, split } from './output.js'
 import { type HelmOutput, KubeVersionMismatch, printed, renderHelm } from './render.js'
@@ -56,34 +58,74 @@ export interface Sets {
 export const noSets: Sets = { json: [], typed: [], string: [], file: [], literal: [] }
 
 /** `message` is what Helm prints behind `Error: `. */
-export class HelmFailure extends Error {}
+export class HelmFailure extends Error {
+  /** Beside Helm's words: the innermost place, with the lines there and a caret; '' where no place is known. */
+  readonly place: string
+  readonly #rendered: string
+  constructor(message: string, place = '', rendered = '') {
+    super(message)
+    this.place = place
+    this.#rendered = rendered
+  }
+
+  /** What `--debug` prints: all files, YAML or not. Not a plain property: a log of the error must not show them. */
+  get rendered(): string {
+    return this.#rendered
+  }
+}
 
 /** Throws `HelmFailure`; `RenderFault` where a limit is reached. */
 export function helmTemplate(request: TemplateRequest): { readonly text: string; readonly warnings: readonly string[] } {
+  let files: ReadonlyMap<string, string> = new Map()
+  const rendered = (all: ReadonlyMap<string, string>): void => {
+    files = all
+  }
   try {
-    const output = outputOf(request)
+    const output = outputOf(request, rendered)
     const text = printed(output, request, isTest)
     return {
       text: request.showOnly.length === 0 ? text : shownOnly(text, request.showOnly, request.profile),
       warnings: output.warnings,
     }
   } catch (cause) {
-    throw failureOf(cause)
+    throw failureOf(cause, files)
   }
 }
 
 /** What comes up once templates are at hand, Helm tells with a hint. */
 const begun = [EngineError, OutputError, KubeVersionMismatch]
 
-function failureOf(cause: unknown): unknown {
-  if (begun.some(kind => cause instanceof kind))
-    return new HelmFailure(`${(cause as Error).message}\n\nUse --debug flag to render out invalid YAML`)
+function failureOf(cause: unknown, files: ReadonlyMap<string, string>): unknown {
+  if (begun.some(kind => cause instanceof kind)) {
+    const message = `${(cause as Error).message}\n\nUse --debug flag to render out invalid YAML`
+    return new HelmFailure(message, placeIn(cause), `${filesText(files)}\n`)
+  }
   if (cause instanceof ChartError || cause instanceof DecodeError || cause instanceof CoalesceError)
     return new HelmFailure(cause.message)
   return cause
 }
 
-function outputOf(request: TemplateRequest): HelmOutput {
+function placeIn(cause: unknown): string {
+  if (cause instanceof EngineError) {
+    const { message, excerpt } = templateFault(cause)
+    return excerpt === '' ? '' : `${message}\n${excerpt}`
+  }
+  if (!(cause instanceof OutputError)) return ''
+  const line = Number(/\byaml: line (\d+):/.exec(cause.what)?.[1] ?? 0)
+  return line === 0 ? '' : `what ${cause.path} rendered:\n${excerptOf(cause.written, { file: '', line, column: 0 })}`
+}
+
+/** Helm has its map's order here; ours is that of the paths. */
+function filesText(files: ReadonlyMap<string, string>): string {
+  return [...files]
+    .filter(([, text]) => text.trim() !== '')
+    .sort(([a], [b]) => compareText(a, b))
+    .map(([path, text]) => `---\n# Source: ${path}\n${text}\n`)
+    .join('')
+    .trim()
+}
+
+function outputOf(request: TemplateRequest, rendered: (files: ReadonlyMap<string, string>) => void): HelmOutput {
   const kubeVersion = parseKubeVersion(request.kubeVersion === '' ? 'v1.20.0' : request.kubeVersion)
   if (kubeVersion === null)
     throw new HelmFailure(
@@ -103,6 +145,7 @@ function outputOf(request: TemplateRequest): HelmOutput {
     skipSchema: request.skipSchema,
     meter: new Meter({ ...defaultLimits, ...request.limits }),
     surroundings: request.surroundings ?? pure(request.chance),
+    rendered,
   })
 }
 

@@ -278,8 +278,10 @@ class Visit {
       if (found.length > 0) causes.push(...found)
       else matched.push(at)
     }
-    if (this.#document.draft >= 2020) for (const at of matched) this.#seen.add(String(at))
-    const [least, most] = [schema.get('minContains'), schema.get('maxContains')]
+    const { draft } = this.#document
+    if (draft >= 2020) for (const at of matched) this.#seen.add(String(at))
+    // The older drafts know neither word, and take no notice of them.
+    const [least, most] = draft >= 2019 ? [schema.get('minContains'), schema.get('maxContains')] : []
     const places = matched.join(' ')
     if (isNumber(least)) {
       const got = matched.length === 0 ? 'none matched' : `matched ${counted(matched.length)} items at ${places}`

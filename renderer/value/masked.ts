@@ -6,7 +6,8 @@ const mostTexts = 1_000
 /** The message without the values, whole or in part: `parsing time "…" as "2006"`. What the template itself says (`source`) may be shown. */
 export function withoutValues(message: string, values: readonly Value[], source = ''): string {
   const texts: string[] = []
-  for (const value of values) gather(value, source, texts)
+  const seen = new Set<Value>()
+  for (const value of values) gather(value, source, texts, seen)
   const whole = texts
     .filter(text => text.length >= 4)
     .sort((a, b) => b.length - a.length)
@@ -17,11 +18,14 @@ export function withoutValues(message: string, values: readonly Value[], source 
   })
 }
 
-function gather(value: Value, source: string, into: string[]): void {
+/** `seen`: maps and lists, which may hold themselves. */
+function gather(value: Value, source: string, into: string[], seen: Set<Value>): void {
   if (into.length >= mostTexts) return
-  if (isList(value)) for (const item of value) gather(item, source, into)
-  else if (isDict(value)) for (const item of value.values()) gather(item, source, into)
-  else {
+  if (isList(value) || isDict(value)) {
+    if (seen.has(value)) return
+    seen.add(value)
+    for (const item of value.values()) gather(item, source, into, seen)
+  } else {
     const text = textIn(value)
     if (!source.includes(text)) into.push(text)
   }

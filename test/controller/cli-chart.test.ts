@@ -27,7 +27,7 @@ t.test('a Helm chart prints what helm template would', async t => {
     'replicas=7',
   )
 
-  t.equal(err, '')
+  t.equal(err, 'info: skipping unknown hook: "no-such-hook"\n')
   t.equal(status, 0)
   t.match(out, /^---\n# Source: shop\/templates\/web\.yaml\napiVersion: v1\nkind: Service\n/)
   t.match(out, '  replicas: 7\n')
@@ -42,6 +42,71 @@ t.test('a chart that fails ends with 1 and Helm’s words', async t => {
   t.match(failed.err, /^Error: execution error at \(shop\/templates\/NOTES\.txt:1:56\): notes fail\n/)
   t.equal(slipway('./nowhere').status, 1)
   t.equal(slipway('rel', 'test/renderer/golden/shop', '--nosuch').status, 2)
+})
+
+t.test('Helm’s words of a failure are followed by the innermost place, with its lines and a caret', async t => {
+  const folder = chartHere(t, {
+    'templates/_name.tpl': '{{ define "name" }}\n{{ .Values.web.name }}\n{{ end }}',
+    'templates/a.yaml': 'kind: A\nname: {{ include "name" . }}\n',
+  })
+
+  const { status, out, err } = slipway('rel', folder)
+
+  t.equal(status, 1)
+  t.equal(out, '')
+  t.match(err, /^Error: template: here\/templates\/a\.yaml:2:9: .*\n\nUse --debug flag/)
+  t.match(
+    err,
+    `\ntemplates/_name.tpl:2:11: nil pointer evaluating interface {}.name
+  1 | {{ define "name" }}
+  2 | {{ .Values.web.name }}
+    |           ^
+`,
+  )
+})
+
+t.test('a map that holds itself is told at its place, too', async t => {
+  const folder = chartHere(t, {
+    'templates/a.yaml': '{{ $d := dict }}{{ $_ := set $d "a" $d }}{{ deepCopy $d }}',
+  })
+
+  t.match(slipway('rel', folder).err, /\ntemplates\/a\.yaml:1:45: .*a value more than 1000 deep: does it hold itself\?\n/)
+})
+
+t.test('a rendered file that is no YAML is shown at its line, and whole with --debug', async t => {
+  const folder = chartHere(t, {
+    'templates/b.yaml': 'kind: B\n name: {{ .Release.Name }}\n',
+    'templates/a.yaml': 'kind: A\n',
+  })
+
+  const short = slipway('rel', folder)
+  const whole = slipway('rel', folder, '--debug')
+
+  t.equal(short.out, '')
+  t.match(short.err, '\nwhat here/templates/b.yaml rendered:\n  1 | kind: B\n  2 |  name: rel\n')
+  t.equal(whole.status, 1)
+  t.equal(
+    whole.out,
+    '---\n# Source: here/templates/a.yaml\nkind: A\n\n---\n# Source: here/templates/b.yaml\nkind: B\n name: rel\n',
+  )
+})
+
+t.test('values are read from a pipe, and what Helm warns of is told', async t => {
+  const folder = chartHere(t, {
+    'templates/a.yaml': 'kind: {{ .Values.kind }}\n',
+    'Chart.yaml': 'apiVersion: v2\nname: here\nversion: 1.0.0\ndeprecated: true\n',
+    'templates/b.yaml': 'kind: B\nmetadata: { annotations: { helm.sh/hook: at-noon } }\n',
+  })
+
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ['build/controller/cli/main.js', 'render', 'rel', folder, '-f', '-'],
+    { encoding: 'utf8', input: 'kind: Piped\n', env: { PATH: process.env.PATH, HOME: tmpdir() } },
+  )
+
+  t.equal(status, 0)
+  t.equal(stdout, '---\n# Source: here/templates/a.yaml\nkind: Piped\n')
+  t.equal(stderr, 'WARNING: This chart is deprecated\ninfo: skipping unknown hook: "at-noon"\n')
 })
 
 t.test('values files are read in order, and a packed chart is read as it is', async t => {
@@ -109,3 +174,14 @@ t.test('dependencies that are missing in charts/ are an error as in Helm, and go
   t.equal(gone.code, 1)
   t.match(gone.err, /^Error: chart greeter \^1 of http:.*: is not there \(404\)/)
 })
+
+/** A chart `here` of these files, gone after the test. */
+function chartHere(t: { teardown(done: () => void): void }, files: Readonly<Record<string, string>>): string {
+  const folder = mkdtempSync(join(tmpdir(), 'here-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  for (const [name, text] of Object.entries({ 'Chart.yaml': 'apiVersion: v2\nname: here\nversion: 1.0.0\n', ...files })) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true })
+    writeFileSync(join(folder, name), text)
+  }
+  return folder
+}
