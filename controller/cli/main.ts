@@ -8,7 +8,9 @@ import { exitCodeHelp, Failure } from './failure.js'
 import { verbs } from './verbs.js'
 
 const interrupted = new AbortController()
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+// A render computes without a pause: nobody would be told of a signal before its end, so the signal ends the program as it is.
+const ends = process.argv[2] === 'render' ? [] : (['SIGINT', 'SIGTERM'] as const)
+for (const signal of ends) {
   process.once(signal, () => {
     process.exitCode = 130
     interrupted.abort(new Error(signal))

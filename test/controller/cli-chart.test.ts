@@ -44,6 +44,16 @@ t.test('a chart that fails ends with 1 and Helm’s words', async t => {
   t.equal(slipway('rel', 'test/renderer/golden/shop', '--nosuch').status, 2)
 })
 
+t.test('a signal ends a render that is long at work', async t => {
+  const folder = chartHere(t, { 'templates/keys.yaml': '{{ range until 1000 }}{{ genPrivateKey "rsa" }}{{ end }}' })
+  const program = ['build/controller/cli/main.js', 'render', 'rel', folder]
+
+  const env = { PATH: process.env.PATH, HOME: tmpdir() }
+  const { signal } = spawnSync(process.execPath, program, { env, timeout: 3_000, killSignal: 'SIGTERM' })
+
+  t.equal(signal, 'SIGTERM')
+})
+
 t.test('Helm’s words of a failure are followed by the innermost place, with its lines and a caret', async t => {
   const folder = chartHere(t, {
     'templates/_name.tpl': '{{ define "name" }}\n{{ .Values.web.name }}\n{{ end }}',
