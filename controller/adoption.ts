@@ -1,8 +1,8 @@
 // A store that was lost with NATS is made again from what lies with the nodes (architecture.md, "State").
 import type { Manifest } from '../runtime/contract/manifest.js'
 import { type ObjectRef, refKey, refOf } from '../runtime/contract/manifest.js'
-import type { Entry } from './applications.js'
 import type { Application } from './application.js'
+import type { Entry } from './applications.js'
 import { type Actor, type Ledger, lastMove } from './ledger.js'
 import type { Release } from './release.js'
 import type { Store, StoredApplication } from './store/store.js'

@@ -1,8 +1,8 @@
 // What a user declares: Argo CD's Application with `spec.rollout` beside it, read strictly (fields of Argo CD v3.4 crd-application.yaml).
 import { groupOf, type Manifest } from '../runtime/contract/manifest.js'
-import { type Fault, type Fields, fieldsOf, isRecord } from './fields.js'
 import { ignoreRulesOf } from './application/ignore.js'
 import { type Source, sourcesOf } from './application/source.js'
+import { type Fault, type Fields, fieldsOf, isRecord } from './fields.js'
 import { optionFault } from './release/options.js'
 import { type RetryPolicy, readRetry } from './sync/retry.js'
 import { readWindows, type SyncWindow } from './sync/windows.js'

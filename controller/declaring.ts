@@ -1,12 +1,12 @@
 // What an application's manifests declare (Applications, AppProjects), taken by the controller itself: in whose name, and what is refused.
 import type { Manifest, ObjectRef } from '../runtime/contract/manifest.js'
-import type { Application } from './application.js'
 import { isProject } from './application/project.js'
+import type { Application } from './application.js'
 import { type Applications, InvalidApplicationError } from './applications.js'
 import type { Children } from './cluster/children.js'
 import { faultsText } from './fields.js'
-import type { Actor } from './ledger.js'
 import { asDeclared, fromKey, stillObserved } from './importing.js'
+import type { Actor } from './ledger.js'
 import { ProjectRefusedError, type Projects } from './projects.js'
 import { TakenError } from './taken.js'
 

@@ -1,6 +1,7 @@
 // What the releases of each application wait for, from the others as they stand, and whom a change of one lets go on.
-import type { Application } from './application.js'
+
 import { trackedRef } from './application/tracked.js'
+import type { Application } from './application.js'
 import type { Applications } from './applications.js'
 import type { Candidate } from './release.js'
 import { dependencyGates, type Standing, windowGate } from './rollout/gates.js'

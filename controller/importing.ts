@@ -1,7 +1,7 @@
 // What of an Argo CD can be taken over, what not, and why: its Applications, AppProjects, repository and cluster Secrets. Pure.
 import type { Manifest } from '../runtime/contract/manifest.js'
-import { type Application, type Declared, isApplication, parseApplication } from './application.js'
 import { isProject, parseProject } from './application/project.js'
+import { type Application, type Declared, isApplication, parseApplication } from './application.js'
 import { isRecord } from './fields.js'
 
 export interface ImportItem {

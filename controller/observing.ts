@@ -1,8 +1,8 @@
 // A pass over an application that is only observed (`slipway.dev/mode: observe`): rendered, compared with what is there, judged; nothing
 // is written at its place. And what is said of it. No step, no attempt: only what the store keeps of a render.
 import { type Manifest, refKey, refOf, refText } from '../runtime/contract/manifest.js'
-import { type Application, isApplication } from './application.js'
 import { isProject } from './application/project.js'
+import { type Application, isApplication } from './application.js'
 import type { Observed } from './cluster/cluster.js'
 import { assess, type Health } from './health/assess.js'
 import type { Ledger } from './ledger.js'

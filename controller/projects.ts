@@ -4,7 +4,8 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from '
 import { dirname } from 'node:path'
 import { contentHash } from '../runtime/contract/hash.js'
 import type { Manifest } from '../runtime/contract/manifest.js'
-import { type Application, isApplication, type KnownCluster } from './application.js'
+import type { ProjectsDoor } from './api/projects.js'
+import { RefusedError } from './api/service.js'
 import {
   defaultProject,
   goingFault,
@@ -15,8 +16,7 @@ import {
   parseProject,
   type Whither,
 } from './application/project.js'
-import type { ProjectsDoor } from './api/projects.js'
-import { RefusedError } from './api/service.js'
+import { type Application, isApplication, type KnownCluster } from './application.js'
 import type { Fault } from './fields.js'
 import type { Actor } from './ledger.js'
 import type { Rejection, Release } from './release.js'

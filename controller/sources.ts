@@ -1,6 +1,7 @@
 // From an application to its candidate: the tip that the poll knows, its tree, its render; and what speaks against it among the
 // other applications. Git and renderer come in as arguments; a pass never waits for the network.
 import { type Manifest, refKey, refOf, refText } from '../runtime/contract/manifest.js'
+import { trackedRef } from './application/tracked.js'
 import {
   type Application,
   type Declared,
@@ -9,13 +10,12 @@ import {
   parseApplication,
   type Source,
 } from './application.js'
-import { trackedRef } from './application/tracked.js'
 import { faultsText } from './fields.js'
 import type { Ledger } from './ledger.js'
 import type { Candidate, CommitSha, GitTree, Rejection, Release, Revision, Stale } from './release.js'
 import { applicationFor, ledgerFor, lending, together } from './several.js'
-import type { Sticky } from './sticky.js'
 import { findsSame, type Look } from './sticky/lookup.js'
+import type { Sticky } from './sticky.js'
 
 /** What is known of one (repository, ref), as controller/git has it. Times are ms since 1970; 0 for never. */
 export interface Tip {

@@ -1,7 +1,8 @@
 // Does a newer commit concern an application at all? Of a repository with many of them, most commits concern one: the others get no pass.
+
+import type { Application } from './application.js'
 import type { Ledger } from './ledger.js'
 import type { Pass } from './reconcile.js'
-import type { Application } from './application.js'
 import type { Candidate } from './release.js'
 import { keeping } from './sticky.js'
 

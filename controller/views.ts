@@ -3,8 +3,8 @@ import type { Application } from './application.js'
 import { faultsText } from './fields.js'
 import type { Attempt, Ledger, Mark } from './ledger.js'
 import { goodRelease, isUnderWay } from './ledger.js'
-import { attemptView, candidateView, numberOf, releaseView, time, verdictView } from './records.js'
 import { type ObservedFacts, observedMessage, observedShort, observedState } from './observing.js'
+import { attemptView, candidateView, numberOf, releaseView, time, verdictView } from './records.js'
 import type { Candidate } from './release.js'
 import type { Gate } from './rollout.js'
 import type { ApplicationView, AttemptView, StateWord, WhyView } from './view.js'
@@ -250,7 +250,7 @@ function unendedClauses(facts: Facts): readonly string[] {
 
 /** As the service has it: what the place heard that it is to end is not taken back. */
 function mayLetGo({ ledger: { deletion }, silent }: Facts): boolean {
-  return deletion !== null && deletion.cascade && (deletion.told !== true || (silent !== null && !silent.hears))
+  return deletion?.cascade === true && (deletion.told !== true || (silent !== null && !silent.hears))
 }
 
 /** What goes on serving while the newest is tried. */

@@ -1,12 +1,13 @@
 // Applications and AppProjects of a watched cluster: declared here as they are there; their refreshes, operations and deletions heeded; what
 // becomes of them written back in Argo CD's shape, once per burst of changes and only where it differs.
-import { trackedRef } from './application/tracked.js'
+
 import { setTimeout as sleep } from 'node:timers/promises'
 import { contentHash } from '../runtime/contract/hash.js'
 import type { Manifest } from '../runtime/contract/manifest.js'
-import { argoStatus, invalidStatus, type ArgoStatus } from './argo-status.js'
 import type { Service } from './api/service.js'
+import { trackedRef } from './application/tracked.js'
 import { type Applications, InvalidApplicationError } from './applications.js'
+import { type ArgoStatus, argoStatus, invalidStatus } from './argo-status.js'
 import type { ApiClient, Sent } from './cluster/kubernetes/client.js'
 import { type ArgoKind, type Declarations, watchDeclarations } from './cluster/kubernetes/declarations.js'
 import { faultsText } from './fields.js'

@@ -1,8 +1,8 @@
 // What an application keeps from one render to the next: what random functions gave for each call, and what is there for `lookup`.
 // It mints where nothing is kept yet, and tells what was used: who renders decides what becomes of that.
 import { createHmac } from 'node:crypto'
-import type { CallPlace, Site } from './gotemplate/index.js'
 import { CallError, type Chance } from './functions/signature.js'
+import type { CallPlace, Site } from './gotemplate/index.js'
 import type { Surroundings } from './helm/engine.js'
 import { formatted } from './value/format.js'
 import { Bytes, Int, type IntType, int, isDict, isList, type Value } from './value/value.js'

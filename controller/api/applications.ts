@@ -1,7 +1,7 @@
 // /api/v1/applications: list, get, declare, delete; with cursors, entity tags and dry runs.
 import { createHash } from 'node:crypto'
-import { Type } from 'typebox'
 import type { FastifyReply } from 'fastify'
+import { Type } from 'typebox'
 import type { Manifest } from '../../runtime/contract/manifest.js'
 import type { ApplicationView } from '../view.js'
 import { type Api, absent, actorOf, known, type World } from './api.js'

@@ -1,6 +1,7 @@
 // Is it alive, is it ready, which version: for load balancers, Kubernetes probes and people.
-import { Type } from 'typebox'
+
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
 import type { Api, World } from './api.js'
 
 const plain = { 200: { description: 'well', content: { 'text/plain': { schema: Type.String() } } } }

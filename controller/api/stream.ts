@@ -1,8 +1,8 @@
 // /api/v1/stream: every change as server-sent events, with ids to resume from, heartbeats, and a word when one must list again.
 import { randomBytes } from 'node:crypto'
 import { PassThrough } from 'node:stream'
-import { Type } from 'typebox'
 import type { FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
 import { stillAllowed } from './access.js'
 import { type Api, streamTimeoutMs, type World } from './api.js'
 import { Changes, concerns, type Numbered } from './changes.js'

@@ -7,9 +7,9 @@ import type { Sticky } from '../sticky.js'
 import { type Access, dockerAuths, type Reach } from './access.js'
 import { chartGetter } from './charts.js'
 import { createFetching } from './fetching.js'
+import { entriesOf, pinsIn } from './pins.js'
 import { type PublishedCharts, publishedCharts } from './published.js'
 import { openChartStore } from './store.js'
-import { entriesOf, pinsIn } from './pins.js'
 import { type AskedTree, chartTrees } from './tree.js'
 
 export interface OpenChartsOptions {

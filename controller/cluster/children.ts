@@ -3,8 +3,8 @@ import type { ObservedObject } from '../../runtime/contract/documents.js'
 import { manifestHash } from '../../runtime/contract/hash.js'
 import type { Manifest, ObjectRef } from '../../runtime/contract/manifest.js'
 import { refKey, refOf } from '../../runtime/contract/manifest.js'
-import { type Application, isApplication } from '../application.js'
 import { isProject } from '../application/project.js'
+import { type Application, isApplication } from '../application.js'
 import type { Applied, Cluster } from './cluster.js'
 
 /** Where child applications are declared: the controller itself. */

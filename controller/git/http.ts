@@ -1,7 +1,7 @@
 // isomorphic-git's way to a server: connections kept alive, a deadline, a limit on bytes, and redirects that never carry
 // credentials to another host.
-import { Agent, type ClientRequest, type IncomingMessage, request as httpRequest, type RequestOptions } from 'node:http'
-import { Agent as SecureAgent, request as httpsRequest } from 'node:https'
+import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http'
+import { request as httpsRequest, Agent as SecureAgent } from 'node:https'
 import type { GitHttpRequest, GitHttpResponse, HttpClient } from 'isomorphic-git'
 import { SourceError } from './errors.js'
 import { maskUrl } from './url.js'

@@ -1,7 +1,8 @@
 // What Argo CD's `source.kustomize` does to a kustomization.yaml: as its `kustomize edit` calls do (argo-cd util/kustomize/kustomize.go).
 // And where a kustomization leads. Pure.
-import type { KustomizeOptions } from '../application.js'
+
 import { imageOf } from '../application/source.js'
+import type { KustomizeOptions } from '../application.js'
 
 export type Kustomization = Readonly<Record<string, unknown>>
 

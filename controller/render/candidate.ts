@@ -1,8 +1,9 @@
 // A revision's tree to a candidate: which files, through the pool, made whole, named by content. What was made of a tree is kept by its id.
 import { LRUCache } from 'lru-cache'
-import { isMeant, RenderFault, type FileQuestion, type RenderOptions } from '../../renderer/index.js'
+import { type FileQuestion, isMeant, RenderFault, type RenderOptions } from '../../renderer/index.js'
 import { contentHash } from '../../runtime/contract/hash.js'
 import type { Application } from '../application.js'
+import type { Ledger } from '../ledger.js'
 import {
   type Candidate,
   type GitTree,
@@ -13,10 +14,9 @@ import {
   releaseIdOf,
   type TreeEntry,
 } from '../release.js'
-import type { Ledger } from '../ledger.js'
-import type { Uses } from '../sticky.js'
 import { findsSame, type Look } from '../sticky/lookup.js'
-import { type Inputs, InputReader } from './inputs.js'
+import type { Uses } from '../sticky.js'
+import { InputReader, type Inputs } from './inputs.js'
 import { killedMs, type Outcome, Outcomes } from './outcomes.js'
 import type { Killed, RenderJob, RenderPool } from './pool.js'
 import { type Around, renderRounds, type Settled } from './rounds.js'

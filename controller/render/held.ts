@@ -2,7 +2,7 @@
 // whatever was made of its text (a parsed template, values, objects of a CRD) is found again, in whichever chart it stands.
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import type { ChartCache, Files, FileQuestion } from '../../renderer/index.js'
+import type { ChartCache, FileQuestion, Files } from '../../renderer/index.js'
 
 /** Bytes of files, which a loaded chart exceeds several times over: templates become trees, and CRDs objects. */
 export const mostHeldBytes = 12_000_000

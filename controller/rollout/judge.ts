@@ -88,7 +88,7 @@ function caseOf(input: DecideInput, state: State, attempt: Attempt, release: Rel
 }
 
 /** A sign that needs no clock is judged even now. */
-function paused({ input, state, ledger, attempt, now, isWell }: Case): Judged {
+function paused({ input, state, ledger, attempt, isWell }: Case): Judged {
   if (attempt.verdict !== null) return judged(state, null)
   const { verdict } = judgement(input, ledger, isWell, false)
   return verdict === null ? judged(state, null) : condemned(input, state, attempt, verdict)
@@ -97,7 +97,7 @@ function paused({ input, state, ledger, attempt, now, isWell }: Case): Judged {
 // -- J2 to J4 --
 
 function underWay(one: Case): Judged {
-  const { input, ledger, now, isDone } = one
+  const { input, ledger, isDone } = one
   const noted = noteProgress(one)
   const { verdict, suspects, nextAt } = judgement(input, { ...ledger, attempt: noted }, one.isWell, true)
   if (verdict !== null) return condemned(input, withAttempt(one.state, noted), noted, verdict)

@@ -1,10 +1,11 @@
 // One application: its sentence, its steps, its tabs, and what one can do.
+
+import { stepsOf } from '../steps.js'
 import type { ApplicationView, AttemptView } from '../view.js'
 import { Acts } from './acts.js'
 import { leave } from './keys.js'
 import { Mark } from './parts.js'
 import { go, place, type Tab, tabs } from './route.js'
-import { stepsOf } from '../steps.js'
 import { applications, listed, now } from './store.js'
 import { Diff } from './tabs/diff.js'
 import { Events } from './tabs/events.js'

@@ -1,8 +1,8 @@
 // The interpreter over the checked syntax tree: Helm's truth, sorted keys, nothing printed that is not there, every step metered.
 import { faultAt, RenderFault } from '../fault.js'
 import type { Call } from '../functions/signature.js'
-import type { CallPlace } from '../gotemplate/index.js'
 import type { Caller, Loop, Rendering } from '../gotemplate/frame.js'
+import type { CallPlace } from '../gotemplate/index.js'
 import { sprint } from '../value/format.js'
 import { sortedKeys } from '../value/keys.js'
 import { withoutValues } from '../value/masked.js'

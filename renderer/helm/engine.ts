@@ -1,7 +1,8 @@
 // All templates of a chart and its subcharts, parsed in Helm's order and executed one after another (`pkg/engine/engine.go`).
 import { type Chart, fullPath } from '../chart/dependencies.js'
 import type { TemplateFile } from '../chart/load.js'
-import { CallError, type Call, type Chance } from '../functions/signature.js'
+import type { Files } from '../files.js'
+import { type Call, CallError, type Chance } from '../functions/signature.js'
 import {
   ExecError,
   execute,
@@ -13,7 +14,6 @@ import {
   type Site,
   siteOf,
 } from '../gotemplate/index.js'
-import type { Files } from '../files.js'
 import type { Meter } from '../limits.js'
 import { quoted } from '../value/quote.js'
 import { SharedMap } from '../value/shared.js'

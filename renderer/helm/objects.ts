@@ -4,6 +4,7 @@ import type { Dependency, Maintainer, Metadata } from '../chart/metadata.js'
 import type { KubeVersion } from '../chart/version.js'
 import type { FileQuestion } from '../files.js'
 import { sprint } from '../value/format.js'
+import { SharedMap } from '../value/shared.js'
 import { textOf } from '../value/text.js'
 import {
   Bytes,
@@ -18,7 +19,6 @@ import {
   typed,
   type Value,
 } from '../value/value.js'
-import { SharedMap } from '../value/shared.js'
 import { marshal, toYaml } from '../yaml/encode.js'
 import { globMatcher } from './glob.js'
 

@@ -1,7 +1,8 @@
 // `helm template` as a function: its flags and files in, exactly its text out, or its error.
+
+import type { ChartFile } from '../chart/archive.js'
 import { matcher } from '../chart/ignore.js'
 import { type LoadedChart, loadArchive, loadDirectory } from '../chart/load.js'
-import type { ChartFile } from '../chart/archive.js'
 import { ChartError } from '../chart/metadata.js'
 import { parseKubeVersion } from '../chart/version.js'
 import { excerptOf } from '../fault.js'

@@ -5,7 +5,7 @@ import { type Dict, Int, isDict, isList, type List, type Value } from '../value/
 import { SchemaDocument, SchemaError } from './document.js'
 import { formats } from './formats.js'
 import { compare, fractionOf, isInteger, isMultiple, isNumber, plainNumber } from './number.js'
-import { apostrophed, grouped as thousands, listed, numberText, shown, type Violation } from './words.js'
+import { apostrophed, listed, numberText, shown, grouped as thousands, type Violation } from './words.js'
 
 const deepest = 600
 /** Schemas looked at for one chart: `$ref`s into one another can ask for any number. */

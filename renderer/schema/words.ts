@@ -1,6 +1,7 @@
 // What a schema's violations are called, as santhosh-tekuri/jsonschema prints them (`kind/kind.go`).
-import { quoted } from '../value/quote.js'
+
 import { formatFloat } from '../value/float.js'
+import { quoted } from '../value/quote.js'
 import { Int, isDict, isList, type Value } from '../value/value.js'
 
 /** One violation, with those that led to it. */

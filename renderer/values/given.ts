@@ -6,7 +6,7 @@ import type { Dict, Value } from '../value/value.js'
 import { DecodeError, unmarshalMap } from '../yaml/decode.js'
 import { loadYaml } from '../yaml/load.js'
 import { mergeMaps } from './options.js'
-import { setInto, StrvalsError } from './strvals.js'
+import { StrvalsError, setInto } from './strvals.js'
 
 export interface ValueInputs {
   /** As declared, already read; null: there is no such file. */

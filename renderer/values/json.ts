@@ -20,20 +20,20 @@ export function readJson(text: string): Value {
 function readQuickly(text: string): Value | undefined {
   if (/\p{Surrogate}|\\u[dD][89a-fA-F]/u.test(text)) return undefined
   try {
-    return valueOf(JSON.parse(text), 0)
+    return goValue(JSON.parse(text), 0)
   } catch {
     return undefined
   }
 }
 
 /** Throws where it is too deep, or a number too large. */
-function valueOf(parsed: unknown, depth: number): Value {
+function goValue(parsed: unknown, depth: number): Value {
   if (typeof parsed === 'number' && !Number.isFinite(parsed)) throw new RangeError('not a number of Go')
   if (typeof parsed !== 'object' || parsed === null) return parsed as Value
   if (depth >= deepest) throw new RangeError('too deep')
-  if (Array.isArray(parsed)) return parsed.map(item => valueOf(item, depth + 1))
+  if (Array.isArray(parsed)) return parsed.map(item => goValue(item, depth + 1))
   const dict: Dict = new Map()
-  for (const key of Object.keys(parsed)) dict.set(key, valueOf((parsed as Record<string, unknown>)[key], depth + 1))
+  for (const key of Object.keys(parsed)) dict.set(key, goValue((parsed as Record<string, unknown>)[key], depth + 1))
   return dict
 }
 

@@ -1,6 +1,6 @@
 // YAML tokens in their order, with the block structure that indentation makes: where go-yaml v2 (a port of libyaml) finds blocks and keys, and what it refuses.
 import { isBlankOrEnd, isBreak, isBreakOrEnd } from './characters.js'
-import { TokenReader, type Token, type TokenType, token } from './tokens.js'
+import { type Token, TokenReader, type TokenType, token } from './tokens.js'
 
 interface SimpleKey {
   possible: boolean

@@ -1,5 +1,5 @@
 // HTTP to a container engine over a unix socket or TCP: time limits, cancellation and errors that classify.
-import { Agent, type IncomingMessage, request as httpRequest, type RequestOptions } from 'node:http'
+import { Agent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http'
 import { stringify } from 'node:querystring'
 import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'

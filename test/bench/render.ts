@@ -1,12 +1,14 @@
 // Ten well-known charts: how long until they are rendered, cold, warm and when nothing changed, beside the real Helm in the same run.
+
+import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { execFile } from 'node:child_process'
-import { RenderPool, type RenderJob } from '../../controller/render/pool.js'
+import { type RenderJob, RenderPool } from '../../controller/render/pool.js'
 import type { Kept, RenderOptions } from '../../renderer/index.js'
+import { Monorepo } from '../support/monorepo.js'
 import {
   atLeast,
   atMost,
@@ -21,7 +23,6 @@ import {
 } from './bench.js'
 import { type KnownChart, knownCharts, otherCharts } from './render/charts.js'
 import { findHelm, type Helm, release } from './render/helm.js'
-import { Monorepo } from '../support/monorepo.js'
 import { type AloneJob, RenderProcess } from './render/process.js'
 
 const run = promisify(execFile)

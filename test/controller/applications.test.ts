@@ -1,12 +1,12 @@
 // Declared applications over a real store: who may declare what, what is written, and who owns an object.
 import t from 'tap'
 import { Applications, type Change } from '../../controller/applications.js'
-import type { TakenError } from '../../controller/taken.js'
 import { type Ledger, newLedger, resumed, withDeletion, withPause } from '../../controller/ledger.js'
 import type { Pass } from '../../controller/reconcile.js'
 import { openStore } from '../../controller/store/store.js'
-import { startField } from '../support/controller.js'
+import type { TakenError } from '../../controller/taken.js'
 import { refOf } from '../../runtime/contract/manifest.js'
+import { startField } from '../support/controller.js'
 import { ana, configMap, release } from './builders.js'
 
 const manifest = (name: string, change: object = {}) => ({

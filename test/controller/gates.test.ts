@@ -7,8 +7,8 @@ import { type Attempt, newLedger } from '../../controller/ledger.js'
 import type { CommitSha } from '../../controller/release.js'
 import { dependencyCycle, dependencyGates, type Standing } from '../../controller/rollout/gates.js'
 import type { Gate } from '../../controller/rollout.js'
-import { candidate, deployment, rejection, release } from './builders.js'
 import { application } from '../support/controller.js'
+import { candidate, deployment, rejection, release } from './builders.js'
 import { World } from './world.js'
 
 const r1 = release(deployment('db', 'good:1'))

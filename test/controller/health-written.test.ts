@@ -1,7 +1,7 @@
 // Health rules that people write on their objects: read line by line, the first that applies counts, and what cannot be read says so.
 import t from 'tap'
-import { objectHealth } from '../../controller/health/rules.js'
 import { knownRules } from '../../controller/health/known.js'
+import { objectHealth } from '../../controller/health/rules.js'
 import { parseRules } from '../../controller/health/written.js'
 
 const database =

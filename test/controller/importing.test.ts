@@ -1,7 +1,7 @@
 // What is found in an Argo CD -> what can be taken over, what not, and why.
 import t from 'tap'
-import type { Manifest } from '../../runtime/contract/manifest.js'
 import { asDeclared, type ImportInput, importPlan, stillObserved } from '../../controller/importing.js'
+import type { Manifest } from '../../runtime/contract/manifest.js'
 
 const input: ImportInput = {
   objects: [],

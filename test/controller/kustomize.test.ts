@@ -1,7 +1,8 @@
 // A folder with a kustomization.yaml -> what the machine's kustomize makes of it, with what a declaration changes, and with nothing else.
+
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import t from 'tap'

@@ -17,7 +17,9 @@ function opened(test: { teardown(end: () => unknown): void }) {
         return new Promise((done, fail) => reads.set(gained, { done, fail }))
       },
       began: epoch => state.began.push(epoch),
-      failed: () => void (state.failures += 1),
+      failed: () => {
+        state.failures += 1
+      },
     },
     ending.signal,
   )

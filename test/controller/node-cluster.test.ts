@@ -7,9 +7,8 @@ import { refOf } from '../../runtime/contract/manifest.js'
 import { buckets } from '../../runtime/contract/subjects.js'
 import { application, configMap, ledger, order, startField, until } from '../support/controller.js'
 import { natsServers } from '../support/nats.js'
-
-import { stickyEntry } from './builders.js'
 import { canary, names, never, ready, secret, soon, startCluster, startNode } from '../support/node-cluster.js'
+import { stickyEntry } from './builders.js'
 
 for (const { binary, version } of natsServers()) {
   test(`a wave is the next document, and is obeyed and reported (nats-server ${version})`, async t => {

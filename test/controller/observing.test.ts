@@ -2,7 +2,7 @@
 import t from 'tap'
 import type { Observed } from '../../controller/cluster/cluster.js'
 import { newLedger } from '../../controller/ledger.js'
-import { observedPass, observedState, observedShort, takenOver, type ObservedFacts } from '../../controller/observing.js'
+import { type ObservedFacts, observedPass, observedShort, observedState, takenOver } from '../../controller/observing.js'
 import { manifestHash } from '../../runtime/contract/hash.js'
 import { type Manifest, refOf } from '../../runtime/contract/manifest.js'
 import { application, candidate, configMap, rejection, release } from './builders.js'

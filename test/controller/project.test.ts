@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import type { Application } from '../../controller/application.js'
 import {
   goingFault,
   mayDeclareProjects,
@@ -12,6 +11,7 @@ import {
   parseProject,
   permitsSource,
 } from '../../controller/application/project.js'
+import type { Application } from '../../controller/application.js'
 import { createProjects } from '../../controller/projects.js'
 import type { StoredProject } from '../../controller/store/store.js'
 import type { Manifest } from '../../runtime/contract/manifest.js'

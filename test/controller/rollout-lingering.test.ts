@@ -1,9 +1,9 @@
 // What is pruned and does not go: only what somebody else's finalizer keeps is said.
 import t from 'tap'
-import type { ObservedObject } from '../../runtime/contract/documents.js'
-import type { ObjectRef } from '../../runtime/contract/manifest.js'
 import { newLedger } from '../../controller/ledger.js'
 import { lingering, lingeringText } from '../../controller/rollout/lingering.js'
+import type { ObservedObject } from '../../runtime/contract/documents.js'
+import type { ObjectRef } from '../../runtime/contract/manifest.js'
 
 const ref = (name: string): ObjectRef => ({ group: '', kind: 'ConfigMap', namespace: 'shop', name })
 const seen = (name: string, metadata: object): ObservedObject =>

@@ -9,7 +9,7 @@ import type { Cluster, Observed } from '../../controller/cluster/cluster.js'
 import { diffObjects, maskedValue } from '../../controller/diff.js'
 import { keyFiles, pendingRestore } from '../../controller/key-files.js'
 import { type Ledger, withDeletion } from '../../controller/ledger.js'
-import type { Candidate, Release } from '../../controller/release.js'
+import type { Candidate } from '../../controller/release.js'
 import { createService, type ServiceOptions } from '../../controller/service.js'
 import { openStore } from '../../controller/store/store.js'
 import type { Manifest } from '../../runtime/contract/manifest.js'
@@ -202,7 +202,7 @@ t.test('the copy that kubectl keeps of a declaration is not shown with it', asyn
   t.notMatch(JSON.stringify(service.declaration('shop')), /swordfish|letmein/)
 })
 
-const known = (one: Release, number: number, commit: string) => ({
+const known = (number: number, commit: string) => ({
   number,
   revision: { commit: commit.padEnd(40, '0'), subject: '', author: '', committedAt: '', seenAt: 0, pushedAt: 0 },
   digests: {},
@@ -217,7 +217,7 @@ t.test('a release is named by number, id, attempt or commit; the one before is m
   const [one, two] = [release(deployment('web', 'good:1')), release(deployment('web', 'good:2'))]
   await store.putRelease('shop', one)
   const good = [one, two].map(({ id }) => ({ release: id, healthyAt: 1, baked: true, templates: {} }))
-  const releases = { [one.id]: known(one, 1, 'aaaaaaa1'), [two.id]: known(two, 2, 'bbbbbbb2') } as never
+  const releases = { [one.id]: known(1, 'aaaaaaa1'), [two.id]: known(2, 'bbbbbbb2') } as never
   await seen('shop', candidate(two, 'bbbbbbb2'), ledger => ({
     ...ledger,
     releases,

@@ -7,7 +7,7 @@ import type { Candidate, CommitSha, GitTree } from '../../controller/release.js'
 import { createSources, type SourcesOptions, type Tip } from '../../controller/sources.js'
 import { keeping, rotated } from '../../controller/sticky.js'
 import type { Manifest } from '../../runtime/contract/manifest.js'
-import { application, candidate, configMap, job, rejection, release, revision } from './builders.js'
+import { application, candidate, configMap, rejection, release, revision } from './builders.js'
 
 const app = application()
 const ledger = newLedger(app, 'node/lab', 'salt')

@@ -1,9 +1,8 @@
 // Taking over: what a render would mint, found in the objects that are there. Live objects in, values out, whatever the place is.
-import { generateKeyPairSync } from 'node:crypto'
-import { randomBytes } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import t from 'tap'
-import type { Sticky } from '../../controller/sticky.js'
 import { seedsFrom } from '../../controller/sticky/seed.js'
+import type { Sticky } from '../../controller/sticky.js'
 import { pure, render } from '../../renderer/index.js'
 import type { Manifest } from '../../runtime/contract/manifest.js'
 import { filesOf, options } from '../support/render.js'

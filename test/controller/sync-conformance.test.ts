@@ -10,7 +10,7 @@ import { type DeletionInput, deletionStage } from '../../controller/sync/deletio
 import { inOrder, kindOrder } from '../../controller/sync/order.js'
 import { retryAfter } from '../../controller/sync/retry.js'
 import { type Manifest, refOf } from '../../runtime/contract/manifest.js'
-import { ana, conformance, configMap, release } from './builders.js'
+import { ana, configMap, conformance, release } from './builders.js'
 
 interface Case {
   readonly name: string

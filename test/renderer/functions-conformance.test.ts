@@ -1,10 +1,10 @@
 // Sprig's, mergo's and Helm's own tests of template functions, through the evaluator; where ../shared is there.
 import t from 'tap'
-import { helmFunctions } from '../../renderer/helm/functions.js'
+import { CallError } from '../../renderer/functions/signature.js'
 import { mergeInto } from '../../renderer/functions/sprig/merge.js'
 import { Time } from '../../renderer/functions/sprig/time.js'
-import { CallError } from '../../renderer/functions/signature.js'
 import { execute, Namespace, parse, Rendering } from '../../renderer/gotemplate/index.js'
+import { helmFunctions } from '../../renderer/helm/functions.js'
 import { type Dict, typed, type Value } from '../../renderer/value/value.js'
 import { callFunction, looseCall, noted } from '../support/go-values.js'
 import { conformance } from '../support/reference.js'

@@ -1,13 +1,13 @@
 // Versions and constraints against Masterminds/semver's own tables, where ../shared is there.
 import t from 'tap'
+import { CallError } from '../../renderer/functions/signature.js'
 import {
+  objection,
   parseConstraint,
   parseConstraints,
-  objection,
   rewriteRanges,
   satisfies,
 } from '../../renderer/functions/sprig/constraint.js'
-import { CallError } from '../../renderer/functions/signature.js'
 import { compareVersions, parseStrictVersion, parseVersion, type Version } from '../../renderer/functions/sprig/version.js'
 import { conformance } from '../support/reference.js'
 

@@ -1,12 +1,12 @@
 // Violations of values.schema.json, as Helm 3.22 prints them (golden/schema.json was recorded from it).
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { JsonReader } from '../../renderer/values/json.js'
 import { checkSchema } from '../../renderer/schema/check.js'
-import { validate } from '../../renderer/schema/validate.js'
 import { SchemaDocument, SchemaError } from '../../renderer/schema/document.js'
 import { isSurelySchema } from '../../renderer/schema/surely.js'
+import { validate } from '../../renderer/schema/validate.js'
 import { violationText } from '../../renderer/schema/words.js'
+import { JsonReader } from '../../renderer/values/json.js'
 import { unmarshalMap } from '../../renderer/yaml/decode.js'
 
 interface SchemaCase {

@@ -53,5 +53,5 @@ function shown(template: string): unknown {
     pure({ random: count => new Uint8Array(count), now: 0 }),
   )
   if (error !== undefined) throw new Error(error.message)
-  return (objects[0]?.manifest.data as Readonly<Record<string, unknown>>).shown
+  return (objects[0]?.manifest.data as Readonly<Record<string, unknown>> | undefined)?.shown
 }

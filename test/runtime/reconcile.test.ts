@@ -161,7 +161,7 @@ t.test('one node, from its first document to its deletion', async t => {
     await field.told('two again', done(back.generation))
   })
 
-  await t.test('a disk that takes no document changes nothing that runs, and stops no steering', async t => {
+  await t.test('a disk that takes no document changes nothing that runs, and stops no steering', async () => {
     const { slots } = createHaproxy({ runner: haproxyProgram('haproxy', ''), directory: join(field.runtimeDir, 'network') })
     const open = async () => ((await slots()).get('shop.web.80') ?? []).filter(slot => slot.open).length
     const inTheWay = join(field.runtimeDir, 'documents', 'shop.doc.new')

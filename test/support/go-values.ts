@@ -13,18 +13,18 @@ import {
   type Dict,
   goNil,
   goType,
-  int,
   Int,
   type IntType,
+  int,
   isList,
   type List,
   nilDict,
   nilList,
   type ParamType,
   Struct,
-  type Value,
   typed,
   typeOf,
+  type Value,
 } from '../../renderer/value/value.js'
 
 export type Noted = null | boolean | string | { readonly [key: string]: unknown }

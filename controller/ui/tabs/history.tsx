@@ -1,9 +1,10 @@
 // Every attempt: who, what, how it ended, and the evidence where it was judged.
+
+import { words } from '../../steps.js'
 import type { ApplicationView, AttemptView } from '../../view.js'
 import { at, type Listed } from '../api.js'
 import { useAsked } from '../asking.js'
 import { Answer, Mark } from '../parts.js'
-import { words } from '../../steps.js'
 import { now } from '../store.js'
 import { age, commitOf, took } from '../words.js'
 import { Evidence } from './why.js'

@@ -1,6 +1,7 @@
 // Reads JSON as Go's encoding/json does: numbers are float64, the last of equal keys wins, and errors are worded as there.
-import { binary, fromBinary } from '../sprig/bytes.js'
+
 import type { Dict, List, Value } from '../../value/value.js'
+import { binary, fromBinary } from '../sprig/bytes.js'
 import { quotedByte } from './json.js'
 
 /** Go gives up at 10000; here at what no honest text reaches. */

@@ -1,6 +1,7 @@
 // Go's encoding/json: how values become JSON (sorted keys, HTML escapes) and how JSON is read, with its error texts.
-import { quoted } from '../../value/quote.js'
+
 import { sortedKeys } from '../../value/keys.js'
+import { quoted } from '../../value/quote.js'
 import { Bytes, type Dict, goNil, Int, isDict, type List, Struct, type Value } from '../../value/value.js'
 import { CallError } from '../signature.js'
 

@@ -1,10 +1,10 @@
 // Helm's toToml and fromToml (pkg/engine/funcs.go): what goes wrong is told in the value. Reading is smol-toml's; so are its words.
-import { parse, TomlDate, TomlError as ReadError, type TomlValue } from 'smol-toml'
-import { int, type Dict, type Value, typed } from '../../value/value.js'
+import { parse, TomlError as ReadError, TomlDate, type TomlValue } from 'smol-toml'
+import { type Dict, int, typed, type Value } from '../../value/value.js'
 import type { GoFunction } from '../signature.js'
 import { boundedText, define, text } from '../sprig/define.js'
-import { fixedZone, utc } from '../sprig/zone.js'
 import { Time } from '../sprig/time.js'
+import { fixedZone, utc } from '../sprig/zone.js'
 import { encodeToml, TomlError } from './toml.js'
 
 export const toml: readonly GoFunction[] = [

@@ -1,10 +1,10 @@
 // Sprig's keys and certificates (crypto.go). Sticky: made once for a place and its arguments, then kept as texts.
 import { formatted } from '../../value/format.js'
+import { textOf } from '../../value/text.js'
 import { type Dict, type List, Struct, type Value } from '../../value/value.js'
 import { type Call, CallError, type Chance, type GoFunction } from '../signature.js'
 import { type Args, define, fail, text, whole } from './define.js'
 import { decodeBase64 } from './encoding.js'
-import { textOf } from '../../value/text.js'
 import { parseIp } from './ip.js'
 import { decodePem, encodePem } from './pem.js'
 import { newKey, newRsaKey, type PrivateKey, readKey, writeKey } from './private-key.js'

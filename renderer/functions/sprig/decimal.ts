@@ -1,6 +1,7 @@
 // Exact decimal arithmetic, as shopspring/decimal does it for addf, subf, mulf and divf.
-import { fail } from './define.js'
+
 import { floatText } from '../../value/float.js'
+import { fail } from './define.js'
 
 /** coefficient * 10^exponent */
 export interface Decimal {

@@ -1,5 +1,5 @@
 // How the functions of this folder are written down: their Go signature, and their arguments by type.
-import { type Int, type List, type Dict, int, type ParamType, type Value } from '../../value/value.js'
+import { type Dict, type Int, int, type List, type ParamType, type Value } from '../../value/value.js'
 import { type Call, CallError, type GoFunction } from '../signature.js'
 
 export type Args = readonly Value[]

@@ -1,7 +1,7 @@
 // Sprig's functions on maps (dict.go). `set` and `unset` change the map they are given; so do the merges with their first.
 import { sortedKeys } from '../../value/keys.js'
 import { SharedMap } from '../../value/shared.js'
-import { type Dict, goType, isDict, isNil, nilDict, type Value, typed, typeOf } from '../../value/value.js'
+import { type Dict, goType, isDict, isNil, nilDict, typed, typeOf, type Value } from '../../value/value.js'
 import type { Call, GoFunction } from '../signature.js'
 import { deepCopy } from './copy.js'
 import { type Args, bounded, define, dict, fail, failAssertion, rest, text, withMust } from './define.js'

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto'
 import { bytesOf, textOf } from '../../value/text.js'
 import type { GoFunction } from '../signature.js'
-import { boundedText, define, text } from './define.js'
 import { binary } from './bytes.js'
+import { boundedText, define, text } from './define.js'
 
 export const encodings: readonly GoFunction[] = [
   define('b64enc', ['string'], (args, call) => boundedText(base64(bytesOf(text(args, 0))), call)),

@@ -1,6 +1,6 @@
 // Sprig's functions on lists (list.go). A result is a new []interface {}; what is no slice is an error that names its kind.
 import { deepEqual } from '../../value/compare.js'
-import { Bytes, goNil, goType, isTrue, kindOf, type List, nilList, type Value, typed } from '../../value/value.js'
+import { Bytes, goNil, goType, isTrue, kindOf, type List, nilList, typed, type Value } from '../../value/value.js'
 import type { Call, GoFunction } from '../signature.js'
 import { toInt64 } from './cast.js'
 import { type Args, bounded, define, fail, failNil, named, rest, whole, withMust } from './define.js'

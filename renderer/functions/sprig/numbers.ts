@@ -1,6 +1,6 @@
 // Sprig's arithmetic (numeric.go, functions.go): int64 by cast's rules, decimal arithmetic for what ends in f.
 import { sprint } from '../../value/format.js'
-import { type Int, int, type List, type Value, typed } from '../../value/value.js'
+import { type Int, int, type List, typed, type Value } from '../../value/value.js'
 import type { Call, GoFunction } from '../signature.js'
 import { toFloat64, toInt64 } from './cast.js'
 import { add, type Decimal, decimalOf, divide, multiply, subtract, toNumber } from './decimal.js'

@@ -1,7 +1,8 @@
 // Sprig's random functions. What they give is sticky: made once for a place and its arguments, then kept.
+
+import { type Int, int, type Value } from '../../value/value.js'
 import type { Call, Chance, GoFunction } from '../signature.js'
 import { type Args, boundedText, define, fail, text, whole } from './define.js'
-import { int, type Int, type Value } from '../../value/value.js'
 import { base64 } from './encoding.js'
 import { scrubbed } from './unicode.js'
 

@@ -1,10 +1,10 @@
 // Sprig's functions on regular expressions (regex.go): the plain ones panic at a pattern that cannot be read, regexMatch says false.
 import { joined } from '../../value/text.js'
-import { nilList, type Value, typed } from '../../value/value.js'
+import type { ParamType } from '../../value/value.js'
+import { nilList, typed, type Value } from '../../value/value.js'
 import type { Call, GoFunction } from '../signature.js'
 import { type Args, boundedText, define, fail, mustName, text, whole } from './define.js'
 import { compile, expand, type Match, type Pattern, PatternError, panicText } from './pattern.js'
-import type { ParamType } from '../../value/value.js'
 
 export const regex: readonly GoFunction[] = [
   define('regexMatch', ['string', 'string'], args => matches(args, () => false)),

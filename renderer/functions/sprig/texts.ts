@@ -2,7 +2,7 @@
 import { sprint } from '../../value/format.js'
 import { quoted } from '../../value/quote.js'
 import { compareText, joined, textOf } from '../../value/text.js'
-import { Bytes, goType, int, isList, type List, type Value, typed } from '../../value/value.js'
+import { Bytes, goType, int, isList, type List, typed, type Value } from '../../value/value.js'
 import type { Call, GoFunction } from '../signature.js'
 import { boundedText, define, rest, text } from './define.js'
 

@@ -1,10 +1,9 @@
 // How a text is read as a time by Go's layout (time/format.go, parse), with the words of its errors.
-import { binary } from './bytes.js'
+import { binary, fromBinary } from './bytes.js'
 import { timeQuoted } from './duration.js'
 import { dayNames, isFraction, monthNames, type Piece, piecesOf } from './layout.js'
 import { daysOf, fromLocal, Time } from './time.js'
 import { fixedZone, utc, type Zone } from './zone.js'
-import { fromBinary } from './bytes.js'
 
 export type TimeRead = Time | { readonly error: string }
 

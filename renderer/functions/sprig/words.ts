@@ -2,8 +2,8 @@
 import { byteLength, sliceBytes } from '../../value/text.js'
 import type { Call, GoFunction } from '../signature.js'
 import { binary, fromBinary } from './bytes.js'
-import { boundedText, define, text, whole } from './define.js'
 import { delimited, pascal } from './cases.js'
+import { boundedText, define, text, whole } from './define.js'
 import { isLower, isSpace, isTitle, isUpper, scrubbed, toLower, toTitle, toUpper } from './unicode.js'
 
 export const words: readonly GoFunction[] = [

@@ -3,7 +3,7 @@ import { createHash, type KeyObject, sign, X509Certificate } from 'node:crypto'
 import { quoted } from '../../value/quote.js'
 import { bytesOf, hasBadBytes } from '../../value/text.js'
 import { fail } from './define.js'
-import { bits, children, content, der, DerError, element, integer, oid, sequence, tags, whole } from './der.js'
+import { bits, children, content, DerError, der, element, integer, oid, sequence, tags, whole } from './der.js'
 import { publicKeyOf } from './private-key.js'
 
 export interface CertificateRequest {

@@ -1,5 +1,5 @@
 // The renderer alone in a process with the flags of a render child: how long a render takes without what is said about it.
-import { fork, type ChildProcess } from 'node:child_process'
+import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { hastened } from '../../../controller/render/late.js'

@@ -1,15 +1,15 @@
 // Asks the Go program of this folder and our functions the same, and says where they differ.
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
+import { RenderFault } from '../../../renderer/fault.js'
 import { goFunctions } from '../../../renderer/functions/go.js'
 import type { GoFunction } from '../../../renderer/functions/signature.js'
 import { ExecError, execute, Namespace, ParseError, parse, Rendering } from '../../../renderer/gotemplate/index.js'
 import { helmFunctions } from '../../../renderer/helm/functions.js'
-import type { Int, Value } from '../../../renderer/value/value.js'
-import { RenderFault } from '../../../renderer/fault.js'
 import { sprint } from '../../../renderer/value/format.js'
-import { clean, fromNoted, looseCall, noted } from '../../support/go-values.js'
+import type { Int, Value } from '../../../renderer/value/value.js'
 import { structMakers } from '../../support/go-structs.js'
+import { clean, fromNoted, looseCall, noted } from '../../support/go-values.js'
 import type { Case } from './generate.js'
 
 export interface Answer {
