@@ -1,6 +1,5 @@
 // Every declared application with its ledger and what the last pass saw of it: in memory, written through to the store.
 // The one writer of status: what a pass found and did is recorded here, and nowhere else.
-
 import { contentHash } from '../runtime/contract/hash.js'
 import type { Manifest, ObjectRef } from '../runtime/contract/manifest.js'
 import { refKey, refOf } from '../runtime/contract/manifest.js'
@@ -43,6 +42,7 @@ export interface ApplicationsOptions {
 export type Change =
   | { readonly type: 'application'; readonly name: string }
   | { readonly type: 'removed'; readonly name: string }
+  | { readonly type: 'noted'; readonly name: string } // A newer commit, which changes nothing for it.
   | { readonly type: 'event'; readonly event: EventView }
 
 export class InvalidApplicationError extends Error {
@@ -246,7 +246,7 @@ export class Applications {
     const entry = this.#entries.get(name)
     if (entry === undefined || entry.pass === null) return
     this.#set(name, { ...entry, pass: { ...entry.pass, candidate } })
-    this.#tellIfChanged(name)
+    if (entry.pass.candidate?.revision?.commit !== candidate.revision?.commit) this.#tell({ type: 'noted', name })
   }
 
   failed(name: string, message: string): void {

@@ -7,7 +7,7 @@ import { isUnmoved } from './unmoved.js'
 
 export interface FollowingOptions {
   readonly applications: Pick<Applications, 'get' | 'all' | 'inTurn' | 'noted'>
-  readonly sources: Pick<Sources, 'kept'>
+  readonly sources: Pick<Sources, 'kept' | 'isMoved'>
   /** Begins to poll; returns how to end it. */
   follow(url: string, ref: string): () => void
   /** A pass for this application. */
@@ -20,7 +20,7 @@ export interface Following {
   /** The application is new, changed or gone. */
   follow(name: string): void
   wakeFollowers(url: string, ref: string): void
-  /** Those that a new commit concerns get a pass; of the others it is shown only. */
+  /** Those that a new commit concerns get a pass, and go first; of the others it is shown only. */
   lookAtFollowers(url: string, ref: string): Promise<void>
 }
 
@@ -53,17 +53,28 @@ export function createFollowing({ applications, sources, signal, ...options }: F
     applications.noted(entry.app.name, candidate)
     return true
   }
+  function look(name: string): void {
+    const looked = applications.inTurn(name, isSameAt).catch(() => false)
+    void looked.then(isSame => (isSame === true ? undefined : options.wake(name)))
+  }
   return {
     follow,
     wakeFollowers(url, ref) {
       for (const name of followersOf(url, ref)) options.wake(name)
     },
     async lookAtFollowers(url, ref) {
+      const still: string[] = []
+      // A thousand of them take a few tenths of a second: others get their turn meanwhile.
       for (const [at, name] of followersOf(url, ref).entries()) {
-        // A thousand of them take a few tenths of a second: others get their turn meanwhile.
-        if (at % 20 === 19) await nextTurn()
-        const looked = applications.inTurn(name, isSameAt).catch(() => false)
-        void looked.then(isSame => (isSame === true ? undefined : options.wake(name)))
+        if (at % 50 === 49) await nextTurn()
+        const app = applications.get(name)?.app
+        if (app !== undefined && (await sources.isMoved(app).catch(() => true))) look(name)
+        else still.push(name)
+      }
+      for (const [at, name] of still.entries()) {
+        // Those that moved are on their way, and go first.
+        if (at % 10 === 0) await nextTurn()
+        look(name)
       }
     },
   }

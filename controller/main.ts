@@ -208,7 +208,7 @@ export async function startController(
   const kustomize = openKustomize({ directory: join(config.stateDir, 'controller', 'kustomize'), path: process.env.PATH ?? '' })
   const sources = createSources({
     tip: (url, ref) => poller.state(url, ref),
-    ...{ revisionOf: origins.revisionOf, treeAt: origins.treeAt },
+    ...{ revisionOf: origins.revisionOf, treeAt: origins.treeAt, idAt: origins.idAt },
     withCharts: (asked, abort) => charts.treeOf(asked, abort),
     withKustomize: (asked, abort) => kustomize.treeOf(asked, abort),
     candidateOf: (request, abort) => renders.candidateOf(request, abort),

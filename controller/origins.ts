@@ -4,7 +4,7 @@ import type { GitStore } from './git/store.js'
 import type { CommitSha, GitTree } from './release.js'
 
 export interface OriginsOptions {
-  readonly git: Pick<GitStore, 'poll' | 'revisionOf' | 'treeAt'>
+  readonly git: Pick<GitStore, 'poll' | 'revisionOf' | 'treeAt' | 'idAt'>
   readonly charts: {
     poll(repoURL: string, asked: AskedChart, signal: AbortSignal): Promise<{ readonly tip: CommitSha }>
     treeAt(repoURL: string, revision: CommitSha, path: string): Promise<GitTree>
@@ -16,6 +16,8 @@ export interface Origins {
   poll(url: string, ref: string, signal: AbortSignal): Promise<{ readonly tip: CommitSha }>
   revisionOf: GitStore['revisionOf']
   treeAt(url: string, revision: CommitSha, path: string): Promise<GitTree>
+  /** Of a folder or a file; null where nothing is, or where ids say nothing. */
+  idAt(url: string, revision: CommitSha, path: string): Promise<string | null>
 }
 
 export function createOrigins({ git, charts }: OriginsOptions): Origins {
@@ -30,6 +32,7 @@ export function createOrigins({ git, charts }: OriginsOptions): Origins {
       // Nobody signs a published chart: who serves it stands for its author.
       return { commit, subject: `chart version ${chart.version}`, author: hostOf(url), committedAt: '' }
     },
+    idAt: async (url, revision, path) => (chartOfRevision(revision) === null ? git.idAt(url, revision, path) : null),
     treeAt: (url, revision, path) => (chartOfRevision(revision) === null ? git : charts).treeAt(url, revision, path),
   }
 }

@@ -306,6 +306,8 @@ export function createService(options: ServiceOptions): Service {
     wakeRepository: options.wakeRepository,
     subscribe: listener =>
       applications.onChange(change => {
+        if (change.type === 'noted')
+          return listener({ ...change, view: () => applications.view(change.name) } satisfies StreamChange)
         if (change.type !== 'application') return listener(change)
         const view = applications.view(change.name)
         if (view !== null) listener({ type: 'application', view } satisfies StreamChange)

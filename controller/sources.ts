@@ -11,6 +11,7 @@ import {
   type Source,
 } from './application.js'
 import { faultsText } from './fields.js'
+import { type At, type IdAt, leadsToTheSame, type Trace, type TreeAt, type Tracing, traced, tracesAt } from './footprint.js'
 import type { Ledger } from './ledger.js'
 import type { Candidate, CommitSha, GitTree, Rejection, Release, Revision, Stale } from './release.js'
 import { applicationFor, ledgerFor, lending, together } from './several.js'
@@ -33,7 +34,9 @@ export interface SourcesOptions {
     commit: CommitSha,
   ) => Promise<Pick<Revision, 'commit' | 'subject' | 'author' | 'committedAt'>>
   /** Throws an error with a `reason` where the path cannot be read. */
-  readonly treeAt: (url: string, commit: CommitSha, path: string) => Promise<GitTree>
+  readonly treeAt: TreeAt
+  /** Of what is at the path of a commit, without reading it; null where nothing is. */
+  readonly idAt: IdAt
   /**
    * The tree with the charts that it depends on, and what the application keeps of them. Throws an error with a `reason` where one of
    * them is not at hand.
@@ -93,15 +96,19 @@ interface Tipped {
 interface Known {
   readonly app: Application
   /** Of each source. */
-  readonly tips: string
+  readonly tips: readonly At[]
   readonly salt: string
   readonly candidate: Candidate
+  /** What of Git went into it; null where that is not known by name. */
+  readonly traces: readonly Trace[] | null
 }
 
 export interface Sources {
   candidate(app: Application, ledger: Ledger, signal: AbortSignal): Promise<Candidate | null>
   /** The same where it is known without a render; null where it is not. */
   kept(app: Application, ledger: Ledger, signal: AbortSignal): Promise<Candidate | null>
+  /** The newest commits hold something else than what it was last rendered from, or it is not known that they do not. */
+  isMoved(app: Application): Promise<boolean>
   forget(name: string): void
   /** Applications whose newest render asked what is at its place. */
   lookingUp(): Iterable<string>
@@ -111,7 +118,14 @@ export function createSources(options: SourcesOptions): Sources {
   const known = new Map<string, Known>()
   const looking = new Set<string>()
 
-  /** The same tip and declaration give the same candidate: nothing is read again. A render that may go otherwise next time is. */
+  /** Of a declaration as it was, with tips as they were or with the same in them as far as it was read. */
+  async function isSame(before: Known, app: Application, tips: readonly At[]): Promise<boolean> {
+    if (before.app !== app) return false
+    if (areSame(tips, before.tips) || before.candidate.kind !== 'release') return areSame(tips, before.tips)
+    return leadsToTheSame(before.traces, before.tips, tips, options.idAt)
+  }
+
+  /** The same content and declaration give the same candidate: nothing is read again. A render that may go otherwise next time is. */
   async function rendered(
     app: Application,
     tipped: readonly Tipped[],
@@ -122,22 +136,31 @@ export function createSources(options: SourcesOptions): Sources {
     const before = known.get(app.name)
     const { salt } = ledger
     const live: Look = wanted => options.live(app, wanted)
-    const tips = tipped.map(({ tip }) => tip.tip).join(' ')
+    const tips = tipped.map(({ source, tip }) => ({ url: source.repoURL, commit: tip.tip }))
     if (
       before !== undefined &&
-      before.app === app &&
-      before.tips === tips &&
       before.salt === salt &&
       !isTransient(before.candidate) &&
+      (await isSame(before, app, tips)) &&
       (before.candidate.uses === undefined || (await findsSame(before.candidate.uses, ledger.sticky, live).catch(asBefore)))
     )
-      return before.candidate
-    const candidate = await read(app, tipped, ledger, live, make, signal)
+      return newest(before, tips, tipped)
+    const tracing = traced(options.treeAt)
+    const candidate = await read(app, tipped, ledger, live, make, tracing, signal)
     if (candidate === null) return null
-    known.set(app.name, { app, tips, salt, candidate })
+    known.set(app.name, { app, tips, salt, candidate, traces: tracing.traces() })
     if (Object.keys(candidate.uses?.lookups ?? {}).length > 0) looking.add(app.name)
     else looking.delete(app.name)
     return candidate
+  }
+
+  /** What is known, as that of these commits. */
+  async function newest(before: Known, tips: readonly At[], tipped: readonly Tipped[]): Promise<Candidate> {
+    const { app, candidate } = before
+    if (candidate.kind !== 'release' || areSame(tips, before.tips)) return candidate
+    const newer = { ...candidate, revision: await revisionOf(app, tipped) }
+    known.set(app.name, { ...before, tips, candidate: newer, traces: tracesAt(before.traces, before.tips, tips) })
+    return newer
   }
 
   async function read(
@@ -146,11 +169,12 @@ export function createSources(options: SourcesOptions): Sources {
     ledger: Ledger,
     live: Look,
     make: Make,
+    tracing: Tracing,
     signal: AbortSignal,
   ): Promise<Candidate | null> {
     const revision = await revisionOf(app, tipped)
     try {
-      const candidate = await made(app, tipped, revision, ledger, live, make, signal)
+      const candidate = await made(app, tipped, revision, ledger, live, make, tracing, signal)
       if (candidate === null) return null
       const fault = candidate.kind === 'release' ? childFault(app, candidate.release, options) : null
       return fault === null ? candidate : { ...held(candidate, fault), revision }
@@ -176,18 +200,19 @@ export function createSources(options: SourcesOptions): Sources {
     ledger: Ledger,
     live: Look,
     make: Make,
+    tracing: Tracing,
     signal: AbortSignal,
   ): Promise<Candidate | null> {
     const refs = new Map(
       tipped.flatMap(({ source, tip }) =>
-        source.ref === '' ? [] : [[source.ref, () => options.treeAt(source.repoURL, tip.tip, '.')] as const],
+        source.ref === '' ? [] : [[source.ref, () => tracing.filesAt(source.repoURL, tip.tip, '.')] as const],
       ),
     )
     const candidates: Candidate[] = []
     for (const [at, { source, tip }] of tipped.filter(one => one.source.renders).entries()) {
       const own = ledgerFor(ledger, at)
       const application = applicationFor(app, source)
-      const { tree, kept } = await treeOf(application, tip.tip, own, signal)
+      const { tree, kept } = await treeOf(application, tip.tip, own, tracing, signal)
       const lent = refs.size === 0 ? tree : lending(tree, refs)
       const one = await make({ application, revision, tree: lent, ledger: own, live }, signal)
       if (one === null) return null
@@ -201,10 +226,11 @@ export function createSources(options: SourcesOptions): Sources {
     { name, project, destination, source }: Application,
     commit: CommitSha,
     { sticky }: Ledger,
+    tracing: Tracing,
     signal: AbortSignal,
   ) {
     const { repoURL, path, targetRevision, chartName, kind } = source
-    const treeAt = (folder: string) => options.treeAt(repoURL, commit, folder)
+    const treeAt = (folder: string) => tracing.treeAt(repoURL, commit, folder)
     const other = (folder: string) => treeAt(folder).catch(absent)
     const tree = await treeAt(path)
     if (chartName === '' && (kind === '' || kind === 'kustomize')) {
@@ -218,6 +244,8 @@ export function createSources(options: SourcesOptions): Sources {
         ARGOCD_APP_SOURCE_REPO_URL: repoURL,
         ARGOCD_APP_SOURCE_TARGET_REVISION: targetRevision,
       }
+      // What it adds may name the commit.
+      if (source.kustomize !== null) tracing.blur()
       const built = await options.withKustomize({ tree, path, treeAt: other, options: source.kustomize, env }, signal)
       if (built !== null) return { tree: built, kept: {} }
     }
@@ -230,6 +258,14 @@ export function createSources(options: SourcesOptions): Sources {
       looking.delete(name)
     },
     lookingUp: () => looking,
+    async isMoved(app) {
+      const before = known.get(app.name)
+      const tips = app.sources.flatMap(source => {
+        const tip = options.tip(source.repoURL, trackedRef(source))?.tip ?? null
+        return tip === null ? [] : [{ url: source.repoURL, commit: tip }]
+      })
+      return before === undefined || !(await isSame(before, app, tips))
+    },
     candidate: (app, ledger, signal) => candidateBy(options.candidateOf, app, ledger, signal),
     kept: (app, ledger, signal) => candidateBy(options.keptOf, app, ledger, signal),
   }
@@ -268,6 +304,10 @@ function held({ revision, uses }: Candidate, rejection: Rejection): Candidate {
 /** Field by field: an Error's message is not among those that a spread copies. */
 function neverRead({ reason, message, transient }: NonNullable<Tip['error']>): Rejection {
   return { reason, message, excerpt: '', transient }
+}
+
+function areSame(tips: readonly At[], before: readonly At[]): boolean {
+  return tips.length === before.length && tips.every((at, index) => at.commit === before[index]?.commit)
 }
 
 function isTransient(candidate: Candidate): boolean {

@@ -45,6 +45,6 @@ export class Changes {
 export function concerns(change: StreamChange, application: string): boolean {
   if (application === '') return true
   if (change.type === 'application') return change.view.name === application
-  if (change.type === 'removed') return change.name === application
+  if (change.type === 'removed' || change.type === 'noted') return change.name === application
   return change.type === 'event' && change.event.application === application
 }

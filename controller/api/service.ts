@@ -84,6 +84,8 @@ export interface Service {
 
 export type StreamChange =
   | { readonly type: 'application'; readonly view: ApplicationView }
+  /** Its newest commit is another, and nothing else. `view`: null once it is gone. */
+  | { readonly type: 'noted'; readonly name: string; readonly view: () => ApplicationView | null }
   | { readonly type: 'removed'; readonly name: string }
   | { readonly type: 'event'; readonly event: EventView }
   | { readonly type: 'node'; readonly view: NodeView }

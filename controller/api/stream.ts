@@ -7,7 +7,7 @@ import { stillAllowed } from './access.js'
 import { type Api, streamTimeoutMs, type World } from './api.js'
 import { Changes, concerns, type Numbered } from './changes.js'
 import { problems } from './schemas.js'
-import { RefusedError } from './service.js'
+import { RefusedError, type StreamChange } from './service.js'
 
 export interface StreamLimits {
   /** Changes remembered for resuming. */
@@ -32,6 +32,7 @@ export function stream(app: Api, { service, tokens }: World, limits: StreamLimit
   const changes = new Changes(randomBytes(4).toString('hex'), limits.remembered)
   const unsubscribe = service.subscribe(change => {
     const numbered = changes.add(change)
+    if (clients.size === 0) return
     const text = frameOf(numbered)
     for (const client of clients) if (concerns(change, client.application)) send(client, text, limits)
   })
@@ -111,6 +112,16 @@ function beat(clients: ReadonlySet<Client>, limits: StreamLimits): void {
 }
 
 function frameOf({ id, change }: Numbered): string {
-  const data = change.type === 'removed' ? { name: change.name } : change.type === 'event' ? change.event : change.view
-  return `id: ${id}\nevent: ${change.type}\ndata: ${JSON.stringify(data)}\n\n`
+  const [event, data] = toldOf(change)
+  return `id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`
+}
+
+/** One that was removed since it was noted is told as that. */
+function toldOf(change: StreamChange): readonly [event: string, data: unknown] {
+  const { type } = change
+  if (type === 'event') return [type, change.event]
+  if (type === 'removed') return [type, { name: change.name }]
+  if (type !== 'noted') return [type, change.view]
+  const view = change.view()
+  return view === null ? ['removed', { name: change.name }] : ['application', view]
 }

@@ -17,9 +17,9 @@ import { type FoundProgram, findHaproxy } from '../../runtime/network/find-hapro
 import { firewallWarnings, readFirewall } from '../../runtime/network/firewall.js'
 import { defaultNames } from '../../runtime/network/types.js'
 import { defaultNodeName, defaultPort, defaultStateDir } from '../config.js'
-import { optimizedLater } from '../render/late.js'
 import { end, keep, type Layout, layoutOf, pidOf } from './processes.js'
 import { type Program, programOf } from './programs.js'
+import { controllerFlags, hasClusters } from './tuning.js'
 
 const pullMs = 60_000
 
@@ -247,9 +247,11 @@ export async function startProcesses(
     },
     {
       name: 'controller',
-      // Little of it is long at work: machine code as soon as V8 would make it, and the compilers' own pages, are 8 MB. What is long at work,
-      // such as reading a large repository, is still optimized, a quarter of a second later.
-      ...node('controller', 512, ['--no-maglev', '--no-sparkplug', ...optimizedLater(300)]),
+      ...node(
+        'controller',
+        512,
+        controllerFlags(hasClusters(env.SLIPWAY_CONTROLLER_CONFIG ?? join(layout.state, 'config.yaml'))),
+      ),
       env: { ...own, ...base, SLIPWAY_NATS_URL: natsURL, SLIPWAY_PORT: String(machine.port) },
     },
   ].filter(kept => keep(layout, keeper, kept) === 'started')

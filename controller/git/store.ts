@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { LRUCache } from 'lru-cache'
 import type { CommitSha, Revision, TreeId } from '../release.js'
 import { SourceError } from './errors.js'
 import { openConnections } from './http.js'
@@ -48,6 +49,7 @@ export class GitStore {
   readonly #options: GitStoreOptions
   readonly #limits: TransportLimits
   readonly #repositories = new Map<string, Repository>()
+  readonly #copies = new LRUCache<string, Pick<Place, 'remote' | 'repository'>>({ max: 1_000 })
   readonly #connections = openConnections()
 
   constructor(options: GitStoreOptions) {
@@ -80,13 +82,19 @@ export class GitStore {
   }
 
   async revisionOf(url: string, commit: CommitSha): Promise<RevisionFacts> {
-    const { subject, author, committedAt } = await this.#place(url).repository.commit(commit)
+    const { subject, author, committedAt } = await this.#copy(url).repository.commit(commit)
     return { commit, subject, author, committedAt }
+  }
+
+  /** Of what is at `path` in a commit that a poll gave, folder or file; null where nothing is. */
+  async idAt(url: string, commit: CommitSha, path: string): Promise<string | null> {
+    const { repository } = this.#copy(url)
+    return (await entryAt(repository, (await repository.commit(commit)).tree, pathNames(path)))?.oid ?? null
   }
 
   /** The files under `path` ('' and '.' are the root) in a commit that a poll gave. Throws `PathNotFound`, `SuspiciousName`. */
   async treeAt(url: string, commit: CommitSha, path: string): Promise<GitTree> {
-    const { repository, remote } = this.#place(url)
+    const { repository, remote } = this.#copy(url)
     const names = pathNames(path)
     const root = (await repository.commit(commit)).tree
     const entry = await entryAt(repository, root, names)
@@ -111,6 +119,16 @@ export class GitStore {
     const transport =
       remote.kind === 'http' ? httpTransport(remote, this.#connections, this.#limits) : localTransport(remote, path, this.#limits)
     return { remote, transport, repository: this.#repository(remote) }
+  }
+
+  /** For those who only read, a thousand times for one commit. */
+  #copy(url: string): Pick<Place, 'remote' | 'repository'> {
+    const known = this.#copies.get(url)
+    if (known !== undefined) return known
+    const { remote, repository } = this.#place(url)
+    const copy = { remote, repository }
+    this.#copies.set(url, copy)
+    return copy
   }
 
   #repository(remote: Remote): Repository {

@@ -72,11 +72,22 @@ export async function entryAt(objects: Objects, root: string, names: readonly st
   let here: TreeEntry = { name: '', oid: root, kind: 'tree' }
   for (const name of names) {
     if (here.kind !== 'tree') return here.kind === 'blob' ? null : here
-    const next: TreeEntry | undefined = (await objects.tree(here.oid)).find(entry => entry.name === name)
+    const next = namedIn(await objects.tree(here.oid), name)
     if (next === undefined) return null
     here = next
   }
   return here
+}
+
+const wide = 16
+/** A folder with a thousand applications is asked for each of them. */
+const byName = new WeakMap<readonly TreeEntry[], ReadonlyMap<string, TreeEntry>>()
+
+function namedIn(entries: readonly TreeEntry[], name: string): TreeEntry | undefined {
+  if (entries.length < wide) return entries.find(entry => entry.name === name)
+  const known = byName.get(entries) ?? new Map(entries.map(entry => [entry.name, entry]))
+  byName.set(entries, known)
+  return known.get(name)
 }
 
 /** `./charts//web/` -> `['charts', 'web']`; the root is `[]`. Throws SourceError `SuspiciousName`. */

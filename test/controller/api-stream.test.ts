@@ -50,6 +50,21 @@ t.test('a stream greets, tells each change with an id, and goes on where a broke
   await again.return(undefined)
 })
 
+t.test('a newer commit that changes nothing is told as a change of the application, as it is when it is told', async test => {
+  const api = await opened(test, [view('shop')])
+  const note = (name: string) => api.told.tell({ type: 'noted', name, view: () => api.told.views.get(name) ?? null })
+  const first = framesOf(await api.fetch('/api/v1/stream'))
+  const hello = await next(first)
+  note('shop')
+  test.match(await next(first), { event: 'application', data: { name: 'shop' } })
+  await first.return(undefined)
+
+  note('gone')
+  const again = framesOf(await api.fetch('/api/v1/stream?application=gone', { headers: { 'last-event-id': hello.id } }))
+  test.match(await next(again), { event: 'removed', data: { name: 'gone' } })
+  await again.return(undefined)
+})
+
 t.test('who was away too long, or since another start, is told to list again', async test => {
   const api = await opened(test, [], { stream: { remembered: 3 } })
   const hello = await next(framesOf(await api.fetch('/api/v1/stream')))

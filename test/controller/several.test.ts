@@ -35,6 +35,7 @@ const made = createSources({
     tips[url] === undefined ? null : { tip: tips[url] as CommitSha, seenAt: 1, pushedAt: 0, staleSince: 0, error: null },
   revisionOf: async (_url, commit) => revision(commit),
   treeAt: async (url, _commit, path) => repository(repositories[url] ?? {}, path === '.' ? '' : path),
+  idAt: async (url, commit, path) => `${url} ${commit} ${path}`,
   withCharts: async ({ tree }) => ({ tree, kept: {} }),
   withKustomize: async () => null,
   notPermitted: () => null,

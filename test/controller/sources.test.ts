@@ -21,6 +21,7 @@ function sources(change: Partial<SourcesOptions> = {}, rendered: Candidate = can
     tip: () => tipAt('c1'),
     revisionOf: async (_url, commit) => revision(commit),
     treeAt: async () => ({}) as GitTree,
+    idAt: async () => '',
     withCharts: async ({ tree }) => ({ tree, kept: {} }),
     withKustomize: async () => null,
     notPermitted: () => null,
@@ -98,6 +99,7 @@ t.test('what the charts that it depends on meant is kept with the candidate, and
     tip: () => tipAt('c1'),
     revisionOf: async (_url, commit) => revision(commit),
     treeAt: async () => ({}) as GitTree,
+    idAt: async () => '',
     withCharts: async ({ tree, sticky }) => {
       seen.push(Object.keys(sticky))
       return { tree, kept }

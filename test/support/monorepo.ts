@@ -1,5 +1,6 @@
 // One repository with a folder for each application, read and rendered as the controller does it.
 import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -33,8 +34,8 @@ export class Monorepo {
     path: process.env.PATH ?? '',
   })
   readonly #pool = new RenderPool({ timeoutMs: 120_000 })
-  /** None of the charts here needs another that is not beside it. */
-  readonly #charts = chartTrees({ bringing: noCharts, aliases: {} })
+  /** None of the charts here needs another that is not in the repository. */
+  readonly #charts = chartTrees({ bringing: noCharts(), aliases: {} })
   readonly #renders: Candidates = makeCandidates(this.#pool)
   readonly #sources: Sources
   readonly #apps = new Map<string, { readonly app: Application; readonly ledger: Ledger }>()
@@ -45,6 +46,7 @@ export class Monorepo {
       tip: () => ({ tip: this.#tip, seenAt: 1, pushedAt: 0, staleSince: 0, error: null }),
       revisionOf: (url, commit) => this.#git.revisionOf(url, commit),
       treeAt: (url, commit, path) => this.#git.treeAt(url, commit, path),
+      idAt: (url, commit, path) => this.#git.idAt(url, commit, path),
       withKustomize: async () => null,
       notPermitted: () => null,
       childNotPermitted: () => '',
@@ -63,6 +65,15 @@ export class Monorepo {
 
   get counts(): Candidates['counts'] {
     return this.#renders.counts
+  }
+
+  get tip(): CommitSha {
+    return this.#tip
+  }
+
+  /** Whether the newest commit is another for it than the one that it was last asked about. */
+  isMoved(name: string): Promise<boolean> {
+    return this.#sources.isMoved(this.#apps.get(name)!.app)
   }
 
   declare(name: string, source: object): void {
@@ -122,12 +133,21 @@ export class Monorepo {
   }
 }
 
-/** Charts are read here, and fetched from nowhere. */
-function noCharts(): Bringing {
+/** Charts are read here, and fetched from nowhere; folders of the repository are packed. */
+function noCharts(): () => Bringing {
   const refuse = (): never => {
     throw new Error('no chart is to be fetched here')
   }
-  return { read: async question => answerTo(question), get: refuse, store: { content: refuse, keep: refuse } }
+  const packed = new Map<string, Buffer>()
+  const store: Bringing['store'] = {
+    content: async sha256 => packed.get(sha256) ?? null,
+    async keep(bytes) {
+      const sha256 = createHash('sha256').update(bytes).digest('hex')
+      packed.set(sha256, Buffer.from(bytes))
+      return sha256
+    },
+  }
+  return () => ({ read: async question => answerTo(question), get: refuse, store })
 }
 
 const declared = { uid: 'u', parent: null, defaultNode: 'lab', readYaml: () => ({}) }
