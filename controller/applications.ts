@@ -8,6 +8,7 @@ import { driftEvents, driftText } from './drift.js'
 import { eventsBetween, illnessEvent } from './events.js'
 import { type Fault, faultsText } from './fields.js'
 import { awaitedOf, type Ill, illAfter } from './illness.js'
+import { leavesBehind, tooOld } from './leaving.js'
 import { type Actor, type Attempt, isUnderWay, type Ledger, lastMove, movedTo, namedReleases, newLedger } from './ledger.js'
 import { differing } from './observing.js'
 import { Owners } from './owners.js'
@@ -313,15 +314,9 @@ export class Applications {
     const { name } = app
     const { place } = app.destination
     const { store } = this.#options
-    if (ledger.deletion?.cascade === false) {
-      const owned = new Set(ledger.current?.owned.map(refKey))
-      const objects = ledger.current === null ? [] : (this.release(app, ledger.current.release)?.objects ?? [])
-      await store.putLeft({
-        application: ledger.application,
-        place,
-        objects: objects.filter(object => owned.has(refKey(refOf(object)))),
-      })
-    }
+    const release = ledger.current === null ? null : this.release(app, ledger.current.release)
+    await store.putLeft(leavesBehind(ledger, release, this.#options.now()))
+    for (const old of tooOld(store.left(place))) await store.putLeft({ ...old, objects: [] })
     await store.removeApplication(name)
     this.#owners.forget(place, name)
     this.#belong(name, null)

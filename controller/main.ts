@@ -25,7 +25,7 @@ import { readingKilled } from './charts/errors.js'
 import { accessesOf, aliasesOf, openCharts } from './charts/open.js'
 import { withChildren } from './cluster/children.js'
 import { createNodeCluster } from './cluster/node/cluster.js'
-import { leftAt, liveFor } from './cluster/node/held.js'
+import { leftAt, liveFor, withEnded } from './cluster/node/held.js'
 import { byPlace } from './cluster/places.js'
 import { configuredClusters, lyingIn, serversKnown } from './clusters.js'
 import { type Config, parseConfig } from './config.js'
@@ -216,8 +216,9 @@ export async function startController(
     ownerOf: (place, key, except) => applications.ownerOf(place, key, except),
     live: (app, wanted) => {
       const { kind, name, place } = app.destination
-      if (kind === 'cluster') return clusters.lookUp(app, wanted, signal)
-      return liveFor(app, [...leftAt(store.left(place)), ...cluster.held(name)])
+      const left = store.left(place)
+      if (kind === 'cluster') return withEnded(clusters.lookUp(app, wanted, signal), app, left)
+      return liveFor(app, [...leftAt(left), ...cluster.held(name)])
     },
     declared,
     notPermitted: projects.faultOf,

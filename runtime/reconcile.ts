@@ -5,6 +5,7 @@ import type { Manifest } from './contract/manifest.js'
 import { type Endings, highestEpoch, mayBegin, withEnding } from './endings.js'
 import { withKnownObjects } from './known-objects.js'
 import { createLoop } from './loop.js'
+import { afterLost, whoseLost } from './lost-pods.js'
 import type { DataPlane } from './network/types.js'
 import type { PodRecord, Pods, PodView } from './pods/types.js'
 import type { Preflights } from './preflight.js'
@@ -96,6 +97,7 @@ export function createReconciler(
   async function pass(signal: AbortSignal): Promise<{ readonly wakeAt: number | null }> {
     const unsaved = await obeyOffered()
     for (const document of documents()) preflights.ask(document)
+    endLost()
     const now = world.now()
     const { salt, newId, refusals } = world
     const plan = planNode({ documents: documents(), pods: world.pods.list(), memory, salt, now, newId, refusals }, plans)
@@ -105,7 +107,8 @@ export function createReconciler(
     const forgetful = await settle(remember(plan.memory))
     await forgetEnded()
     if (forgetful === null) for (const { uid, application } of plan.handOver) handOver(uid, application)
-    const unmade = forgetful === null ? makeAll(plan.create) : null
+    const create = afterLost(plan.create, world.pods.list())
+    const unmade = forgetful === null ? makeAll(create) : null
     // What is ready gets its traffic before anything that serves is taken away.
     const steering = await (steered ?? settle(steer()))
     const isSteered = steering === null || steering.name === 'ListenerConflict'
@@ -120,7 +123,7 @@ export function createReconciler(
       throw new Error('steering the data plane; nothing is taken out of it meanwhile', { cause: steering })
     }
     become(steering === null ? '' : steering.message)
-    const acted = plan.create.length + plan.terminate.length > 0
+    const acted = create.length + plan.terminate.length > 0
     return { wakeAt: acted ? now : earliest([plan.wakeAt, steering === null ? null : now + listenerRetryMs]) }
   }
 
@@ -168,6 +171,16 @@ export function createReconciler(
       reported.delete(name)
       plans.delete(name)
       world.log('forgetting', { application: name, epoch: document.epoch, generation: document.generation })
+    }
+  }
+
+  /** What serves in their place is started once they are gone: nothing runs twice. */
+  function endLost(): void {
+    for (const pod of world.pods.lost()) {
+      const application = whoseLost(pod, documents())
+      if (application === null) continue
+      world.log('ending a pod of which nothing can be read', { application: application.name, pod: pod.name })
+      world.pods.endLost(pod.uid, application)
     }
   }
 

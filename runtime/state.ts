@@ -1,17 +1,17 @@
-// What the node keeps on its own disk: the last document it obeyed of each application, and what its planners remember. Sealed, whole or not at all.
-import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+// What the node keeps on its own disk: the last document it obeyed of each application, and what its planners remember. Sealed, whole.
+import { mkdir, readdir } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import type { DesiredDocument } from './contract/documents.js'
 import { compress, decompress } from './contract/frame.js'
 import { openWith, sealWith } from './contract/seal.js'
-import { encodeToken } from './contract/subjects.js'
-import { type Endings, noEndings } from './endings.js'
+import { decodeToken, encodeToken } from './contract/subjects.js'
+import { type Endings, endingsLost, noEndings, readEndings, withUnread } from './endings.js'
 import { written } from './failpoint.js'
-import { dropUnfinished, replaceFile } from './whole-file.js'
+import { copyBeside, copyOf, dropUnfinished, type Read, readKept, removeKept, replaceFile } from './whole-file.js'
 import type { NodeMemory } from './workloads/node.js'
 
 export interface NodeState {
-  /** All documents obeyed, tombstones included. `broken`: files that could not be read; they are kept aside, and named. */
+  /** All documents obeyed, tombstones included. `broken`: files that could not be read, each with what is done without it. */
   load(): Promise<{
     readonly documents: readonly DesiredDocument[]
     readonly memory: NodeMemory
@@ -25,26 +25,37 @@ export interface NodeState {
   forget(application: string, endings: Endings): Promise<void>
 }
 
-/** `key`: 32 bytes of the node's own, for documents hold Secret values. */
+/** `key`: 32 bytes of the node's own, for documents hold Secret values. Each file lies there twice: one that is broken costs nothing. */
 export function openState(directory: string, key: Uint8Array): NodeState {
   const documents = join(directory, 'documents')
   const memoryFile = join(directory, 'memory')
   const endingsFile = join(directory, 'endings')
-  const fileOf = (application: string) => join(documents, `${encodeToken(application)}.doc`)
+  const fileOf = (application: string) => join(documents, `${encodeToken(application)}${suffix}`)
+  const read = <T>(path: string, parse: (value: unknown) => T) =>
+    readKept(path, true, content => parse(decompress(openWith(key, content, context), path)))
   return {
     async load() {
       await mkdir(documents, { recursive: true, mode: 0o700 })
       for (const place of [directory, documents]) await dropUnfinished(place)
-      const names = (await readdir(documents)).filter(name => name.endsWith('.doc'))
-      const read = await Promise.all(names.map(name => readSealed<DesiredDocument>(join(documents, name), key)))
-      const memory = await readSealed<NodeMemory>(memoryFile, key)
-      const endings = await readSealed<Endings>(endingsFile, key)
-      const files = [...read, memory, endings]
+      const names = await namesIn(documents)
+      const found = names.map(name => read(join(documents, name), value => value as DesiredDocument))
+      const memory = read(memoryFile, value => value as NodeMemory)
+      const endings = read(endingsFile, readEndings)
+      const whole = found.flatMap(({ value }) => (value === null ? [] : [value]))
+      const unread = names.filter((_, at) => found[at]!.value === null)
+      const known = endings.value ?? (endings.fault === '' ? noEndings : endingsLost(whole))
       return {
-        documents: read.flatMap(file => (file.value === null ? [] : [file.value])),
+        documents: whole,
         memory: memory.value ?? {},
-        endings: endings.value ?? noEndings,
-        broken: files.flatMap(file => (file.broken === null ? [] : [file.broken])),
+        endings: withUnread(
+          known,
+          unread.map(name => decodeToken(name.slice(0, -suffix.length))),
+        ),
+        broken: [
+          ...found.flatMap(one => said(one, 'what runs of it is left as it is until its controller says again what should')),
+          ...said(memory, 'what the planners remembered is made anew from the pods'),
+          ...said(endings, 'of what ended here before, an old order of this epoch would be obeyed again'),
+        ],
       }
     },
     async saveDocument(document) {
@@ -55,36 +66,30 @@ export function openState(directory: string, key: Uint8Array): NodeState {
     },
     async forget(application, endings) {
       await written('runtime.endings.saved', () => writeSealed(endingsFile, endings, key))
-      await written('runtime.document.forgotten', () => rm(fileOf(application), { force: true }))
+      await written('runtime.document.forgotten', () => removeKept(fileOf(application)))
     },
   }
 }
 
-const context = 'slipway node state v1'
+function said({ value, fault }: Read<unknown>, without: string): readonly string[] {
+  if (fault === '') return []
+  return [value === null ? `${fault}; ${without}` : fault]
+}
 
-/** A file that does not open is renamed, never overwritten unseen: it may be all that is left. */
-async function readSealed<T>(
-  path: string,
-  key: Uint8Array,
-): Promise<{ readonly value: T | null; readonly broken: string | null }> {
-  let bytes: Uint8Array
-  try {
-    bytes = await readFile(path)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { value: null, broken: null }
-    throw new Error(`reading ${path}`, { cause: error })
-  }
-  try {
-    return { value: decompress(openWith(key, bytes, context), path) as T, broken: null }
-  } catch (error) {
-    await rename(path, `${path}.broken`)
-    return { value: null, broken: `${path}: ${(error as Error).message}; kept as ${path}.broken` }
-  }
+const context = 'slipway node state v1'
+const suffix = '.doc'
+
+/** With those of which only the copy is left. */
+async function namesIn(documents: string): Promise<readonly string[]> {
+  const names = (await readdir(documents)).map(name => basename(name, copyOf('')))
+  return [...new Set(names)].filter(name => name.endsWith(suffix))
 }
 
 async function writeSealed(path: string, value: unknown, key: Uint8Array): Promise<void> {
   try {
-    await replaceFile(path, sealWith(key, compress(value), context), true)
+    const content = sealWith(key, compress(value), context)
+    await replaceFile(path, content, true)
+    copyBeside(path, content)
   } catch (error) {
     throw new Error(`writing ${path}: nothing new is obeyed until it can be written`, { cause: error })
   }

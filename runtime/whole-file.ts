@@ -1,5 +1,5 @@
 // Replaces a file at once: whatever ends in between, there is the old content or the new one.
-import { closeSync, fsync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, fsync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { readdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -25,6 +25,69 @@ export async function replaceFile(path: string, content: Uint8Array, durable: bo
     rmSync(beside, { force: true })
     throw error
   }
+}
+
+/**
+ * The same content once more, for the day when the file cannot be read: not flushed, for the file is. Whole or not at all.
+ */
+export function copyBeside(path: string, content: Uint8Array): void {
+  const beside = `${copyOf(path)}${suffix}`
+  writeFileSync(beside, content, { mode: 0o600 })
+  renameSync(beside, copyOf(path))
+}
+
+export function copyOf(path: string): string {
+  return `${path}.copy`
+}
+
+/** A value that was read, what was found on the way ('' where nothing was wrong), and whether nothing was there at all. */
+export interface Read<T> {
+  readonly value: T | null
+  readonly fault: string
+}
+
+/**
+ * The file, else its copy, which takes its place. `open` throws for what is not whole. Value null: nothing was there, or (`fault`)
+ * nothing of it can be read. `aside`: a file that cannot be read is kept as `.broken`; else it stays where it is.
+ */
+export function readKept<T>(path: string, aside: boolean, open: (content: Buffer) => T): Read<T> {
+  const [own, copy] = [tryRead(path, open), tryRead(copyOf(path), open)]
+  if (own.content === null && copy.content === null) return { value: null, fault: '' }
+  if (own.value !== null) {
+    if (copy.value === null) copyBeside(path, own.content!)
+    return { value: own.value, fault: '' }
+  }
+  if (own.content !== null && aside) renameSync(path, `${path}.broken`)
+  const kept = aside ? `; kept as ${path}.broken` : ''
+  const said = own.content === null ? `${path} is missing` : `${path}: ${own.problem}${kept}`
+  if (copy.value === null) return { value: null, fault: said }
+  writeFileSync(`${path}${suffix}`, copy.content!, { mode: 0o600, flush: true } as never)
+  renameSync(`${path}${suffix}`, path)
+  return { value: copy.value, fault: `${said}; its copy is used` }
+}
+
+function tryRead<T>(
+  path: string,
+  open: (content: Buffer) => T,
+): { readonly value: T | null; readonly content: Buffer | null; readonly problem: string } {
+  let content: Buffer
+  try {
+    content = readFileSync(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { value: null, content: null, problem: '' }
+    throw new Error(`reading ${path}`, { cause: error })
+  }
+  try {
+    return { value: open(content), content, problem: '' }
+  } catch (error) {
+    return { value: null, content, problem: content.length === 0 ? 'it is empty' : (error as Error).message }
+  }
+}
+
+/** The copy first: a file alone is whole, a copy alone would be taken for it. */
+export async function removeKept(path: string): Promise<void> {
+  await rm(copyOf(path), { force: true })
+  await rm(path, { force: true })
 }
 
 /** What a process that was killed had written beside a file of this directory: nobody else would ever take it away. */

@@ -54,7 +54,7 @@ function expiryOf(value: string): string {
 }
 
 /** Short ones are everywhere by chance: they count as a whole text only. */
-function holds(text: string, value: string): boolean {
+export function holds(text: string, value: string): boolean {
   return partsOf(value).some(part => text === part || (part.length >= 8 && text.includes(part)))
 }
 

@@ -43,6 +43,8 @@ export interface LeftBehind {
   readonly application: { readonly name: string; readonly uid: string }
   readonly place: string
   readonly objects: readonly Manifest[]
+  /** ms since 1970: it was ended, and these are but what its data can be read with. Absent: it was let go, and they run on. */
+  readonly endedAt?: number
 }
 
 export interface StoredToken {

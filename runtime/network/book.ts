@@ -1,6 +1,7 @@
 // The addresses and node ports given out, kept on disk before anybody is told: what was given stays given over every restart.
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs'
 import { failpoint } from '../failpoint.js'
+import { copyBeside, readKept } from '../whole-file.js'
 import { formatIp, formatRange, parseIp, parseRange, type Range, rangeSize } from './addresses.js'
 import { emptyPool, giveBack, hold, type Pool, take } from './pool.js'
 
@@ -31,9 +32,14 @@ const NODE_PORTS = 2_768
 
 export type Book = ReturnType<typeof openBook>
 
-/** null: there is no file yet. Throws when there is one that cannot be read. */
-export function readBook(path: string): Book | null {
-  return existsSync(path) ? openBook(path, parsePages(path, readFileSync(path, 'utf8'))) : null
+/** null: there is no file yet. `fault`: it was broken, and its copy is used. Throws when neither can be read. */
+export function readBook(path: string): { readonly book: Book | null; readonly fault: string } {
+  const { value, fault } = readKept(path, false, content => parsePages(content.toString('utf8')))
+  if (value !== null) return { book: openBook(path, value), fault }
+  if (fault === '') return { book: null, fault }
+  throw new Error(
+    `the addresses given out cannot be read (${fault}): restore the file, or end all pods and remove it and its copy`,
+  )
 }
 
 /** In place of one of which nothing was given out, if there is one. */
@@ -112,20 +118,17 @@ function without(pool: Pool, number: number): Pool {
   return holder === undefined ? pool : giveBack(pool, holder)
 }
 
-function parsePages(path: string, text: string): Pages {
-  try {
-    const pages = JSON.parse(text) as Pages
-    if (pages.version !== 1) throw new Error(`version ${pages.version} is not known`)
-    return pages
-  } catch (cause) {
-    throw new Error(`${path}: the addresses given out cannot be read; restore the file, or end all pods and remove it`, { cause })
-  }
+function parsePages(text: string): Pages {
+  const pages = JSON.parse(text) as Pages
+  if (pages?.version !== 1) throw new Error(`version ${pages?.version} is not known`)
+  return pages
 }
 
 function write(path: string, pages: Pages): void {
+  const text = JSON.stringify(pages)
   const file = openSync(`${path}.new`, 'w', 0o600)
   try {
-    writeSync(file, JSON.stringify(pages))
+    writeSync(file, text)
     fsyncSync(file)
   } finally {
     closeSync(file)
@@ -133,4 +136,5 @@ function write(path: string, pages: Pages): void {
   failpoint('runtime.address.kept.before')
   renameSync(`${path}.new`, path)
   failpoint('runtime.address.kept')
+  copyBeside(path, Buffer.from(text))
 }

@@ -54,7 +54,8 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
 
   async function start(signal: AbortSignal): Promise<void> {
     mkdirSync(stateDir, { recursive: true, mode: 0o700 })
-    const places = { stateDir, docker, network, podBridge, serviceBridge, wanted: wantedRanges(options) }
+    const warn = (fault: string) => log('a file was broken', { fault })
+    const places = { stateDir, docker, network, podBridge, serviceBridge, wanted: wantedRanges(options), warn }
     const book = await ownRanges(places, () => log('another instance chooses its addresses; waiting for it', {}), signal)
     parts = {
       book,

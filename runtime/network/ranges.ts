@@ -16,6 +16,8 @@ export interface RangePlaces {
   readonly serviceBridge: string
   /** Asked for where nothing is chosen yet. */
   readonly wanted: Ranges
+  /** What was found broken on the disk, and what was done. */
+  readonly warn: (fault: string) => void
 }
 
 /**
@@ -34,7 +36,8 @@ export async function ownRanges(places: RangePlaces, waiting: () => void, signal
 async function owned(places: RangePlaces): Promise<Book> {
   const path = join(places.stateDir, 'addresses.json')
   const existing = await places.docker.network(places.network)
-  const book = readBook(path)
+  const { book, fault } = readBook(path)
+  if (fault !== '') places.warn(fault)
   const taken = await takenBy(places)
   if (book !== null && !book.isBlank()) return restored(places, book, existing, taken)
   const first = book?.ranges ?? places.wanted
@@ -49,7 +52,7 @@ async function owned(places: RangePlaces): Promise<Book> {
 async function restored(places: RangePlaces, book: Book, existing: FoundNetwork | null, taken: readonly Routed[]): Promise<Book> {
   const { network, docker, serviceBridge, stateDir } = places
   const { pods, services } = book.ranges
-  const way = `end what has it; or end this instance's pods, remove ${join(stateDir, 'addresses.json')} and start again: others are chosen then`
+  const way = `end what has it; or end this instance's pods, remove ${join(stateDir, 'addresses.json')} with its copy and start again: others are chosen then`
   if (existing !== null && formatRange(parseRange(existing.subnet)) !== formatRange(pods))
     throw new Error(`network ${network} has ${existing.subnet}, not ${formatRange(pods)}: end its containers, then remove it`)
   // One that is wider gives way to ours; the very same would be shared, and with it every address.

@@ -5,8 +5,10 @@ import { followEvents } from '../docker/events.js'
 import type { ContainerListed, EngineEvent } from '../docker/shapes.js'
 import { join } from './happen.js'
 import { afterBoot, newLife } from './life.js'
+import { lifeOfLost, lostPod } from './lost.js'
 import { maskOf } from './mask.js'
 import { LivingPod, type PodStart } from './pod.js'
+import type { Unread } from './store.js'
 import type { LogLine, LogOptions, PodRecord, Pods } from './types.js'
 import { concurrentStarts, type PodWorld, takeTurns } from './world.js'
 
@@ -26,7 +28,8 @@ const strayRetryMs = 600_000
 
 export function createPods(world: PodWorld): RuntimePods {
   const living = new Map<string, LivingPod>()
-  const untouchable = new Set<string>()
+  /** What the engine has of pods whose files cannot be read. */
+  const lost = new Map<string, readonly ContainerListed[]>()
   const listeners = new Set<(uid: string) => void>()
   const turns = takeTurns(concurrentStarts)
   const closing = new AbortController()
@@ -50,13 +53,25 @@ export function createPods(world: PodWorld): RuntimePods {
   const dropStrays = async (listed: readonly ContainerListed[]): Promise<void> => {
     for (const id of await removeStrays(world, listed)) stubborn.set(id, world.elapsed() + strayRetryMs)
   }
+  const keepLost = async ({ uid, problem }: Unread, listed: readonly ContainerListed[]): Promise<void> => {
+    const [pod] = lostPod(uid, listed)
+    if (pod !== undefined) {
+      lost.set(uid, listed)
+      const facts = { uid, pod: `${pod.namespace}/${pod.name}`, application: pod.application.name, problem }
+      world.log.warn(facts, 'a pod file cannot be read; its containers are left as they are until it is known whose they are')
+      return
+    }
+    world.log.warn({ uid, problem }, 'a pod file cannot be read, and nothing runs of it: removed')
+    await world.store.remove(uid)
+  }
   const relist = async (): Promise<void> => {
     const byPod = groupByPod(await world.docker.containers.list(ours, closing.signal))
     for (const [uid, pod] of living) pod.compare(byPod.get(uid) ?? [])
     const there = new Set([...byPod.values()].flatMap(listed => listed.map(({ Id }) => Id)))
     for (const id of [...stubborn.keys()].filter(id => !there.has(id))) stubborn.delete(id)
+    for (const uid of lost.keys()) lost.set(uid, byPod.get(uid) ?? [])
     for (const [uid, listed] of byPod) {
-      if (living.has(uid) || untouchable.has(uid)) continue
+      if (living.has(uid) || lost.has(uid)) continue
       const old = listed.filter(each => world.now() - each.Created * 1000 > strayAfterMs)
       await dropStrays(old.filter(({ Id }) => (stubborn.get(Id) ?? 0) <= world.elapsed()))
     }
@@ -94,6 +109,14 @@ export function createPods(world: PodWorld): RuntimePods {
       begin({ life: newLife(record, world.bootId), fresh: true, look: [] })
     },
     handOver: (uid, application) => living.get(uid)?.handOver(application),
+    lost: () => [...lost].flatMap(([uid, listed]) => lostPod(uid, listed)),
+    endLost: (uid, application) => {
+      const [pod] = lostPod(uid, lost.get(uid) ?? [])
+      if (pod === undefined) return
+      const { life, look } = lifeOfLost({ ...pod, application }, lost.get(uid) ?? [], world.bootId, world.now())
+      lost.delete(uid)
+      begin({ life, look, fresh: false })
+    },
     terminate: (uid, options) => living.get(uid)?.terminate(options),
     onChange: listener => {
       listeners.add(listener)
@@ -101,21 +124,19 @@ export function createPods(world: PodWorld): RuntimePods {
     },
     logs: (uid, container, options, signal) => readLogs(world, living.get(uid)?.view.record ?? null, container, options, signal),
     adopt: async signal => {
-      const { lives, unreadable } = await world.store.load()
-      for (const { uid, problem } of unreadable) {
-        untouchable.add(uid)
-        world.log.warn({ uid, problem }, 'a pod file cannot be read; its containers are left as they are')
-      }
+      const { lives, copied, unreadable } = await world.store.load()
+      for (const { uid, problem } of copied) world.log.warn({ uid, problem }, 'a pod file was broken')
       const byPod = groupByPod(await listPatiently(world, ours, AbortSignal.any([signal, closing.signal])))
       for (const life of lives) {
         const joined = join(afterBoot(life, world.bootId), byPod.get(life.record.uid) ?? [], world.now())
         begin({ ...joined, fresh: false })
       }
-      for (const [uid, listed] of byPod) if (!living.has(uid) && !untouchable.has(uid)) await dropStrays(listed)
-      const kept = new Set([...living.keys(), ...untouchable])
+      for (const each of unreadable) await keepLost(each, byPod.get(each.uid) ?? [])
+      for (const [uid, listed] of byPod) if (!living.has(uid) && !lost.has(uid)) await dropStrays(listed)
+      const kept = new Set([...living.keys(), ...lost.keys()])
       world.addresses.keepOnlyAddresses(kept)
       await world.volumes.keepOnly(kept)
-      world.log.info({ pods: lives.length, unreadable: unreadable.length }, 'pods adopted')
+      world.log.info({ pods: lives.length, unreadable: lost.size }, 'pods adopted')
       listen()
     },
     close: async () => {

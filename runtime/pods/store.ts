@@ -1,20 +1,31 @@
-// Pods on disk, encrypted (AES-256-GCM: they hold Secret values), each whole in one file that is replaced at once.
+// Pods on disk, encrypted (AES-256-GCM: they hold Secret values), each whole in one file that is replaced at once; what was decided of it
+// lies there a second time, since what happened to it the engine can tell, too.
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readdir } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { written } from '../failpoint.js'
-import { dropUnfinished, replaceFile } from '../whole-file.js'
+import { copyBeside, copyOf, dropUnfinished, readKept, removeKept, replaceFile } from '../whole-file.js'
 import type { PodLife } from './life.js'
+import type { PodRecord } from './types.js'
 
 export interface PodStore {
-  /** Unreadable ones (another key, a torn file) are named, never touched. */
+  /**
+   * Of a file that cannot be read (a torn one) the copy counts: the pod as it was when it was made, or last changed hands. Where that
+   * cannot be read either (another key) the pod is named as `unreadable`, and its files are left.
+   */
   load(): Promise<{
     readonly lives: readonly PodLife[]
-    readonly unreadable: readonly { readonly uid: string; readonly problem: string }[]
+    readonly copied: readonly Unread[]
+    readonly unreadable: readonly Unread[]
   }>
   /** `durable`: survives a power cut once resolved. Saves of one pod take place in their order. */
   save(life: PodLife, durable?: boolean): Promise<void>
   remove(uid: string): Promise<void>
+}
+
+export interface Unread {
+  readonly uid: string
+  readonly problem: string
 }
 
 const magic = Buffer.from('SWP1')
@@ -26,6 +37,8 @@ export function openPodStore(dir: string, key: Buffer): PodStore {
   const made = mkdir(dir, { recursive: true, mode: 0o700 })
   const pathOf = (uid: string): string => join(dir, `${uid}${suffix}`)
   const turns = new Map<string, Promise<void>>()
+  /** What the copy of each pod says. */
+  const decided = new Map<string, PodRecord>()
   const inTurn = (uid: string, work: () => Promise<void>): Promise<void> => {
     const turn = (turns.get(uid) ?? made.then(() => undefined)).catch(() => undefined).then(work)
     turns.set(uid, turn)
@@ -39,26 +52,33 @@ export function openPodStore(dir: string, key: Buffer): PodStore {
     load: async () => {
       await made
       await dropUnfinished(dir)
-      const names = (await readdir(dir)).filter(name => name.endsWith(suffix))
-      const lives: PodLife[] = []
-      const unreadable: { uid: string; problem: string }[] = []
-      for (const name of names) {
-        const uid = name.slice(0, -suffix.length)
-        try {
-          lives.push(JSON.parse(unseal(await readFile(pathOf(uid)), key, uid)) as PodLife)
-        } catch (error) {
-          unreadable.push({ uid, problem: (error as Error).message })
-        }
+      const names = (await readdir(dir)).map(name => basename(name, copyOf(''))).filter(name => name.endsWith(suffix))
+      const [lives, copied, unreadable]: [PodLife[], Unread[], Unread[]] = [[], [], []]
+      for (const uid of new Set(names.map(name => name.slice(0, -suffix.length)))) {
+        const open = (content: Buffer) => JSON.parse(unseal(content, key, uid)) as PodLife
+        const { value, fault } = readKept(pathOf(uid), false, open)
+        if (value !== null) lives.push(value)
+        if (fault !== '') (value === null ? unreadable : copied).push({ uid, problem: fault })
       }
-      return { lives, unreadable }
+      return { lives, copied, unreadable }
     },
     save: (life, durable = false) =>
       inTurn(life.record.uid, () =>
-        written('runtime.pod.saved', () =>
-          replaceFile(pathOf(life.record.uid), seal(JSON.stringify(life), key, life.record.uid), durable),
-        ),
+        written('runtime.pod.saved', async () => {
+          const { uid } = life.record
+          const content = seal(JSON.stringify(life), key, uid)
+          await replaceFile(pathOf(uid), content, durable)
+          if (decided.get(uid) !== life.record) copyBeside(pathOf(uid), content)
+          decided.set(uid, life.record)
+        }),
       ),
-    remove: uid => inTurn(uid, () => written('runtime.pod.forgotten', () => rm(pathOf(uid), { force: true }))),
+    remove: uid =>
+      inTurn(uid, () =>
+        written('runtime.pod.forgotten', async () => {
+          decided.delete(uid)
+          await removeKept(pathOf(uid))
+        }),
+      ),
   }
 }
 

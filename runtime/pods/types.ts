@@ -45,12 +45,24 @@ export interface PodView {
   readonly finishedAt: number | null
 }
 
+/** A pod of which nothing can be read any more but what its containers carry as labels. They run, or ran, and get no traffic. */
+export interface LostPod {
+  readonly uid: string
+  readonly name: string
+  readonly namespace: string
+  readonly application: ApplicationId
+}
+
 /** The living pods of this node. Every method returns at once; work goes on inside; `onChange` tells. */
 export interface Pods {
   list(): readonly PodView[]
   create(record: PodRecord): void
   /** It goes on as it is, as another application's. */
   handOver(uid: string, application: ApplicationId): void
+  /** Left as they are until it is known whose they are. */
+  lost(): readonly LostPod[]
+  /** It becomes a living pod of this application that is being ended, without owner or workload. */
+  endLost(uid: string, application: ApplicationId): void
   /** Marks it terminating (not ready at once); calls `drained` and waits for it; then preStop, stop signal, grace, kill, remove. */
   terminate(uid: string, options: TerminateOptions): void
   onChange(listener: (uid: string) => void): () => void

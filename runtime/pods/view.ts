@@ -1,6 +1,6 @@
 // How a pod looks from outside: phase, readiness and container states as the kubelet reports them (kubelet_pods.go getPhase).
 import type { ContainerState, ObservedContainer } from '../contract/documents.js'
-import { dueAt, restarts } from './decide.js'
+import { dueAt, isOver, restarts } from './decide.js'
 import { type ContainerLife, type Ended, isSidecar, type PodLife, stateOf } from './life.js'
 import type { ContainerSpec, PodView } from './types.js'
 
@@ -40,7 +40,8 @@ export function phaseOf(life: PodLife): PodView['phase'] {
   })
   if (failedInit) return 'Failed'
   const apps = record.spec.containers.map(spec => stateOf(life, spec.name))
-  if (!life.initialized || apps.some(each => each.run < 0)) return 'Pending'
+  // One that is over does not begin again, after a boot of the machine either.
+  if ((!life.initialized && !isOver(life)) || apps.some(each => each.run < 0)) return 'Pending'
   if (apps.some(each => each.phase === 'running')) return 'Running'
   const ends = apps.map(each => each.end ?? each.last)
   if (record.spec.restartPolicy === 'Always') return 'Running'

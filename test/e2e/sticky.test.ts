@@ -213,6 +213,32 @@ await t.test('what was let go is taken over with its passwords and certificates'
   t.same(secretsIn(await given('shop')), secretsIn(before))
 })
 
+await t.test(
+  'a password of data that is kept stays, though all of the application was ended; without data it is a new one',
+  async t => {
+    const claim =
+      'apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: { name: db }\nspec: { accessModes: [ReadWriteOnce], resources: { requests: { storage: 1Mi } } }\n'
+    const reborn = async (name: string, files: Readonly<Record<string, string>>) => {
+      const app = await application(slipway, name)
+      const commit = await app.push({ ...chart('one', 'bob'), ...files })
+      await app.declare()
+      await app.settled(commit, 'Healthy')
+      const before = await given(name)
+      const gone = await slipway.cli('delete', name, '--cascade', '--yes')
+      await waitUntil('it is gone', 60_000, async () => (await slipway.client.application(name)) === null)
+      await app.declare()
+      await app.settled(commit, 'Healthy')
+      t.equal(gone.code, 0, gone.err)
+      return { before, after: await given(name) }
+    }
+    const kept = await reborn('db', { 'templates/db.yaml': claim })
+    const free = await reborn('free', {})
+
+    t.same(secretsIn(kept.after), secretsIn(kept.before))
+    for (const name of secretNames) if (name !== 'user-ann') t.not(free.after[name], free.before[name], name)
+  },
+)
+
 await t.test('a look at what would change makes nothing', async t => {
   const kept = await slipway.cli('rotate', 'shop', '-o', 'json')
   const { code } = await slipway.cli('diff', 'shop')

@@ -55,7 +55,7 @@ t.test('a book that was lost is begun again with the ranges that the network say
   const { plane, again, stateDir } = begun()
   await plane.start(signal)
   const given = [plane.podAddress('one'), plane.dns('shop').servers[0]]
-  rmSync(join(stateDir, 'addresses.json'))
+  for (const name of ['addresses.json', 'addresses.json.copy']) rmSync(join(stateDir, name))
 
   const next = again()
   await next.start(signal)

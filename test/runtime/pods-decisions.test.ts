@@ -153,6 +153,13 @@ t.test('phase and state as Kubernetes has them', async t => {
       'Failed',
       { state: 'terminated', reason: 'Error', exitCode: 2 },
     ],
+    [
+      'done before the machine was started again',
+      afterBoot(life({ restartPolicy: 'Never' }, { app: ended(0) }), 'another boot'),
+      1500,
+      'Succeeded',
+      { state: 'terminated' },
+    ],
     ['done at last', life({ restartPolicy: 'OnFailure' }, { app: ended(0, 3) }), 1500, 'Succeeded', { state: 'terminated' }],
     [
       'failed by its deadline',

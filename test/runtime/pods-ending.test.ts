@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
@@ -183,14 +183,6 @@ t.test('what is ours and no pod’s is removed; what may be another’s is not',
   const renamed = (await docker.containers.create(`someone-elses-${process.pid}`, { ...command, Labels: labels })).Id
   const otherNode = { ...labels, 'slipway.node': `${world.node}-other` }
   const other = (await docker.containers.create(containerName(record, 'main', 1), { ...command, Labels: otherNode })).Id
-  const locked = podRecord('locked', { containers: [container(image)] })
-  const kept = (
-    await docker.containers.create(containerName(locked, 'main', 0), {
-      ...command,
-      Labels: labelsOf(world.node, locked, 'main', 0),
-    })
-  ).Id
-  writeFileSync(join(room.dir, 'pods', `${locked.uid}.pod`), 'written with another key')
   await pods.close()
 
   pods = room.open()
@@ -200,8 +192,78 @@ t.test('what is ours and no pod’s is removed; what may be another’s is not',
   t.notOk(left.includes(stray))
   t.ok(left.includes(renamed))
   t.ok(left.includes(other))
-  t.ok(left.includes(kept), 'a pod file that cannot be read keeps its containers')
-  for (const id of [renamed, other, kept]) await docker.containers.remove(id)
+  for (const id of [renamed, other]) await docker.containers.remove(id)
+})
+
+t.test('a pod whose file is broken goes on as it was, by its copy: nothing is started again', async t => {
+  const spoilt = [
+    (path: string) => writeFileSync(path, ''),
+    (path: string) => writeFileSync(path, readFileSync(path).subarray(0, 40)),
+    (path: string) => writeFileSync(path, 'garbage'),
+  ]
+  const done = podRecord('done', { restartPolicy: 'Never', containers: [script(image, 'echo migrated; exit 3')] })
+  const runs = podRecord('runs', {
+    initContainers: [script(image, 'echo init', { name: 'init' })],
+    containers: [script(image, 'sleep 1000')],
+  })
+  for (const record of [done, runs]) pods.create(record)
+  await until(pods, done.uid, view => view.phase === 'Failed')
+  await until(pods, runs.uid, view => view.ready)
+  const before = [await containersOf(done.uid), await containersOf(runs.uid)].flat().map(({ Id, State }) => [Id, State])
+  for (const spoil of spoilt) {
+    await pods.close()
+    for (const { uid } of [done, runs]) spoil(join(room.dir, 'pods', `${uid}.pod`))
+
+    pods = room.open()
+    await pods.adopt(AbortSignal.timeout(10_000))
+
+    await until(pods, done.uid, view => view.phase === 'Failed' && state(view).state === 'terminated')
+    t.match(await until(pods, runs.uid, view => view.ready), { record: { ...runs }, containers: [{ restartCount: 0 }] })
+    const after = [await containersOf(done.uid), await containersOf(runs.uid)].flat().map(({ Id, State }) => [Id, State])
+    t.same(after, before)
+  }
+  for (const { uid } of [done, runs]) await endNow(uid)
+})
+
+t.test('a pod of which nothing can be read keeps its containers until it is known whose it is, then it is ended', async t => {
+  const record = podRecord('locked', { containers: [script(image, 'trap "exit 0" TERM; sleep 1000 & wait')] })
+  pods.create(record)
+  await until(pods, record.uid, view => view.ready)
+  await pods.close()
+  const files = [`${record.uid}.pod`, `${record.uid}.pod.copy`].map(name => join(room.dir, 'pods', name))
+  for (const file of files) writeFileSync(file, 'written with another key')
+
+  pods = room.open()
+  await pods.adopt(AbortSignal.timeout(10_000))
+
+  const lost = { uid: record.uid, name: record.name, namespace: record.namespace, application: record.application }
+  t.same(pods.lost(), [lost])
+  t.notOk(pods.list().some(view => view.record.uid === record.uid))
+  t.same(
+    (await containersOf(record.uid)).map(({ State }) => State),
+    ['running'],
+  )
+  pods.endLost(record.uid, { name: 'next', uid: 'n' })
+  t.same(pods.lost(), [])
+  t.match(
+    pods.list().find(view => view.record.uid === record.uid),
+    { terminating: true, ready: false, record: { application: { name: 'next' }, workload: null } },
+  )
+  await untilGone(pods, record.uid)
+  t.same(await containersOf(record.uid), [])
+  t.notOk(files.some(file => existsSync(file)))
+})
+
+t.test('a pod file that cannot be read and has no containers is taken away', async t => {
+  const file = join(room.dir, 'pods', '00000000-0000-4000-8000-000000000000.pod')
+  writeFileSync(file, 'garbage')
+  await pods.close()
+
+  pods = room.open()
+  await pods.adopt(AbortSignal.timeout(10_000))
+
+  t.same(pods.lost(), [])
+  t.notOk(existsSync(file))
 })
 
 t.test('a container that somebody removed, or stopped, is there again', async t => {

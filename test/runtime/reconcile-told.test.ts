@@ -23,6 +23,8 @@ function slowToSteer() {
         pods = [...pods, view(record, { ready: false, ip: '10.0.0.9' })]
       },
       handOver: () => {},
+      lost: () => [],
+      endLost: () => {},
       terminate: () => {},
       onChange: listener => {
         changed = listener

@@ -92,8 +92,11 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
   const listeners = new Set<(application: string) => void>()
   const packer = createPacker(keys.storage)
   const open = createOpener(packer, options.warn)
-  /** The last order of what was forgotten: the node remembers it, and obeys none that is older. */
-  const ended = new Map<string, Sequence>()
+  /**
+   * The newest order of all that was forgotten. What begins, begins after it: nodes obey no order of before an ending, and do not
+   * remember whose each of them was for ever.
+   */
+  let ended: Sequence | null = null
   const nodeKeys = new Map<string, KeyObject>()
   const nodeKey = (encoded: string): KeyObject => {
     const key = nodeKeys.get(encoded) ?? decodePublicKey('x25519', encoded)
@@ -189,7 +192,7 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
         const kept = { ledger: order.ledger, declaration: app.manifest, releases: options.releases(app, order.ledger) }
         const letGo = order.ledger.deletion?.cascade === false
         const content = { ...edit(former ?? emptyContent), letGo, ledger: packer.pack(place.node, kept) }
-        const floor = former ?? (place.report?.epoch === epoch ? place.report : (ended.get(placeKey(place)) ?? null))
+        const floor = former ?? newestOf([place.report, ended], epoch)
         try {
           return await put(
             place,
@@ -298,6 +301,8 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
       const [node, application] = [app.destination.name, app.name]
       // The order that lets it go stays there: who has not obeyed it yet finds it, and so does who takes over what goes on.
       if (!hasEnded(places.place(node, application)) && (await mark(places.place(node, application), true))) return
+      const place = places.place(node, application)
+      ended = newestOf([ended, place.head?.document ?? null, place.report])
       await withBus(bus, application, async connection => {
         await written('controller.place.forgotten', () =>
           eraseValue(connection, buckets.desired, documentKey(node, application, 'head')),
@@ -307,9 +312,6 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
             eraseValue(connection, buckets.reports, documentKey(node, application, kind)),
           )
       })
-      const place = places.place(node, application)
-      const last = place.head?.document ?? place.report
-      if (last !== null) ended.set(placeKey(place), sequenceOf(last)!)
       places.forget(place)
     },
     async answer(app, former) {
@@ -324,8 +326,10 @@ export function createNodeCluster(options: NodeClusterOptions, signal: AbortSign
   }
 }
 
-function placeKey({ node, application }: Place): string {
-  return `${node}/${application}`
+/** Of this epoch, or of any; null where there is none. */
+function newestOf(orders: readonly (Sequence | null)[], epoch?: number): Sequence | null {
+  const fitting = orders.filter(order => order !== null && (epoch === undefined || order.epoch === epoch))
+  return sequenceOf(fitting.reduce((newest, order) => (newest === null || isNewer(order!, newest) ? order : newest), null))
 }
 
 function enqueue<T>(place: Place, act: () => Promise<T>): Promise<T> {

@@ -31,6 +31,18 @@ export function leftAt(
   return left.flatMap(({ application, objects }) => objects.map(object => ({ application, letGo: true, object })))
 }
 
+/** Of a cluster, which shows what was let go itself: what is there counts, and beside it what ended applications left to read their data with. */
+export async function withEnded(
+  live: Promise<readonly LiveObject[]>,
+  app: Parameters<typeof liveFor>[0],
+  left: readonly (Parameters<typeof leftAt>[0][number] & { readonly endedAt?: number })[],
+): Promise<readonly LiveObject[]> {
+  const there = await live
+  const known = new Set(there.map(({ object }) => refKey(refOf(object))))
+  const ended = liveFor(app, leftAt(left.filter(({ endedAt }) => endedAt !== undefined)))
+  return [...there, ...ended.filter(({ object }) => !known.has(refKey(refOf(object))))]
+}
+
 /**
  * As one application may see it: others' Secrets only in its own namespace, where its pods could mount them too. What was let go, or a
  * former application of its name left, is free to be taken over.
