@@ -313,7 +313,7 @@ function syncPolicyOf(spec: Fields, own: boolean): SyncPolicy {
   const metadata = policy.inner('managedNamespaceMetadata', ['labels', 'annotations'])
   return {
     automated: automated.flag('enabled', own || written),
-    prune: automated.flag('prune', own) && !options.some(option => option === 'Prune=false' || option === 'Prune=confirm'),
+    prune: automated.flag('prune', own),
     selfHeal: automated.flag('selfHeal', own),
     allowEmpty: automated.flag('allowEmpty', false),
     options,

@@ -19,7 +19,7 @@ import type { Store, StoredApplication } from './store/store.js'
 import { refuseWaitingInCircle, TakenError } from './taken.js'
 import type { ApplicationView, EventView } from './view.js'
 import { applicationView, type Facts } from './views.js'
-import { gatesOf, waitingClause } from './waiting.js'
+import { waitsOf } from './waiting.js'
 
 export interface Entry {
   readonly stored: StoredApplication
@@ -300,8 +300,7 @@ export class Applications {
           ? null
           : { of: health.objects.length, differs: differing(health) },
       drift: pass === null ? '' : driftText({ ...pass, ledger }),
-      waiting: pass === null ? '' : waitingClause(pass.decision.why, ledger, this.#options.now()),
-      gates: pass === null ? [] : gatesOf(pass.decision.why),
+      ...waitsOf(pass?.decision ?? null, ledger, this.#options.now()),
       services: () =>
         this.all().flatMap(entry =>
           (entry.pass?.observed.objects ?? []).map(object => object.ref).filter(ref => ref.kind === 'Service'),

@@ -1,5 +1,6 @@
 // What is known of an application, in the shape of Argo CD's `status` (crd-application.yaml of v3.4): existing dashboards, alerts and
 // `kubectl get applications` read it. Pure.
+import { refKey } from '../runtime/contract/manifest.js'
 import { chartOfRevision } from './application/tracked.js'
 import type { Application, Source } from './application.js'
 import type { ApplicationView, AttemptView, ObjectView } from './view.js'
@@ -36,13 +37,13 @@ export function argoStatus({ app, view, history, objects, images }: Told): ArgoS
       comparedTo: { ...from, destination, ...(ignoreDifferences === undefined ? {} : { ignoreDifferences }) },
     },
     health: { status: view.health.status, ...(view.health.message === '' ? {} : { message: view.health.message }) },
-    ...(view.attempt === null ? {} : { operationState: operationOf(view.attempt, objects) }),
+    ...(view.attempt === null ? {} : { operationState: { ...operationOf(view.attempt, objects), ...askedOperation(view) } }),
     history: history
       .filter(({ outcome }) => outcome === 'Healthy')
       .slice(0, app.revisionHistoryLimit)
       .reverse()
       .map(attempt => historyOf(attempt, from)),
-    resources: objects.map(resourceOf),
+    resources: objects.map(object => resourceOf(object, view)),
     conditions: conditionsOf(view),
     summary: { images },
     ...(sources === undefined ? { sourceType: typeOf(app.source) } : { sourceTypes: app.sources.map(typeOf) }),
@@ -100,7 +101,21 @@ function historyOf({ number, release, times, by, cause }: AttemptView, from: obj
   }
 }
 
-function resourceOf({ ref, health, sync, wave, hook }: ObjectView): object {
+/** Argo CD's page has its button for it where an operation runs that waits so. */
+function askedOperation({ asks }: ApplicationView): object {
+  const [first] = asks?.act === 'prune' ? asks.objects : []
+  if (first === undefined) return {}
+  const more = (asks?.objects.length ?? 0) - 1
+  const named = `${first.group}/${first.kind}/${first.name}`
+  return {
+    phase: 'Running',
+    message: `waiting for pruning confirmation of ${named}${more === 0 ? '' : ` and ${more} more resources`}`,
+    finishedAt: null,
+  }
+}
+
+function resourceOf({ ref, health, sync, wave, hook }: ObjectView, { asks }: ApplicationView): object {
+  const isAsked = asks?.objects.some(one => refKey(one) === refKey(ref)) === true
   return {
     ...(ref.group === '' ? {} : { group: ref.group }),
     kind: ref.kind,
@@ -112,6 +127,7 @@ function resourceOf({ ref, health, sync, wave, hook }: ObjectView): object {
       : { health: { status: health.status, ...(health.message === '' ? {} : { message: health.message }) } }),
     ...(hook === '' ? {} : { hook: true }),
     ...(sync === 'Extra' ? { requiresPruning: true } : {}),
+    ...(isAsked ? { requiresDeletionConfirmation: true } : {}),
     ...(wave === 0 ? {} : { syncWave: wave }),
   }
 }

@@ -44,6 +44,8 @@ export interface Ledger {
   readonly requests: readonly Request[]
   readonly pause: { readonly by: Actor; readonly at: number; readonly reason: string } | null
   readonly deletion: Deletion | null
+  /** A person's word that what asks for it may be taken away; counts for what asked before it. Missing where there was none. */
+  readonly approval?: { readonly by: Actor; readonly at: number }
   /** Hooks that succeeded since each release was last applied, for the barrier: hook key -> content hash. */
   readonly hooks: readonly HookRecord[]
   /** How long the last ten healthy releases of each workload took to be ready (ms), by refKey. */
@@ -103,8 +105,8 @@ export interface Current {
   readonly refused: readonly { readonly ref: ObjectRef; readonly message: string }[]
 }
 
-/** What an object's author takes it out of: pruning (`Prune=false`), going back (`slipway.dev/keep-forward`). */
-export type Stay = 'prune' | 'rollback'
+/** What an object's author takes it out of: pruning (`Prune=false`), going back (`slipway.dev/keep-forward`); and what else it says of that. */
+export type Stay = 'prune' | 'rollback' | 'Prune=true' | 'Prune=confirm' | 'Delete=true' | 'Delete=false' | 'Delete=confirm'
 
 /** One hook begun once in one attempt, under a name made from both. */
 export interface HookRun {
@@ -381,6 +383,10 @@ export function withPause(ledger: Ledger, pause: NonNullable<Ledger['pause']>): 
 
 export function resumed(ledger: Ledger): Ledger {
   return { ...ledger, version: ledger.version + 1, pause: null }
+}
+
+export function withApproval(ledger: Ledger, approval: NonNullable<Ledger['approval']>): Ledger {
+  return { ...ledger, version: ledger.version + 1, approval }
 }
 
 export function withDeletion(ledger: Ledger, deletion: NonNullable<Ledger['deletion']>): Ledger {

@@ -43,6 +43,7 @@ export function observedPass({ app, before, candidate, observed, now }: Observin
     verdict: null,
     row: { judged: null, chosen: 'T2' },
     why: { kind: candidate === null ? 'rendering' : 'current' },
+    asks: null,
     ended: [],
     wakeAt: null,
   }

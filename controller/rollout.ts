@@ -2,6 +2,7 @@
 // Rows are named as in release.md. Pure: time is an argument, nothing is read or written.
 import { isDeepStrictEqual } from 'node:util'
 import { type Attempt, isRollingBack, isUnderWay, type Ledger, namedReleases, type Verdict } from './ledger.js'
+import { asksIn } from './rollout/asking.js'
 import { choose } from './rollout/choose.js'
 import { lookEveryMs, ticked } from './rollout/clock.js'
 import { judge } from './rollout/judge.js'
@@ -9,6 +10,7 @@ import { learned } from './rollout/observe.js'
 import type { ChooseRow, DecideInput, JudgeRow, State, Why } from './rollout/state.js'
 import { least } from './rollout/verdict.js'
 import { withUses } from './sticky.js'
+import type { Asks } from './sync/consent.js'
 import type { Aim } from './sync.js'
 
 export type { ChooseRow, DecideInput, Gate, JudgeRow, Why } from './rollout/state.js'
@@ -17,6 +19,8 @@ export interface Decision extends Aim {
   readonly verdict: Verdict | null
   readonly row: { readonly judged: JudgeRow | null; readonly chosen: ChooseRow }
   readonly why: Why
+  /** What is not taken away before a person has said so; null: nothing. */
+  readonly asks: Asks | null
   /** Attempts whose outcome was settled or changed in this pass. */
   readonly ended: readonly Attempt[]
   /** When to look again if nothing happens, ms since 1970; null: only something from outside changes anything. */
@@ -46,6 +50,7 @@ export function decide(input: DecideInput): Decision {
     verdict: judged.verdict,
     row: { judged: judged.row, chosen: chosen.row },
     why: chosen.why,
+    asks: asksIn(input, ledger),
     ended: endedIn(input.ledger, chosen.state),
     wakeAt: wakeAt(input, ledger, [judged.wakeAt, chosen.wakeAt]),
   }

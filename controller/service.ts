@@ -5,6 +5,7 @@ import { RefusedError, type Service, type StreamChange } from './api/service.js'
 import { isNamed, shortRevision } from './application/tracked.js'
 import { type Application, isApplication } from './application.js'
 import { type Applications, type Entry, InvalidApplicationError } from './applications.js'
+import { approvalOf } from './approving.js'
 import { filePlan, packBackup, unpackBackup } from './backup.js'
 import type { Cluster } from './cluster/cluster.js'
 import type { NodeState } from './cluster/node/cluster.js'
@@ -266,6 +267,11 @@ export function createService(options: ServiceOptions): Service {
       const rotatedKeys = meant.map(({ key }) => key)
       await ask(name, by, 'rotated', message, ledger => withRequest(rotated(ledger, rotatedKeys), request))
       return { request: id, rotated: rotatedKeys }
+    },
+    async approve(name, by) {
+      const { message, change } = approvalOf(entryOf(name), { by, at: now() })
+      await act(name, by, 'approved', message, change)
+      return { message: `${message}.` }
     },
     pause: (name, by, reason) =>
       ask(name, by, 'paused', `paused${reason === '' ? '' : `: ${reason}`}`, ledger =>

@@ -17,9 +17,10 @@ import {
 } from './ledger.js'
 import type { Hook } from './release/hooks.js'
 import type { Release, ReleaseId } from './release.js'
+import { namedText, staysOf } from './sync/consent.js'
 import { deletionNumber, deletionStage } from './sync/deletion.js'
 import { hooksOf, type Mode, type PlanState, planOf, planState } from './sync/plan.js'
-import { atWork, inTheWay, type Surplus, staysOf } from './sync/surplus.js'
+import { atWork, inTheWay, type Surplus } from './sync/surplus.js'
 
 /** What rollout.ts decided, as far as a step needs it. */
 export interface Aim {
@@ -119,8 +120,7 @@ function deletionStep(input: StepInput, ledger: Ledger): SyncStep {
 
 /** Hooks and waves that come before the end; null where there are none, or they are done. */
 function stageStep({ app, decision, releases, observed, now }: StepInput, ledger: Ledger): SyncStep | null {
-  const { options } = app.sync
-  const stage = deletionStage({ ledger, releases, observed, options, hookTimeoutMs: app.rollout.healthTimeoutMs, now })
+  const stage = deletionStage({ app, ledger, releases, observed, now })
   switch (stage.kind) {
     case 'end':
       return null
@@ -216,7 +216,8 @@ function dueStage(state: PlanState, decision: Aim, observed: Observed, now: numb
 }
 
 function overtakenWork({ decision: { ledger }, releases }: StepInput, release: Release, state: PlanState): readonly ObjectRef[] {
-  return atWork({ ledger, release, mode: modeOf(ledger), prune: false, stages: state.stages, releases })
+  const nothing = { prune: false, options: [], approved: false }
+  return atWork({ ...nothing, ledger, release, mode: modeOf(ledger), stages: state.stages, releases })
 }
 
 /** What stands in the way goes first, in a step of its own: stop-first. */
@@ -392,11 +393,21 @@ function pruned(ledger: Ledger, refs: readonly ObjectRef[], why: PruneReason, no
         .map(run => (gone.has(refKey(run.ref)) && run.outcome === 'running' ? { ...run, outcome: 'failed' as const } : run)),
       pruning: [...current.pruning, ...refs],
     },
-    attempt: attempt.outcome === null ? withPruned(attempt, refs.length, message, now) : attempt,
+    attempt: prunedIn(ledger, attempt, refs, message, now),
   }
 }
 
-/** Of one that is over nothing more is told: what is tidied later (its hooks) is no move of it. */
+/** Of one that is over nothing more is told (what is tidied later, its hooks, is no move of it) but what a person let go. */
+function prunedIn(ledger: Ledger, attempt: Attempt, refs: readonly ObjectRef[], message: string, now: number): Attempt {
+  if (attempt.outcome === null) return withPruned(attempt, refs.length, message, now)
+  const hooks = new Set(ledger.current?.hookRuns.map(run => refKey(run.ref)))
+  const objects = refs.filter(ref => !hooks.has(refKey(ref)))
+  if (objects.length === 0) return attempt
+  const by = ledger.approval === undefined ? '' : ` by ${ledger.approval.by.name}`
+  const told = withPruned(attempt, objects.length, `${namedText(objects)} pruned, as approved${by}`, now)
+  return { ...told, moves: told.moves.with(-1, { ...told.moves.at(-1)!, step: 'Pruned' }) }
+}
+
 function withPruned(attempt: Attempt, count: number, message: string, now: number): Attempt {
   return {
     ...attempt,

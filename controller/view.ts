@@ -66,6 +66,8 @@ export interface ApplicationView {
     readonly message: string
     readonly until: string
   }[]
+  /** What is not taken away before a person has said so (`slipway approve`). Null: nothing waits for that. */
+  readonly asks: { readonly act: 'prune' | 'delete'; readonly objects: readonly ObjectRef[]; readonly since: string } | null
   readonly policy: {
     readonly automated: boolean
     readonly selfHeal: boolean
@@ -178,7 +180,7 @@ export interface EventView {
   readonly id: string
   readonly at: string
   readonly application: string
-  /** Subject token: `seen`, `held`, `preflight`, `syncing`, `verifying`, `baking`, `healthy`, `rolling-back`, `rolled-back`, `failed`, `superseded`, `degraded`, `recovered`, `drift`, `healed`, `pruned`, `paused`, `resumed`, `requested`, `rotated`, `deleting`, `deleted`, `stale`. */
+  /** Subject token: `seen`, `held`, `preflight`, `syncing`, `verifying`, `baking`, `healthy`, `rolling-back`, `rolled-back`, `failed`, `superseded`, `degraded`, `recovered`, `drift`, `healed`, `pruned`, `paused`, `resumed`, `requested`, `approved`, `rotated`, `deleting`, `deleted`, `stale`. */
   readonly what: string
   readonly message: string
   readonly attempt: number

@@ -6,12 +6,12 @@ import { goodRelease, isUnderWay } from './ledger.js'
 import { type ObservedFacts, observedMessage, observedShort, observedState } from './observing.js'
 import { attemptView, candidateView, numberOf, releaseView, time, verdictView } from './records.js'
 import type { Candidate } from './release.js'
-import type { Gate } from './rollout.js'
+import { namedText } from './sync/consent.js'
 import type { ApplicationView, AttemptView, StateWord, WhyView } from './view.js'
-import { wholeSeconds } from './waiting.js'
+import { type Waits, wholeSeconds } from './waiting.js'
 import { ago, likelyCause, prose, shortCommit, span } from './words.js'
 
-export interface Facts {
+export interface Facts extends Waits {
   readonly app: Application
   readonly ledger: Ledger
   readonly candidate: Candidate | null
@@ -28,10 +28,6 @@ export interface Facts {
   readonly compared: ObservedFacts['compared']
   /** What of it is not as it was applied, and who changed it; '' where all is. */
   readonly drift: string
-  /** Why the candidate waits, in one clause: `held back: judged bad 12 s ago`, `waiting for you`; '' where it does not. */
-  readonly waiting: string
-  /** What it waits for beside a person: windows, other applications. */
-  readonly gates: readonly Gate[]
   /** All that there are, of every application; asked only where a log names one that may be missing. */
   readonly services: () => readonly { readonly namespace: string; readonly name: string }[]
   readonly now: number
@@ -65,10 +61,11 @@ export function applicationView(facts: Facts): ApplicationView {
     requests: ledger.requests.map(({ id, kind, by, at }) => ({ id, kind, by: by.name, at: time(at) })),
     why: whyOf(facts, state),
     blockedBy: facts.gates.map(({ kind, application, message, until }) => ({ kind, application, message, until: time(until) })),
+    asks: facts.asks === null ? null : { ...facts.asks, since: time(facts.asks.since) },
     policy: {
       automated: app.sync.automated,
       selfHeal: app.sync.selfHeal,
-      prune: app.sync.prune,
+      prune: app.sync.prune && !app.sync.options.includes('Prune=false'),
       onFailure: app.rollout.onFailure,
       healthTimeoutSeconds: app.rollout.healthTimeoutMs / 1000,
       bakeTimeSeconds: app.rollout.bakeTimeMs / 1000,
@@ -94,7 +91,7 @@ export function stateOf(facts: Facts): StateWord {
   if (attempt?.outcome === 'Failed') return 'Failed'
   if (facts.ill !== null || facts.health.status === 'Degraded') return 'Degraded'
   if (isMarked(facts) && isBehind(facts)) return 'RolledBack'
-  if (ledger.current === null || isBehind(facts) || facts.drift !== '') return 'OutOfSync'
+  if (ledger.current === null || isBehind(facts) || facts.drift !== '' || facts.asks !== null) return 'OutOfSync'
   return 'Healthy'
 }
 
@@ -173,7 +170,7 @@ function shortOf(facts: Facts, state: StateWord): string {
     case 'Paused':
       return `by ${ledger.pause?.by.name}`
     case 'OutOfSync':
-      return facts.waiting !== '' ? facts.waiting : facts.drift || 'Git is being read'
+      return facts.waiting !== '' ? facts.waiting : facts.drift || asksClause(facts) || 'Git is being read'
     case 'Deleting':
       return ledger.deletion?.cascade === false ? 'letting go of what runs' : facts.waiting || 'ending what runs'
   }
@@ -197,7 +194,7 @@ function messageOf(facts: Facts, state: StateWord): string {
     case 'Healthy':
       return prose(runningClause(facts), pinClause(facts), staleClause(facts), ...warningsOf(facts))
     case 'RolledBack':
-      return prose(shortOf(facts, state), runningClause(facts), nextClause(facts), `push a fix, or: ${retry}`)
+      return prose(shortOf(facts, state), runningClause(facts), nextClause(facts), asksClause(facts), `push a fix, or: ${retry}`)
     case 'Failed':
       return prose(shortOf(facts, state), runningClause(facts), failedClause(facts), `push a fix, or: ${retry}`)
     case 'RollingBack':
@@ -232,11 +229,21 @@ function messageOf(facts: Facts, state: StateWord): string {
         shortOf(facts, state),
         runningClause(facts),
         staleClause(facts),
+        facts.waiting === '' && facts.drift === '' ? approveClause(facts) : asksClause(facts),
         (facts.waiting === '' && facts.drift === '') || isClosed(facts) ? '' : `release it: ${releaseCommand(facts)}`,
       )
     case 'Deleting':
       return prose(shortOf(facts, state), runningClause(facts), ...unendedClauses(facts))
   }
+}
+
+/** What is no longer in Git, and stays until a person has said that it may go. */
+function asksClause({ asks }: Facts): string {
+  return asks?.act === 'prune' ? `waiting for a word: is ${namedText(asks.objects)}, no longer in Git, to be deleted?` : ''
+}
+
+function approveClause({ app, asks }: Facts): string {
+  return asks === null ? '' : `if so: slipway approve ${app.name}`
 }
 
 /** A deletion waits for its place, for as long as that takes: the way out is to let go. */
@@ -313,7 +320,8 @@ function syncOf(facts: Facts): ApplicationView['sync'] {
     return { status: isSame ? 'Synced' : 'OutOfSync', message: observedShort(facts) }
   }
   if (isBehind(facts)) return { status: 'OutOfSync', message: facts.waiting }
-  return facts.drift === '' ? { status: 'Synced', message: '' } : { status: 'OutOfSync', message: facts.drift }
+  const differs = facts.drift || asksClause(facts)
+  return differs === '' ? { status: 'Synced', message: '' } : { status: 'OutOfSync', message: differs }
 }
 
 const headlines: Readonly<Record<StateWord, string>> = {
@@ -440,6 +448,7 @@ function commandsOf(facts: Facts, state: StateWord): readonly string[] {
     case 'Failed':
       return [`slipway retry ${app.name}`, ...diff]
     case 'OutOfSync':
+      if (facts.asks !== null && facts.waiting === '' && facts.drift === '') return [`slipway approve ${app.name}`]
       return isClosed(facts) ? [...blockerCommands(facts), ...diff] : [releaseCommand({ app, ledger, candidate }), ...diff]
     case 'Paused':
       return [`slipway resume ${app.name}`]
@@ -454,6 +463,7 @@ function commandsOf(facts: Facts, state: StateWord): readonly string[] {
     case 'RollingBack':
       return [`slipway wait ${app.name}`]
     case 'Deleting':
+      if (facts.asks !== null) return [`slipway approve ${app.name}`, `slipway delete ${app.name} --cascade=false`]
       return mayLetGo(facts) ? [`slipway delete ${app.name} --cascade=false`] : [`slipway wait ${app.name}`]
     default:
       return [`slipway history ${app.name}`]

@@ -1,11 +1,27 @@
 // Why the newest candidate does not run, in words. Pure.
 import type { Ledger } from './ledger.js'
 import { numberOf } from './records.js'
-import type { Gate, Why } from './rollout.js'
+import type { Decision, Gate, Why } from './rollout.js'
+import type { Asks } from './sync/consent.js'
 import { ago, span } from './words.js'
 
 export function wholeSeconds(ms: number): number {
   return Math.floor(ms / 1000) * 1000
+}
+
+export interface Waits {
+  /** Why the candidate waits, in one clause: `held back: judged bad 12 s ago`, `waiting for you`; '' where it does not. */
+  readonly waiting: string
+  /** What it waits for beside a person: windows, other applications. */
+  readonly gates: readonly Gate[]
+  /** What a person has to say a word about before it is taken away. */
+  readonly asks: Asks | null
+}
+
+/** `decision`: of the last pass; null before the first. */
+export function waitsOf(decision: Pick<Decision, 'why' | 'asks'> | null, ledger: Ledger, now: number): Waits {
+  if (decision === null) return { waiting: '', gates: [], asks: null }
+  return { waiting: waitingClause(decision.why, ledger, now), gates: gatesOf(decision.why), asks: decision.asks }
 }
 
 export function gatesOf(why: Why): readonly Gate[] {
@@ -29,6 +45,7 @@ export function waitingClause(why: Why, ledger: Ledger, now: number): string {
         ? 'waiting for you'
         : `waiting for ${why.message}${why.until === 0 ? '' : `, in ${span(wholeSeconds(why.until - now))}`}`
     case 'deleting': {
+      if (why.asks) return `${why.message} If so: slipway approve ${ledger.application.name}`
       const again = `slipway delete ${ledger.application.name} --cascade`
       return why.isStuck ? `${why.message}; run it once more: ${again}, or go on without: ${again} --skip-hooks` : why.message
     }

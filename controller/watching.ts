@@ -14,6 +14,7 @@ import { faultsText } from './fields.js'
 import { cleaned, fromKey, modeKey } from './importing.js'
 import type { Actor } from './ledger.js'
 import { ProjectRefusedError, type Projects } from './projects.js'
+import { isConfirmed } from './release/options.js'
 import { TakenError } from './taken.js'
 
 export interface WatchedNamespace {
@@ -25,7 +26,7 @@ export interface WatchingOptions extends WatchedNamespace {
   readonly client: (cluster: string) => Promise<ApiClient>
   readonly applications: Applications
   readonly projects: Projects
-  readonly service: Pick<Service, 'sync' | 'remove' | 'tree' | 'history' | 'application'>
+  readonly service: Pick<Service, 'sync' | 'remove' | 'approve' | 'tree' | 'history' | 'application'>
   /** Asks Git now. */
   readonly lookAt: (url: string, ref: string) => Promise<unknown>
   readonly follow: (name: string) => void
@@ -150,7 +151,7 @@ function begin(options: WatchingOptions, client: ApiClient, signal: AbortSignal)
     const meta = object.metadata as unknown as Meta
     // Argo CD's own, which writes there: nothing of ours is.
     if (isObserved(meta)) return void (entry === null || isOurs ? await declare(name, object) : undefined)
-    if (meta.deletionTimestamp !== undefined) return ending(name, meta)
+    if (meta.deletionTimestamp !== undefined) return ending(name, object, meta)
     if (entry !== null && !isOurs)
       return entry.app.parent === null
         ? write(
@@ -196,12 +197,15 @@ function begin(options: WatchingOptions, client: ApiClient, signal: AbortSignal)
   }
 
   /** With Argo CD's finalizer everything ends first; without it the API server has removed it already. */
-  async function ending(name: string, { finalizers = [] }: Meta): Promise<void> {
+  async function ending(name: string, object: Sent, { finalizers = [], annotations = {} }: Meta): Promise<void> {
     const entry = applications.get(name)
     const isOurs = entry?.app.annotations[fromKey] === from
     if (!finalizers.some(one => finalizer.test(one))) return
     if (entry !== null && isOurs) {
       if (entry.ledger.deletion === null) await service.remove(name, by, { cascade: true })
+      const asks = entry.pass?.decision.asks
+      if (asks?.act === 'delete' && isConfirmed({ annotations }, asks.since)) await service.approve(name, by)
+      else if (asks?.act === 'delete') await tell(name, object)
       return soon('Application', name, 1_000)
     }
     if (entry !== null) return

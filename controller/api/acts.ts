@@ -1,4 +1,4 @@
-// What a person asks of one application: sync, roll back, retry, rotate, pause, resume. Acknowledged once it is written down.
+// What a person asks of one application: sync, roll back, retry, rotate, approve, pause, resume. Acknowledged once it is written down.
 import { Type } from 'typebox'
 import { type Api, actorOf, known, type World } from './api.js'
 import { Repeats } from './repeats.js'
@@ -16,6 +16,7 @@ export function acts(app: Api, world: World): void {
   })
   requests(app, world)
   rotations(app, world)
+  approvals(app, world)
   pauses(app, world)
   refreshes(app, world)
 }
@@ -184,6 +185,28 @@ function refreshes(app: Api, { service }: World): void {
       const { name, source } = known(service, request.params.name)
       service.wakeRepository(source.repoURL, null)
       return reply.code(202).send({ version: 'v1' as const, message: `${name}: its repository is looked at.` })
+    },
+  )
+}
+
+function approvals(app: Api, { service }: World): void {
+  app.post(
+    '/api/v1/applications/:name/approve',
+    {
+      config: { access: 'write' },
+      schema: {
+        operationId: 'approve',
+        tags,
+        summary: 'Say that what is not taken away without a word (Prune=confirm, Delete=confirm) may go now',
+        params: nameParams,
+        body: Type.Object({}, { additionalProperties: false }),
+        response: { 202: done, ...problems },
+      },
+    },
+    async (request, reply) => {
+      const { name } = known(service, request.params.name)
+      const { message } = await service.approve(name, actorOf(request))
+      return reply.code(202).send({ version: 'v1' as const, message })
     },
   )
 }

@@ -129,6 +129,13 @@ const named: Record<SchemaName, TSchema> = {
         until: text('when it ends by itself'),
       }),
     ),
+    asks: orNull(
+      closed({
+        act: Type.Union(['prune', 'delete'].map(word => Type.Literal(word))),
+        objects: list(refer('ObjectRef')),
+        since: text('a word said before does not count'),
+      }),
+    ),
     policy: closed({
       automated: Type.Boolean(),
       selfHeal: Type.Boolean(),

@@ -49,6 +49,8 @@ export interface Service {
     by: Actor,
     options: { readonly keys: readonly string[]; readonly all: boolean },
   ): Promise<{ readonly request: string; readonly rotated: readonly string[] }>
+  /** What waits for a person's word (`asks`) may be taken away. `message`: what that is. Throws RefusedError where nothing waits. */
+  approve(name: string, by: Actor): Promise<{ readonly message: string }>
   pause(name: string, by: Actor, reason: string): Promise<void>
   resume(name: string, by: Actor): Promise<void>
   /** Newest first. */

@@ -54,10 +54,16 @@ function factsOf(view: ApplicationView, now: number): readonly (readonly [string
     ])
   const origin = source.chart === '' ? 'Git' : 'the chart repository'
   if (view.stale !== null) facts.push(['stale', `${origin} was last read ${ago(view.stale.since, now)}: ${view.stale.message}`])
+  if (view.asks !== null)
+    facts.push(['asks', `before it ${view.asks.act}s ${view.asks.objects.map(nameOf).join(', ')}: slipway approve ${view.name}`])
   for (const warning of view.warnings) facts.push(['warning', warning])
   for (const request of view.requests)
     facts.push(['asked', `${request.kind} by ${request.by}, ${ago(request.at, now)}; not begun yet`])
   return facts
+}
+
+function nameOf({ kind, namespace, name }: ObjectView['ref']): string {
+  return `${kind} ${namespace === '' ? name : `${namespace}/${name}`}`
 }
 
 function releaseText(release: ReleaseView | null): string {

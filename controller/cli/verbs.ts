@@ -39,6 +39,12 @@ export const verbs: readonly Verb[] = [
     summary: 'make passwords, keys and certificates of its chart anew; or list them',
     load: () => import('./rotate.js'),
   },
+  {
+    name: 'approve',
+    group: 'Act',
+    summary: 'let go what is not deleted without a word (Prune=confirm, Delete=confirm)',
+    load: () => import('./approve.js'),
+  },
   { name: 'pause', group: 'Act', summary: 'touch nothing until resumed', load: () => import('./pause.js') },
   { name: 'resume', group: 'Act', summary: 'go on', load: () => import('./resume.js') },
   { name: 'apply', group: 'Declare', summary: 'create or change applications from files', load: () => import('./apply.js') },

@@ -58,18 +58,14 @@ export function optionFault(option: string): string {
 }
 
 export function optionsOf(application: readonly string[], object: Manifest): WriteOptions {
-  const own = annotation(object, optionsAnnotation).replace(/\s/g, '').split(',')
-  const given = new Map(
-    [...application, ...own].filter(option => option.includes('=')).map(option => option.split('=') as [string, string]),
-  )
+  const given = new Map([...valuesIn(application), ...ownOptions(object)])
   const is = (name: string, otherwise = false) => (given.has(name) ? given.get(name) === 'true' : otherwise)
-  const isKept = annotation(object, keepAnnotation).trim() === 'keep'
   return {
     replace: is('Replace'),
     force: is('Force'),
     validate: is('Validate', true),
-    prune: isKept ? 'no' : consentOf(given.get('Prune')),
-    delete: isKept ? 'no' : consentOf(given.get('Delete')),
+    prune: consentOf(given.get('Prune')),
+    delete: consentOf(given.get('Delete')),
     pruneLast: is('PruneLast'),
     propagation: propagationOf(given.get('PrunePropagationPolicy')),
     skipDryRunOnMissing: is('SkipDryRunOnMissingResource'),
@@ -78,19 +74,29 @@ export function optionsOf(application: readonly string[], object: Manifest): Wri
   }
 }
 
+/** What it says itself; kept as Helm has it, it is neither pruned nor deleted. */
+export function ownOptions(object: Manifest): ReadonlyMap<string, string> {
+  const kept: readonly string[] = annotation(object, keepAnnotation).trim() === 'keep' ? ['Prune=false', 'Delete=false'] : []
+  return valuesIn([...annotation(object, optionsAnnotation).replace(/\s/g, '').split(','), ...kept])
+}
+
+function valuesIn(options: readonly string[]): ReadonlyMap<string, string> {
+  return new Map(options.filter(option => option.includes('=')).map(option => option.split('=') as [string, string]))
+}
+
 /** Makes the namespace of its destination. */
 export function createsNamespace(application: readonly string[]): boolean {
   return application.includes('CreateNamespace=true')
 }
 
-const approvedAnnotation = 'argocd.argoproj.io/deletion-approved'
+export const approvedAnnotation = 'argocd.argoproj.io/deletion-approved'
 
 /**
  * Has a person said, not before this (ms since 1970), that what asks for confirmation may go? Argo CD's annotation of the application,
- * an RFC 3339 time.
+ * an RFC 3339 time, which people write in whole seconds.
  */
 export function isConfirmed({ annotations }: { readonly annotations: Readonly<Record<string, string>> }, since: number): boolean {
-  return Date.parse(annotations[approvedAnnotation] ?? '') >= since
+  return Date.parse(annotations[approvedAnnotation] ?? '') >= Math.floor(since / 1000) * 1000
 }
 
 function consentOf(value: string | undefined): Consent {

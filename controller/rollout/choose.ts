@@ -57,13 +57,17 @@ function deletion({ app, observed, releases, now }: DecideInput, state: State): 
   const next = abandoned(state, 'the application is deleted', now)
   const { ledger } = next
   const isEnding = ledger.deletion?.cascade !== false && ledger.deletion?.told !== true
-  const hookTimeoutMs = app.rollout.healthTimeoutMs
-  const stage = isEnding
-    ? deletionStage({ ledger, releases, observed, options: app.sync.options, hookTimeoutMs, now })
-    : { kind: 'end' as const }
-  const why: Why = { kind: 'deleting', message: stage.kind === 'end' ? '' : stage.message, isStuck: stage.kind === 'stuck' }
+  const stage = isEnding ? deletionStage({ app, ledger, releases, observed, now }) : { kind: 'end' as const }
+  const message = stage.kind === 'end' || stage.kind === 'letGo' ? '' : stage.message
+  const why: Why = { kind: 'deleting', message, isStuck: stage.kind === 'stuck', asks: stage.kind === 'asks' }
   const wakeAt = stage.kind === 'waits' && stage.until > 0 ? stage.until : null
-  return { ...stay(next, 'T1', why, { wakeAt }), run: 'delete' }
+  return { ...stay(stage.kind === 'letGo' ? lettingGo(next) : next, 'T1', why, { wakeAt }), run: 'delete' }
+}
+
+/** All that was to end has; what is left was to stay. */
+function lettingGo(state: State): State {
+  const { deletion } = state.ledger
+  return deletion === null ? state : withLedger(state, { ...state.ledger, deletion: { ...deletion, cascade: false } })
 }
 
 function pausedAs(input: DecideInput, state: State): Chosen {

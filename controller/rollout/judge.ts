@@ -20,6 +20,7 @@ import type { PlanState } from '../sync/plan.js'
 import { leftForward, type Surplus, surplusOf } from '../sync/surplus.js'
 import { currentPlan, modeOf } from '../sync.js'
 import { markOf } from './again.js'
+import { approvedLate, surplusIn } from './asking.js'
 import { newProgress } from './attempt.js'
 import { lingering, lingeringText } from './lingering.js'
 import { type DecideInput, type JudgeRow, moved, type State, settled, verdictText, withAttempt, withLedger } from './state.js'
@@ -267,8 +268,7 @@ function timesWith(ledger: Ledger, attempt: Attempt): Ledger['readyTimes'] {
 }
 
 function surplusFor({ input, ledger, attempt, release, plan }: Case): Surplus {
-  const prune = attempt.prune ?? input.app.sync.prune
-  return surplusOf({ ledger, release, mode: modeOf(ledger), prune, stages: plan.stages, releases: input.releases })
+  return surplusOf({ ...surplusIn(input, ledger, release), prune: attempt.prune ?? input.app.sync.prune, stages: plan.stages })
 }
 
 // -- J5, J6 --
@@ -322,8 +322,7 @@ function backAgain(one: Case, mustBake: boolean): Judged {
 /** Objects that do not go back, by name: data, definitions, what is marked so. */
 function leftText({ input, ledger, release, plan }: Case): string {
   const live = new Map(input.observed.objects.map(object => [refKey(object.ref), object.hash]))
-  const { releases } = input
-  const left = leftForward({ ledger, release, mode: 'rollback', prune: false, stages: plan.stages, releases }, live)
+  const left = leftForward({ ...surplusIn(input, ledger, release), mode: 'rollback', prune: false, stages: plan.stages }, live)
   if (left.length === 0) return ''
   const named = left.slice(0, 3).map(refText).join(', ')
   return `left as the newer release has them: ${named}${left.length > 3 ? ` and ${left.length - 3} more` : ''}`
@@ -339,6 +338,8 @@ function over(one: Case): Judged {
   }
   const drift = driftOf(one)
   if (drift.length > 0) return drifted(one, drift)
+  const late = approvedLate(one.input, ledger)
+  if (late.length > 0) return judged(state, null, { prune: { objects: late, hooks: [] } })
   const calm = ledger.heal !== null && now >= ledger.heal.nextAt + 300_000 ? withLedger(state, { ...ledger, heal: null }) : state
   const isIll = one.input.health.fresh && one.input.health.objects.some(object => !object.settled)
   return judged(calm, isIll && attempt.outcome !== 'Failed' ? 'J8' : null)

@@ -42,8 +42,8 @@ export type ChooseRow = 'T1' | 'T2' | 'T3' | 'T4' | 'T5' | 'T6' | 'T7' | 'T8' | 
 
 /** Why what runs runs: facts for words. */
 export type Why =
-  /** `message`: what is done before everything ends; `isStuck`: a hook failed, and a person has to say what then. */
-  | { readonly kind: 'deleting'; readonly message: string; readonly isStuck: boolean }
+  /** `message`: what is done before everything ends; `isStuck`: a hook failed, and a person has to say what then; `asks`: whether at all. */
+  | { readonly kind: 'deleting'; readonly message: string; readonly isStuck: boolean; readonly asks: boolean }
   | { readonly kind: 'paused'; readonly would: Why }
   /** A person's rollback or retry begins. */
   | { readonly kind: 'asked'; readonly request: 'rollback' | 'retry'; readonly release: ReleaseId }

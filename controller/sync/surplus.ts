@@ -2,10 +2,10 @@
 // or stands in the way of something new.
 import { manifestHash } from '../../runtime/contract/hash.js'
 import { type Manifest, type ObjectRef, refKey, refOf } from '../../runtime/contract/manifest.js'
-import type { Current, HookRun, Ledger, Stay } from '../ledger.js'
-import { optionsOf } from '../release/options.js'
+import type { Current, HookRun, Ledger } from '../ledger.js'
 import { keptKinds, ordinaryObjects, staysForward } from '../release/sent.js'
 import type { Release, ReleaseId } from '../release.js'
+import { consentTo, manifestOf, staysIn } from './consent.js'
 import type { Mode, Stage } from './plan.js'
 
 export interface Surplus {
@@ -19,6 +19,10 @@ export interface SurplusInput {
   readonly release: Release
   readonly mode: Mode
   readonly prune: boolean
+  /** `syncOptions` of the application. */
+  readonly options: readonly string[]
+  /** A person has said that what asks for it may go. */
+  readonly approved: boolean
   readonly stages: readonly Stage[]
   readonly releases: (id: ReleaseId) => Release | null
 }
@@ -29,29 +33,41 @@ export function surplusOf(input: SurplusInput): Surplus {
   const wanted = new Set(ordinaryObjects(input.release).map(object => refKey(refOf(object))))
   const going = new Set(current.pruning.map(refKey))
   const hooks = doneHooks(current, input).filter(ref => !going.has(refKey(ref)) && !wanted.has(refKey(ref)))
-  const hookKeys = new Set(current.hookRuns.map(run => refKey(run.ref)))
-  const extra = current.owned.filter(ref => !wanted.has(refKey(ref)) && !hookKeys.has(refKey(ref)) && !going.has(refKey(ref)))
-  return { objects: extra.filter(ref => mayGo(ref, current, input)), hooks }
+  return { objects: extraIn(current, input).filter(ref => mayGo(ref, current, input)), hooks }
+}
+
+/** Of what would go, that for which a person has to say so first, said or not. */
+export function askingIn(input: SurplusInput): readonly ObjectRef[] {
+  const { current } = input.ledger
+  if (current === null) return []
+  return extraIn(current, input).filter(ref => fateOf(ref, current, input) === 'asks')
+}
+
+/** What is owned and the release does not name. */
+function extraIn(current: Current, input: SurplusInput): readonly ObjectRef[] {
+  const wanted = new Set(ordinaryObjects(input.release).map(object => refKey(refOf(object))))
+  const hooks = new Set(current.hookRuns.map(run => refKey(run.ref)))
+  const going = new Set(current.pruning.map(refKey))
+  return current.owned.filter(ref => !wanted.has(refKey(ref)) && !hooks.has(refKey(ref)) && !going.has(refKey(ref)))
+}
+
+function mayGo(ref: ObjectRef, current: Current, input: SurplusInput): boolean {
+  const fate = fateOf(ref, current, input)
+  return fate === 'goes' || (fate === 'asks' && input.approved)
 }
 
 /** Going back removes what was created since, whatever the policy; a sync prunes where the policy says so. Data is never taken. */
-function mayGo(ref: ObjectRef, current: Current, input: SurplusInput): boolean {
-  if (keptKinds.has(ref.kind)) return false
-  const object = manifestOf(ref, input)
-  const stays = current.staying?.[refKey(ref)] ?? (object === null ? [] : staysOf(object))
-  if (stays.includes('prune')) return false
-  if (input.mode !== 'rollback') return input.prune
-  if (stays.includes('rollback')) return false
+function fateOf(ref: ObjectRef, current: Current, input: SurplusInput): 'goes' | 'asks' | 'stays' {
+  if (keptKinds.has(ref.kind)) return 'stays'
+  const isBack = input.mode === 'rollback'
+  const consent = consentTo('prune', ref, isBack ? { ...input, options: [] } : input)
+  if (consent === 'no' || !(isBack ? isLeftBehind(ref, current, input) : input.prune)) return 'stays'
+  return consent === 'confirm' ? 'asks' : 'goes'
+}
+
+function isLeftBehind(ref: ObjectRef, current: Current, input: SurplusInput): boolean {
+  if (staysIn(ref, input).includes('rollback')) return false
   return (current.createdBy[refKey(ref)] ?? 0) > (input.ledger.attempt?.createdAfter ?? 0)
-}
-
-export function staysOf(object: Manifest): readonly Stay[] {
-  return [...(isProtected(object) ? (['prune'] as const) : []), ...(staysForward(object) ? (['rollback'] as const) : [])]
-}
-
-/** Of the object alone: what an application's options say of all of them is its policy already. */
-function isProtected(object: Manifest): boolean {
-  return optionsOf([], object).prune !== 'yes'
 }
 
 /** Going back: what was made since and stays, and what both have and stays as the newer one has it. `live`: hash by refKey. */
@@ -110,17 +126,6 @@ function doneHooks(current: Current, { ledger, stages }: SurplusInput): readonly
   return current.hookRuns.filter(run => isDone(run) && owned.has(refKey(run.ref))).map(run => run.ref)
 }
 
-/** An owned object as one of the releases still known has it; null where none does. */
-export function manifestOf(ref: ObjectRef, { ledger, releases }: Pick<SurplusInput, 'ledger' | 'releases'>): Manifest | null {
-  const attempt = ledger.attempt
-  const ids = [ledger.current?.release, attempt?.release, attempt?.from, ...ledger.good.map(good => good.release).toReversed()]
-  for (const id of ids) {
-    const found = id ? releases(id)?.objects.find(object => refKey(refOf(object)) === refKey(ref)) : undefined
-    if (found !== undefined) return found
-  }
-  return null
-}
-
 /** Owned objects that the new release does not name and that hold a port or route that `coming` needs: they must go first. */
 export function inTheWay(
   coming: readonly Manifest[],
@@ -131,7 +136,9 @@ export function inTheWay(
   const wanted = new Set(input.release.objects.map(object => refKey(refOf(object))))
   return (input.ledger.current?.owned ?? []).filter(ref => {
     if (wanted.has(refKey(ref))) return false
-    const object = manifestOf(ref, input)
+    // Kept by its author's word, it stands there, and what needs its place is refused for it.
+    const kept = staysIn(ref, input).some(one => one === 'prune' || one === 'Prune=confirm')
+    const object = kept ? null : manifestOf(ref, input)
     return object !== null && claimsOf(object).some(claim => needed.has(claim))
   })
 }

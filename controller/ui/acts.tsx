@@ -7,7 +7,7 @@ import { useAsked } from './asking.js'
 import { CopyLine } from './parts.js'
 import { commitOf } from './words.js'
 
-export type Act = 'sync' | 'rollback' | 'retry' | 'pause' | 'resume'
+export type Act = 'sync' | 'rollback' | 'retry' | 'approve' | 'pause' | 'resume'
 
 /** Which act's form is open; keys open it too. */
 export const openAct = signal<{ readonly app: string; readonly act: Act } | null>(null)
@@ -18,6 +18,7 @@ const labels: Readonly<Record<Act, string>> = {
   sync: 'Sync',
   rollback: 'Roll back',
   retry: 'Retry',
+  approve: 'Approve',
   pause: 'Pause',
   resume: 'Resume',
 }
@@ -25,6 +26,7 @@ export const actKeys: readonly (readonly [string, Act])[] = [
   ['s', 'sync'],
   ['r', 'rollback'],
   ['t', 'retry'],
+  ['a', 'approve'],
   ['p', 'pause'],
   ['p', 'resume'],
 ]
@@ -32,6 +34,7 @@ const explained: Readonly<Record<Act, string>> = {
   sync: 'Looks at Git now, and releases what is there.',
   rollback: 'Goes back to an earlier release, and stays there until something newer than today comes.',
   retry: 'Lifts the mark of the bad release and tries it again, with fresh pods.',
+  approve: 'What is not deleted without a word (Prune=confirm, Delete=confirm) may go now.',
   pause: 'Touches nothing until resumed: neither releases nor heals nor rolls back.',
   resume: 'Goes on.',
 }
@@ -44,6 +47,7 @@ export function Acts({ view }: { view: ApplicationView }) {
   }
   const bad = ['RolledBack', 'Failed', 'Degraded', 'Held'].includes(view.state)
   const acts: readonly Act[] = [
+    ...(view.asks === null ? [] : (['approve'] as const)),
     ...(view.paused === null ? [] : (['resume'] as const)),
     ...(bad ? (['retry'] as const) : []),
     'sync',
@@ -101,6 +105,7 @@ function Form({ act, view }: { act: Act; view: ApplicationView }) {
   return (
     <form class="act" onSubmit={run} ref={form}>
       <p>{explained[act]}</p>
+      {act === 'approve' && <Asked view={view} />}
       {act === 'rollback' && <Earlier view={view} to={to} choose={setTo} />}
       {(act === 'rollback' || act === 'pause') && (
         <label>
@@ -124,6 +129,19 @@ function Form({ act, view }: { act: Act; view: ApplicationView }) {
         </button>
       </div>
     </form>
+  )
+}
+
+/** What would go. */
+function Asked({ view }: { view: ApplicationView }) {
+  return (
+    <ul>
+      {(view.asks?.objects ?? []).map(({ kind, namespace, name }) => (
+        <li key={`${kind}/${namespace}/${name}`}>
+          {kind} {namespace}/{name}
+        </li>
+      ))}
+    </ul>
   )
 }
 

@@ -30,6 +30,7 @@ const matrix: Readonly<Record<string, 'public' | 'webhook' | 'read' | 'write' | 
   'POST /api/v1/applications/{name}/rollback': 'write',
   'POST /api/v1/applications/{name}/retry': 'write',
   'POST /api/v1/applications/{name}/rotate': 'write',
+  'POST /api/v1/applications/{name}/approve': 'write',
   'POST /api/v1/applications/{name}/pause': 'write',
   'POST /api/v1/applications/{name}/refresh': 'write',
   'POST /api/v1/applications/{name}/resume': 'write',

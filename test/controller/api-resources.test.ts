@@ -146,11 +146,12 @@ t.test('acts are passed on with who asked, with or without a body', async test =
     await post('rollback', { to: 'r14', message: 'slow' }),
     await post('retry', {}),
     await post('rotate', { keys: ['Secret/db'] }),
+    await post('approve'),
     await post('pause', { reason: 'audit' }),
     await post('resume'),
   ]
 
-  test.same(statuses, [202, 202, 202, 202, 202, 200, 200])
+  test.same(statuses, [202, 202, 202, 202, 202, 202, 200, 200])
   test.same(
     api.told.calls.map(({ act, options }) => ({ act, ...(options as object) })),
     [
@@ -159,6 +160,7 @@ t.test('acts are passed on with who asked, with or without a body', async test =
       { act: 'rollback', to: 'r14', message: 'slow' },
       { act: 'retry', release: '' },
       { act: 'rotate', keys: ['Secret/db'], all: false },
+      { act: 'approve' },
       { act: 'pause', reason: 'audit' },
       { act: 'resume' },
     ],

@@ -189,17 +189,6 @@ t.test('what only says how Argo CD writes to a cluster is taken as it is', async
   t.equal(app.rollout.bakeTimeMs, 3000)
 })
 
-t.test('an option of a whole application that keeps things from being pruned is its policy', t => {
-  for (const [options, prune] of [
-    [[], true],
-    [['Prune=false'], false],
-    [['Prune=confirm'], false],
-    [['Prune=true'], true],
-  ] as const)
-    t.equal(parsed(shopWith({ syncPolicy: { syncOptions: options } })).sync.prune, prune, options.join())
-  t.end()
-})
-
 t.test("an object's own option wins over its application's", t => {
   const object = (annotations: object) =>
     ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a', annotations } }) as Manifest

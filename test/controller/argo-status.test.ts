@@ -43,6 +43,7 @@ function told(view: Partial<ApplicationView> = {}, change: Partial<Told> = {}): 
     attempt: attempt(),
     warnings: [],
     blockedBy: [],
+    asks: null,
     ...view,
   } as unknown as ApplicationView
   return { app: application(), view: shown, history: [attempt()], objects: [object()], images: ['web:1'], ...change }
@@ -131,3 +132,21 @@ t.test('the same facts give the same status, so that nothing is written for them
     sync: { comparedTo: { sources: [{ repoURL: 'a' }, { repoURL: 'b' }], destination: { name: 'eu' } } },
   })
 })
+
+t.test('what is not pruned without a word: as Argo CD has it, so that its page has its button', async t => {
+  const { ref } = object()
+  const asking = (act: 'prune' | 'delete') => argoStatus(told({ asks: { act, objects: [ref], since: '' } })) as never as Status
+  t.match(asking('prune').operationState, {
+    phase: 'Running',
+    message: 'waiting for pruning confirmation of apps/Deployment/web',
+    finishedAt: null,
+  })
+  t.equal(asking('delete').operationState.phase, 'Succeeded')
+  for (const act of ['prune', 'delete'] as const) t.equal(asking(act).resources[0]?.requiresDeletionConfirmation, true)
+  t.notOk('requiresDeletionConfirmation' in ((argoStatus(told()) as never as Status).resources[0] ?? {}))
+})
+
+interface Status {
+  readonly operationState: { readonly phase: string }
+  readonly resources: readonly { readonly requiresDeletionConfirmation?: boolean }[]
+}

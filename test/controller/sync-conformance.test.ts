@@ -10,7 +10,7 @@ import { type DeletionInput, deletionStage } from '../../controller/sync/deletio
 import { inOrder, kindOrder } from '../../controller/sync/order.js'
 import { retryAfter } from '../../controller/sync/retry.js'
 import { type Manifest, refOf } from '../../runtime/contract/manifest.js'
-import { ana, configMap, conformance, release } from './builders.js'
+import { ana, application, configMap, conformance, release } from './builders.js'
 
 interface Case {
   readonly name: string
@@ -77,7 +77,7 @@ function endedFirst(waves: readonly string[]): readonly string[] {
   const current = { release: whole.id, owned, pruning: [], hookRuns: [], createdBy: {}, staying: {} }
   const ledger = { ...newLedger({ name: 'a', uid: 'u' }, 'node/n', 's'), current, deletion: { by: ana, at: 0, cascade: true } }
   const observed = { ordered: null, obeyed: null, silent: null, objects: [] }
-  const input = { ledger, observed, releases: () => whole, options: [], hookTimeoutMs: 1, now: 1 } as unknown as DeletionInput
+  const input = { app: application(), ledger, observed, releases: () => whole, now: 1 } as unknown as DeletionInput
   const stage = deletionStage(input)
   const refs = stage.kind === 'prune' ? stage.refs : owned
   return refs.map(({ name }) => waves[Number(name.slice(1))]!)

@@ -89,6 +89,7 @@ function facts(change: Partial<Facts> = {}): Facts {
     drift: '',
     waiting: '',
     gates: [],
+    asks: null,
     services: () => [{ namespace: 'shop', name: 'cache-redis' }],
     now,
     ...change,

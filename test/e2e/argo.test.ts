@@ -405,9 +405,20 @@ await t.test('one that cannot be declared says why; one that is deleted ends as 
     return conditions[0]?.type === 'InvalidSpecError' && /spec\.source\.plugin/.test(conditions[0].message)
   })
   t.ok(await cluster.find(seenWeb), 'what runs goes on')
-  await merge({ spec: { source: { plugin: null } } })
+  await merge({ spec: { source: { plugin: null }, syncPolicy: { syncOptions: ['CreateNamespace=true', 'Delete=confirm'] } } })
+  await waitUntil('it is taken', 60_000, async () => {
+    const { conditions = [] } = await statusNow()
+    return conditions[0]?.type !== 'InvalidSpecError'
+  })
 
   await cluster.call('DELETE', watched)
+  await waitUntil('its status says that it waits for a word', 60_000, async () => {
+    const { resources = [] } = await statusNow()
+    return resources.some((one: { requiresDeletionConfirmation?: boolean }) => one.requiresDeletionConfirmation === true)
+  })
+  t.ok(await cluster.find(seenWeb), 'nothing of it is touched before')
+  const approved = { 'argocd.argoproj.io/deletion-approved': new Date().toISOString().replace(/\.\d+/, '') }
+  await merge({ metadata: { annotations: approved } })
   await waitUntil('it is gone', 120_000, async () => (await cluster.find(watched)) === null)
   t.equal(await cluster.find(seenWeb), null, 'what it ran ended first')
   t.equal(await viewOf('seen'), null)

@@ -193,6 +193,38 @@ await t.test('a release that failed leaves no Job at work, and what is to stay i
   t.equal(await imageOf('shop'), 'engine/shop:1')
 })
 
+await t.test('what asks for a word stays, and says so, until a person gives it: pruned, and deleted', async t => {
+  const asks = { 'argocd.argoproj.io/sync-options': 'Prune=confirm' }
+  const word = await declared('word')
+  const one = await word.push(files(config('word', '1'), config('word-old', '1', asks), config('word-plain', '1')))
+  await word.declare()
+  await word.settled(one, 'Healthy')
+  t.match((await slipway.cli('approve', 'word', '--yes')).err, /Nothing of word waits for a word/)
+
+  await word.push(files(config('word', '2', { 'argocd.argoproj.io/sync-options': 'Delete=confirm' })))
+  const held = await word.until('it asks', seen => seen.asks !== null)
+  const { out: why } = await slipway.cli('why', 'word')
+  t.match([held.state, held.attempt?.outcome, held.asks?.act], ['OutOfSync', 'Healthy', 'prune'])
+  t.match(held.message, /is ConfigMap engine\/word-old, no longer in Git, to be deleted\? If so: slipway approve word/)
+  t.match(why, /slipway approve word/)
+  t.ok(await find('configmaps', 'word-old'))
+  t.equal(await find('configmaps', 'word-plain'), null)
+
+  const { code, out } = await slipway.cli('approve', 'word', '--yes')
+  t.match([code, out], [0, /pruning of ConfigMap engine\/word-old approved/])
+  await word.until('it is as Git has it', seen => seen.state === 'Healthy')
+  t.equal(await find('configmaps', 'word-old'), null)
+  t.match((await slipway.cli('events', 'word')).out, /pruned, as approved by /)
+
+  await slipway.cli('delete', 'word', '--cascade', '--yes')
+  const ending = await word.until('it asks again', seen => seen.asks?.act === 'delete')
+  t.match(ending.message, /is ConfigMap engine\/word to be deleted\? If so: slipway approve word/)
+  t.ok(await find('configmaps', 'word'), 'nothing was touched')
+  t.equal((await slipway.cli('approve', 'word', '--yes')).code, 0)
+  await waitUntil('it is gone', 60_000, async () => (await slipway.client.application('word')) === null)
+  t.equal(await find('configmaps', 'word'), null)
+})
+
 await t.test(
   'a PreDelete hook that fails holds the deletion; then it goes wave by wave, and the PostDelete hook runs',
   async t => {

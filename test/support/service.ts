@@ -94,6 +94,7 @@ export function view(name: string, over: Partial<ApplicationView> = {}): Applica
     pinned: null,
     requests: [],
     blockedBy: [],
+    asks: null,
     why: {
       headline: `${name} is healthy: it runs 9be03d7 (r14), 3 of 3 ready.`,
       attempt: null,
@@ -285,6 +286,10 @@ function serviceOver(told: Told, listeners: Set<(change: StreamChange) => void>)
     retry: async (name, by, options) => asked('retry', name, by, options),
     sticky: () => told.sticky,
     rotate: async (name, by, options) => ({ ...asked('rotate', name, by, options), rotated: options.keys }),
+    async approve(name, by) {
+      asked('approve', name, by, {})
+      return { message: `deletion of ConfigMap ${name}/old approved.` }
+    },
     async pause(name, by, reason) {
       asked('pause', name, by, { reason })
     },

@@ -6,9 +6,10 @@ import { manifestHash } from '../../../runtime/contract/hash.js'
 import { type Manifest, type ObjectRef, refKey, refOf } from '../../../runtime/contract/manifest.js'
 import type { Application } from '../../application.js'
 import { isRollingBack, isUnderWay, type Ledger } from '../../ledger.js'
-import { createsNamespace, isConfirmed, optionsOf } from '../../release/options.js'
+import { createsNamespace, optionsOf } from '../../release/options.js'
 import { keptKinds, ordinaryObjects } from '../../release/sent.js'
 import type { Release } from '../../release.js'
+import { isApproved } from '../../sync/consent.js'
 import type { Applied, Cluster, Observed, Order } from '../cluster.js'
 import type { createPacker, Kept } from '../node/ledger.js'
 import { createApplying } from './apply.js'
@@ -465,10 +466,10 @@ function staysBehind(entry: Entry, app: Application, ledger: Ledger | null): boo
   return keptKinds.has(entry.ref.kind) || keptOnPurpose(entry, app, ledger)
 }
 
-/** `Delete=false`, or `Delete=confirm` that nobody confirmed: it goes on, and is nobody's. */
+/** `Delete=false`, or `Delete=confirm` that nobody confirmed (of what it owns a deletion asks first): it goes on, and is nobody's. */
 function keptOnPurpose({ live }: Entry, app: Application, ledger: Ledger | null): boolean {
   const consent = optionsOf(app.sync.options, live).delete
-  return consent === 'no' || (consent === 'confirm' && !isConfirmed(app, ledger?.deletion?.at ?? 0))
+  return consent === 'no' || (consent === 'confirm' && !isApproved(app, ledger ?? {}, ledger?.deletion?.at ?? 0))
 }
 
 /** Their kinds, and those that stand between a workload and its pods. */
