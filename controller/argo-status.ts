@@ -3,7 +3,7 @@
 import { refKey } from '../runtime/contract/manifest.js'
 import { chartOfRevision } from './application/tracked.js'
 import type { Application, Source } from './application.js'
-import type { ApplicationView, AttemptView, ObjectView } from './view.js'
+import type { ApplicationView, AttemptView, ObjectView, ReleaseView } from './view.js'
 
 export interface Told {
   readonly app: Pick<Application, 'source' | 'sources' | 'ignoreDifferences' | 'revisionHistoryLimit' | 'manifest'>
@@ -33,7 +33,7 @@ export function argoStatus({ app, view, history, objects, images }: Told): ArgoS
   return {
     sync: {
       status: view.sync.status,
-      revision: argoRevision(view.candidate?.commit),
+      ...revisionsOf(view.candidate),
       comparedTo: { ...from, destination, ...(ignoreDifferences === undefined ? {} : { ignoreDifferences }) },
     },
     health: { status: view.health.status, ...(view.health.message === '' ? {} : { message: view.health.message }) },
@@ -67,16 +67,17 @@ const phases: Readonly<Record<string, string>> = {
 function operationOf(attempt: AttemptView, objects: readonly ObjectView[]): object {
   const { outcome, times, message, release, by, cause } = attempt
   const phase = outcome === null ? 'Running' : (phases[outcome] ?? 'Error')
-  const revision = argoRevision(release?.commit)
+  const revisions = revisionsOf(release)
   const startedAt = times.preflighted || times.rendered || times.seen
   return {
     phase,
     message,
     startedAt,
     ...(outcome === null || times.ended === '' ? {} : { finishedAt: times.ended }),
-    operation: { initiatedBy: cause === 'commit' ? { automated: true } : { username: by }, sync: { revision } },
+    operation: { initiatedBy: cause === 'commit' ? { automated: true } : { username: by }, sync: revisions },
     syncResult: {
-      revision,
+      revision: '',
+      ...revisions,
       resources: objects.map(({ ref, sync, hook }) => ({
         group: ref.group,
         version: '',
@@ -93,7 +94,7 @@ function operationOf(attempt: AttemptView, objects: readonly ObjectView[]): obje
 function historyOf({ number, release, times, by, cause }: AttemptView, from: object): object {
   return {
     id: number,
-    revision: argoRevision(release?.commit),
+    ...revisionsOf(release),
     deployStartedAt: times.applied || times.preflighted,
     deployedAt: times.healthy || times.ended,
     initiatedBy: cause === 'commit' ? { automated: true } : { username: by },
@@ -150,7 +151,13 @@ function conditionsOf(view: ApplicationView): readonly object[] {
   ]
 }
 
+/** One, or of several sources each, in their order (`revisions`). */
+function revisionsOf(release: ReleaseView | null): { readonly revision: string } | { readonly revisions: readonly string[] } {
+  const { commit = '', revisions = [] } = release ?? {}
+  return revisions.length > 1 ? { revisions: revisions.map(argoRevision) } : { revision: argoRevision(commit) }
+}
+
 /** A commit in full; of a chart its version, as Argo CD has both. */
-function argoRevision(commit = ''): string {
+function argoRevision(commit: string): string {
   return chartOfRevision(commit)?.version ?? commit
 }

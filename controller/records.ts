@@ -1,6 +1,6 @@
 // Attempts, releases and verdicts of a ledger as they are shown: the records in view.ts, times as RFC 3339. Pure.
 import type { Attempt, Ledger, Verdict } from './ledger.js'
-import type { Candidate, ReleaseId } from './release.js'
+import type { Candidate, ReleaseId, Revision } from './release.js'
 import { verdictText } from './rollout/state.js'
 import type { AttemptView, ReleaseView, VerdictView } from './view.js'
 import { span } from './words.js'
@@ -46,15 +46,8 @@ function attemptMessage({ message, verdict, times, outcome }: Attempt): string {
 function revisionView(attempt: Attempt): ReleaseView | null {
   const { revision } = attempt
   if (revision === null) return null
-  const { commit, subject, author, committedAt } = revision
-  return {
-    id: attempt.release ?? '',
-    number: attempt.release === null ? '' : `r${attempt.releaseNumber}`,
-    commit,
-    subject,
-    author,
-    committedAt,
-  }
+  const number = attempt.release === null ? '' : `r${attempt.releaseNumber}`
+  return { id: attempt.release ?? '', number, ...shownRevision(revision) }
 }
 
 export function verdictView(verdict: Verdict): VerdictView {
@@ -64,22 +57,18 @@ export function verdictView(verdict: Verdict): VerdictView {
 export function releaseView(ledger: Ledger, id: ReleaseId): ReleaseView | null {
   const known = ledger.releases[id]
   if (known === undefined) return null
-  const { commit, subject, author, committedAt } = known.revision
-  return { id, number: `r${known.number}`, commit, subject, author, committedAt }
+  return { id, number: `r${known.number}`, ...shownRevision(known.revision) }
+}
+
+function shownRevision({ commit, subject, author, committedAt, sources }: Revision): Omit<ReleaseView, 'id' | 'number'> {
+  return { commit, revisions: sources ?? [commit], subject, author, committedAt }
 }
 
 export function candidateView(ledger: Ledger, candidate: Candidate | null): ReleaseView | null {
   if (candidate?.revision == null) return null
-  const { commit, subject, author, committedAt } = candidate.revision
   const id = candidate.kind === 'release' ? candidate.release.id : ''
-  return {
-    id,
-    number: candidate.kind === 'release' ? numberOf(ledger, candidate.release.id) : '',
-    commit,
-    subject,
-    author,
-    committedAt,
-  }
+  const number = candidate.kind === 'release' ? numberOf(ledger, candidate.release.id) : ''
+  return { id, number, ...shownRevision(candidate.revision) }
 }
 
 export function numberOf(ledger: Ledger, id: ReleaseId): string {

@@ -18,6 +18,8 @@ export interface Revision {
   readonly seenAt: number
   /** When a webhook announced it, ms since 1970; 0 where the poll found it. */
   readonly pushedAt: number
+  /** What was newest of each source, in their order; missing where there is one only. */
+  readonly sources?: readonly CommitSha[]
 }
 
 export interface Release {

@@ -79,6 +79,8 @@ export interface AskedCharts {
   readonly sticky: Sticky
   /** The application to wake when a chart has come. */
   readonly owner: string
+  /** Credentials of chart repositories also go to other hosts that their indexes name. */
+  readonly passes?: boolean
 }
 
 export interface AskedKustomize extends Pick<AskedCharts, 'tree' | 'path' | 'treeAt'> {
@@ -190,7 +192,8 @@ export function createSources(options: SourcesOptions): Sources {
     const { tip } = (tipped.find(one => one.source === source) ?? tipped[0])!.tip
     const seenAt = Math.max(...tipped.map(one => one.tip.seenAt))
     const pushedAt = Math.max(...tipped.map(one => one.tip.pushedAt))
-    return { ...(await options.revisionOf(source.repoURL, tip)), seenAt, pushedAt }
+    const each = tipped.length === 1 ? {} : { sources: tipped.map(one => one.tip.tip) }
+    return { ...(await options.revisionOf(source.repoURL, tip)), seenAt, pushedAt, ...each }
   }
 
   async function made(
@@ -249,7 +252,8 @@ export function createSources(options: SourcesOptions): Sources {
       const built = await options.withKustomize({ tree, path, treeAt: other, options: source.kustomize, env }, signal)
       if (built !== null) return { tree: built, kept: {} }
     }
-    return options.withCharts({ tree, path, treeAt: other, sticky, owner: name }, signal)
+    const passes = source.chart.passCredentials
+    return options.withCharts({ tree, path, treeAt: other, sticky, owner: name, passes }, signal)
   }
 
   return {

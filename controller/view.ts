@@ -22,6 +22,8 @@ export interface ReleaseView {
   /** `r14` */
   readonly number: string
   readonly commit: string
+  /** Of each source, in the order of `spec.sources`. */
+  readonly revisions: readonly string[]
   readonly subject: string
   readonly author: string
   readonly committedAt: string

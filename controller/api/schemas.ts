@@ -56,7 +56,15 @@ const named: Record<SchemaName, TSchema> = {
     errors: list(closed({ pointer: text('JSON pointer into the request'), message: text() })),
   }),
   ObjectRef: closed({ group: text(), kind: text(), namespace: text(), name: text() }),
-  Release: closed({ id: text(), number: text('r14'), commit: text(), subject: text(), author: text(), committedAt: text() }),
+  Release: closed({
+    id: text(),
+    number: text('r14'),
+    commit: text(),
+    revisions: list(text('of each source, in their order')),
+    subject: text(),
+    author: text(),
+    committedAt: text(),
+  }),
   Verdict: closed({
     kind: Type.Union([Type.Literal('bad'), Type.Literal('surroundings')]),
     sign: text(),

@@ -5,12 +5,15 @@ import type { CommitSha } from '../release.js'
 interface Tracking {
   readonly targetRevision: string
   readonly chartName: string
+  readonly chart: { readonly passCredentials: boolean }
 }
 
 export interface AskedChart {
   readonly name: string
   /** A version, or a range of versions as Helm has it; `*`: the newest that is no pre-release. */
   readonly version: string
+  /** Its repository's credentials also go to the other hosts that its index names. */
+  readonly passes?: boolean
 }
 
 export interface FoundChart {
@@ -20,14 +23,18 @@ export interface FoundChart {
 }
 
 /** No ref of Git has a space in it, so that the two never meet. */
-export function trackedRef({ chartName, targetRevision }: Tracking): string {
-  return chartName === '' ? targetRevision : `chart ${chartName} ${targetRevision}`
+export function trackedRef({ chartName, targetRevision, chart }: Tracking): string {
+  if (chartName === '') return targetRevision
+  return `${chart.passCredentials ? passing : 'chart'} ${chartName} ${targetRevision}`
 }
+
+const passing = 'chart-with-credentials'
 
 /** null: it is a ref of Git. */
 export function chartOfRef(ref: string): AskedChart | null {
-  const [, name, version] = /^chart (\S+) (.+)$/.exec(ref) ?? []
-  return name === undefined || version === undefined ? null : { name, version }
+  const [, kind, name, version] = /^(chart|chart-with-credentials) (\S+) (.+)$/.exec(ref) ?? []
+  if (name === undefined || version === undefined) return null
+  return { name, version, ...(kind === passing ? { passes: true } : {}) }
 }
 
 /** `1.2.1@sha256:...`: the same version published with other content is another revision. */

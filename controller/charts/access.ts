@@ -22,6 +22,8 @@ export interface Reach {
   readonly docker: Readonly<Record<string, Login>>
   /** `public`: addresses of this machine and of private networks only where the configuration names the host. */
   readonly network: 'public' | 'any'
+  /** The application's own word (`helm.passCredentials`) for what `Access` may say of a repository. */
+  readonly passes?: boolean
 }
 
 export interface Login {

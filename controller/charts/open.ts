@@ -6,7 +6,7 @@ import type { GitTree } from '../release.js'
 import type { Sticky } from '../sticky.js'
 import { type Access, dockerAuths, type Reach } from './access.js'
 import { chartGetter } from './charts.js'
-import { createFetching } from './fetching.js'
+import { createFetching, type Fetching } from './fetching.js'
 import { entriesOf, pinsIn } from './pins.js'
 import { type PublishedCharts, publishedCharts } from './published.js'
 import { openChartStore } from './store.js'
@@ -41,10 +41,13 @@ export function openCharts(options: OpenChartsOptions): OpenCharts {
   const { directory, now, random, wake, read, warn } = options
   const store = openChartStore({ directory, now })
   const reach = () => reachOf(options.accesses, options.logins, 'public')
-  const fetching = createFetching({ get: chartGetter({ store, reach, read }), now, random, wake })
+  // Each with failures of its own: what is refused without credentials may be given with them.
+  const [fetching, passing] = [false, true].map(passes =>
+    createFetching({ get: chartGetter({ store, reach: () => ({ ...reach(), passes }), read }), now, random, wake }),
+  ) as [Fetching, Fetching]
   const trees = chartTrees({
     aliases: options.aliases,
-    bringing: owner => ({ store, read, get: (need, pin) => fetching.get(need, pin, owner) }),
+    bringing: (owner, passes) => ({ store, read, get: (need, pin) => (passes ? passing : fetching).get(need, pin, owner) }),
   })
   return {
     async treeOf(asked, signal) {
@@ -58,7 +61,10 @@ export function openCharts(options: OpenChartsOptions): OpenCharts {
       return { tree, kept }
     },
     published: publishedCharts({ store, reach, read }),
-    stop: () => fetching.stop(),
+    stop() {
+      fetching.stop()
+      passing.stop()
+    },
   }
 }
 

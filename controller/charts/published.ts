@@ -167,8 +167,9 @@ export function publishedCharts({ store, reach, read }: PublishedOptions): Publi
 
   return {
     async poll(repoURL, asked, signal) {
-      const need: Need = { ...asked, repository: addressOf(repoURL) }
-      const session: Session = { reach: reach(), what: chartText(need), maxBytes: mostArchiveBytes, signal }
+      const { name, version, passes = false } = asked
+      const need: Need = { name, version, repository: addressOf(repoURL) }
+      const session: Session = { reach: { ...reach(), passes }, what: chartText(need), maxBytes: mostArchiveBytes, signal }
       const found = need.repository.startsWith('oci://') ? inRegistry(need, session) : inRepository(need, session)
       return { tip: chartRevision(await found) }
     },

@@ -71,7 +71,7 @@ function below(repository: string, reference: string, what: string): URL {
 
 async function get(asked: URL, repository: string, session: Session, accept: string, unless: Validators): Promise<Gotten | null> {
   const { what, maxBytes, reach, signal } = session
-  const credentials = credentialsOf(new URL(repository), accessFor(reach, shownUrl(repository)))
+  const credentials = credentialsOf(new URL(repository), accessFor(reach, shownUrl(repository)), reach.passes === true)
   const url = new URL(asked)
   url.username = ''
   url.password = ''
@@ -92,12 +92,12 @@ interface HeldCredentials {
   readonly passes: boolean
 }
 
-function credentialsOf(home: URL, access: Access | null): HeldCredentials | null {
+function credentialsOf(home: URL, access: Access | null, passes: boolean): HeldCredentials | null {
   const [username, password] =
     home.username !== '' ? [decoded(home.username), decoded(home.password)] : [access?.username ?? '', access?.password ?? '']
   if (username === '') return null
   const text = `Basic ${Buffer.from(`${username}:${password}`, 'utf8').toString('base64')}`
-  return { text, origin: home.origin, passes: access?.passCredentials === true }
+  return { text, origin: home.origin, passes: passes || access?.passCredentials === true }
 }
 
 function decoded(text: string): string {

@@ -19,6 +19,8 @@ export interface AskedTree {
   readonly pins: Pins
   /** Who is woken when a chart has come. */
   readonly owner: string
+  /** Credentials of its repositories also go to other hosts that their indexes name. */
+  readonly passes?: boolean
 }
 
 export interface TreeWithCharts extends Pick<Completed, 'pins' | 'moving'> {
@@ -26,7 +28,7 @@ export interface TreeWithCharts extends Pick<Completed, 'pins' | 'moving'> {
 }
 
 export interface ChartTreesOptions {
-  readonly bringing: (owner: string) => Bringing
+  readonly bringing: (owner: string, passes: boolean) => Bringing
   readonly aliases: Aliases
 }
 
@@ -59,8 +61,8 @@ export function chartTrees({ bringing, aliases }: ChartTreesOptions): ChartTrees
       return null
     }
     const folder = (path: string): Promise<Folder | null> => folderOf(path, asked, signal)
-    const { owner, path, pins } = asked
-    const done = await completed({ files, path, folder, pins, aliases }, bringing(owner), signal)
+    const { owner, path, pins, passes = false } = asked
+    const done = await completed({ files, path, folder, pins, aliases }, bringing(owner, passes), signal)
     kept.set(key, { known: { completed: done, pins: JSON.stringify(done.pins) } })
     return done
   }
@@ -69,7 +71,11 @@ export function chartTrees({ bringing, aliases }: ChartTreesOptions): ChartTrees
     async treeOf(asked, signal) {
       const done = await found(asked, signal)
       if (done === null || done.added.length === 0) return { tree: asked.tree, pins: {}, moving: [] }
-      return { tree: withCharts(asked.tree, done, bringing(asked.owner)), pins: done.pins, moving: done.moving }
+      return {
+        tree: withCharts(asked.tree, done, bringing(asked.owner, asked.passes ?? false)),
+        pins: done.pins,
+        moving: done.moving,
+      }
     },
   }
 }

@@ -41,6 +41,8 @@ function factsOf(view: ApplicationView, now: number): readonly (readonly [string
   const { source, candidate, release } = view
   const facts: (readonly [string, string])[] = [['runs', releaseText(release)]]
   if (candidate !== null && candidate.id !== release?.id) facts.push(['newest', releaseText(candidate)])
+  const { revisions } = candidate ?? { revisions: [] }
+  if (revisions.length > 1) facts.push(['sources', revisions.map(shortCommit).join(', ')])
   facts.push(
     ['from', `${source.repoURL} ${source.chart || source.path} @ ${source.targetRevision}`],
     ['where', `${view.place}, namespace ${view.namespace}`],

@@ -146,6 +146,25 @@ t.test('what is not pruned without a word: as Argo CD has it, so that its page h
   t.notOk('requiresDeletionConfirmation' in ((argoStatus(told()) as never as Status).resources[0] ?? {}))
 })
 
+t.test('an application of several sources has a revision of each, as Argo CD has them, and no other', async t => {
+  const of = (revisions: readonly string[]) => {
+    const candidate = { ...release, revisions }
+    const tried = attempt({ release: candidate })
+    return argoStatus(told({ candidate, attempt: tried }, { history: [tried] })) as never as Record<string, never>
+  }
+  const several = of(['c0ffee', 'f00d', `1.2.0@sha256:${'ab'.repeat(32)}`])
+  const wanted = ['c0ffee', 'f00d', '1.2.0']
+  t.match(several, {
+    sync: { revisions: wanted },
+    operationState: { operation: { sync: { revisions: wanted } }, syncResult: { revision: '', revisions: wanted } },
+    history: [{ revisions: wanted }],
+  })
+  t.notOk('revision' in (several.sync ?? {}))
+  const one = of(['c0ffee'])
+  t.match(one, { sync: { revision: 'c0ffee' }, operationState: { syncResult: { revision: 'c0ffee' } } })
+  t.notOk('revisions' in (one.sync ?? {}))
+})
+
 interface Status {
   readonly operationState: { readonly phase: string }
   readonly resources: readonly { readonly requiresDeletionConfirmation?: boolean }[]

@@ -72,6 +72,7 @@ t.test('what a source of a chart may say', t => {
     [{ ...web, targetRevision: '>=1.2.0 <2' }, 'chart web >=1.2.0 <2'],
     [{ ...web, repoURL: 'registry.example.com/charts' }, 'chart web 1.2.*'],
     [{ ...web, repoURL: 'oci://registry.example.com:5000/charts' }, 'chart web 1.2.*'],
+    [{ ...web, helm: { passCredentials: true } }, 'chart-with-credentials web 1.2.*'],
     [{ ...web, path: 'deploy' }, 'spec.source.path: is given beside chart: a chart of a repository has no path, leave it out'],
     [{ ...web, kustomize: {} }, 'spec.source.kustomize: is given beside chart: a source is one of them'],
     [{ ...web, directory: { recurse: true } }, 'spec.source.directory: is given beside chart: a source is one of them'],
@@ -99,6 +100,7 @@ t.test('a chart and a ref of Git are told apart, and so are their revisions', t 
   const found = `1.2.1@sha256:${'ab'.repeat(32)}`
   const commit = '4f2a91c04f2a91c04f2a91c04f2a91c04f2a91c0'
   t.same(chartOfRef('chart web >=1.2.0 <2'), { name: 'web', version: '>=1.2.0 <2' })
+  t.same(chartOfRef('chart-with-credentials web *'), { name: 'web', version: '*', passes: true })
   for (const ref of ['HEAD', 'main', 'chart', 'refs/heads/chart/web', commit]) t.equal(chartOfRef(ref), null, ref)
   t.same(chartOfRevision(found), { version: '1.2.1', sha256: 'ab'.repeat(32) })
   t.equal(chartOfRevision(commit), null)
@@ -286,6 +288,40 @@ t.test('what is told of a chart that cannot be had', async t => {
     reason: 'Unauthenticated',
     message: /^((?!canary).)*credentials are refused \(401\)((?!canary).)*$/s,
   })
+})
+
+t.test(
+  "a repository's credentials go to another host that its index names where the application says so, and only there",
+  async t => {
+    const right = basicText('reader', 'canary-password')
+    const archive = packed({ name: 'web', version: '1.2.0' })
+    const seen: string[] = []
+    const elsewhere = await startWebServer(({ authorization }, response) => {
+      seen.push(authorization)
+      response.end(archive)
+    })
+    const home = await startWebServer(({ authorization }, response) => {
+      response.writeHead(authorization === right ? 200 : 401)
+      response.end(`apiVersion: v1\nentries:\n  web:\n  - version: 1.2.0\n    urls: [${elsewhere.url}/web-1.2.0.tgz]\n`)
+    })
+    t.teardown(() => Promise.all([home.stop(), elsewhere.stop()]))
+    const login = { username: 'reader', password: 'canary-password' }
+    const reach = reachOf(access({ url: home.url, ...login }), access({ url: elsewhere.url }))
+    const asked = chartOfRef(trackedRef(parsed({ source: source(home.url) }).application!.source))!
+    const passing = chartOfRef(trackedRef(parsed({ source: source(home.url, true) }).application!.source))!
+
+    t.match(await published(reach).poll(home.url, asked, signal), { tip: /^1\.2\.0@sha256:/ })
+    await published(reach).poll(home.url, passing, signal)
+
+    t.same(seen, ['', right])
+  },
+)
+
+const source = (repoURL: string, passCredentials = false) => ({
+  repoURL,
+  chart: 'web',
+  targetRevision: '1.2.*',
+  helm: { passCredentials },
 })
 
 t.test('a poller goes on with what is known while the repository is away, and says since when', async t => {

@@ -245,6 +245,23 @@ t.test('folders: only of this commit, only what they say they are', async t => {
     t.match(await told(world().treeOf(asked(files, 'x/a'))), { message, transient: false }, name)
 })
 
+t.test('who gets its charts is told whether credentials may be passed on', async t => {
+  const told: (readonly [string, boolean])[] = []
+  const trees = chartTrees({
+    aliases: {},
+    bringing: (owner, passes) => {
+      told.push([owner, passes])
+      return { store: {} as never, read: async question => answerTo(question), get: () => Promise.reject(new Error('not here')) }
+    },
+  })
+  const needing = asked({ 'a/Chart.yaml': chart('a', ['name: greeter, version: 1.2.0, repository: "https://x.test"']) }, 'a')
+  for (const passes of [false, true]) await t.rejects(trees.treeOf({ ...needing, passes }, signal), /not here/)
+  t.same(
+    told.map(([, passes]) => passes),
+    [false, true],
+  )
+})
+
 t.test('a chart that is evicted meanwhile is brought again', async t => {
   const server = await repository()
   const { treeOf: complete, store } = world(server)

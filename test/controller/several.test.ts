@@ -2,6 +2,7 @@
 import t from 'tap'
 import { parseApplication } from '../../controller/application.js'
 import { newLedger } from '../../controller/ledger.js'
+import { candidateView } from '../../controller/records.js'
 import type { Candidate, CommitSha } from '../../controller/release.js'
 import { makeCandidates } from '../../controller/render/candidate.js'
 import { RenderPool } from '../../controller/render/pool.js'
@@ -89,6 +90,16 @@ t.test('all of them are one release; a ref lends its files, whatever the order',
   t.same(await texts([{ ...web, ...withFile }, db, config]), { web: 'eu', db: 'own' })
   t.same(await texts([config, { ...web, ...withFile }]), { web: 'eu' })
   t.same(await texts([web, { repoURL: 'http://git/charts', path: 'plain' }]), { web: 'plain' }, 'the later source counts')
+})
+
+t.test('what was newest of each source is known, those that only lend files too', async t => {
+  const revisionOf = async (sources: readonly object[]) => {
+    const app = appOf(sources)
+    const candidate = await made.candidate(app, newLedger(app, 'node/lab', 'salt'), signal)
+    return candidateView(newLedger(app, 'node/lab', 'salt'), candidate)
+  }
+  t.match(await revisionOf([config, { ...web, ...withFile }]), { commit: 'c1', revisions: ['d1', 'c1'] })
+  t.match(await revisionOf([web]), { commit: 'c1', revisions: ['c1'] })
 })
 
 t.test('what is wrong is told with the source, and nothing is released of the others', async t => {

@@ -124,6 +124,21 @@ t.test('what the charts that it depends on meant is kept with the candidate, and
   t.same(seen, [[], []], 'rotated, it is')
 })
 
+t.test('whether credentials of chart repositories may be passed on is told to who gets its charts', async t => {
+  for (const passCredentials of [false, true]) {
+    const source = { ...app.source, chart: { ...app.source.chart, passCredentials } }
+    const seen: unknown[] = []
+    const { of } = sources({
+      withCharts: async ({ tree, passes }) => {
+        seen.push(passes)
+        return { tree, kept: {} }
+      },
+    })
+    await of({ ...app, source, sources: [source] })
+    t.same(seen, [passCredentials])
+  }
+})
+
 t.test('a folder that is not there is told apart from a repository that does not answer', async t => {
   const asking = (error: Error) =>
     sources({

@@ -26,6 +26,7 @@ export function release(number: number, commit: string, over: Partial<ReleaseVie
     id: `rel-${commit.padEnd(16, '0')}`,
     number: `r${number}`,
     commit: commit.padEnd(40, '0'),
+    revisions: [commit.padEnd(40, '0')],
     subject: 'Say hello',
     author: 'Ana Lima',
     committedAt: ago(60),
