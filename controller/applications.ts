@@ -300,7 +300,7 @@ export class Applications {
           ? null
           : { of: health.objects.length, differs: differing(health) },
       drift: pass === null ? '' : driftText({ ...pass, ledger }),
-      ...waitsOf(pass?.decision ?? null, ledger, this.#options.now()),
+      ...waitsOf(pass, ledger, this.#options.now()),
       services: () =>
         this.all().flatMap(entry =>
           (entry.pass?.observed.objects ?? []).map(object => object.ref).filter(ref => ref.kind === 'Service'),

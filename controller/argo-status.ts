@@ -147,7 +147,10 @@ function conditionsOf(view: ApplicationView): readonly object[] {
   return [
     ...(type === undefined ? [] : [{ type, message }]),
     ...blockedBy.map(gate => ({ type: 'HeldBack', message: gate.message })),
-    ...warnings.map(warning => ({ type: 'InvalidSpecError', message: warning })),
+    ...warnings.map(message => ({
+      type: message.startsWith('spec.ignoreDifferences') ? 'ComparisonError' : 'InvalidSpecError',
+      message,
+    })),
   ]
 }
 

@@ -229,12 +229,19 @@ function messageOf(facts: Facts, state: StateWord): string {
         shortOf(facts, state),
         runningClause(facts),
         staleClause(facts),
+        healClause(facts),
         facts.waiting === '' && facts.drift === '' ? approveClause(facts) : asksClause(facts),
         (facts.waiting === '' && facts.drift === '') || isClosed(facts) ? '' : `release it: ${releaseCommand(facts)}`,
       )
     case 'Deleting':
       return prose(shortOf(facts, state), runningClause(facts), ...unendedClauses(facts))
   }
+}
+
+/** A window that is closed holds back what would heal it. */
+function healClause({ waiting, drift, gates }: Facts): string {
+  const [first] = waiting === '' && drift !== '' ? gates : []
+  return first === undefined ? '' : `it is not healed before ${first.message}`
 }
 
 /** What is no longer in Git, and stays until a person has said that it may go. */
@@ -285,11 +292,11 @@ function untouchedClause({ ledger }: Facts): string {
 }
 
 /** What would be refused of the declaration today, and is not heeded. What it holds back is a reason of its own. */
-function warningsOf({ app }: Facts): readonly string[] {
-  const unheeded = app.faults.filter(({ holds }) => !holds)
-  return unheeded.length === 0
-    ? []
-    : [`its declaration would be refused today, and goes on without this: ${faultsText(unheeded)}; apply it corrected`]
+function warningsOf({ app, unheeded }: Facts): readonly string[] {
+  const left = app.faults.filter(({ holds }) => !holds)
+  const kept = `its declaration would be refused today, and goes on without this: ${faultsText(left)}; apply it corrected`
+  const wrong = unheeded.map(fault => `${fault}; nothing that differs is healed until that is corrected`)
+  return [...(left.length === 0 ? [] : [kept]), ...wrong]
 }
 
 /** Said once: where the newest could not be read at all, the same sentence is the reason already. */

@@ -16,12 +16,22 @@ export interface Waits {
   readonly gates: readonly Gate[]
   /** What a person has to say a word about before it is taken away. */
   readonly asks: Asks | null
+  /** What its declaration says and its place cannot heed. */
+  readonly unheeded: readonly string[]
 }
 
-/** `decision`: of the last pass; null before the first. */
-export function waitsOf(decision: Pick<Decision, 'why' | 'asks'> | null, ledger: Ledger, now: number): Waits {
-  if (decision === null) return { waiting: '', gates: [], asks: null }
-  return { waiting: waitingClause(decision.why, ledger, now), gates: gatesOf(decision.why), asks: decision.asks }
+type Looked = {
+  readonly decision: Pick<Decision, 'why' | 'asks' | 'row'>
+  readonly observed: { readonly faults?: readonly string[] }
+}
+
+/** `pass`: the last one; null before the first. */
+export function waitsOf(pass: Looked | null, ledger: Ledger, now: number): Waits {
+  if (pass === null) return { waiting: '', gates: [], asks: null, unheeded: [] }
+  const { why, asks, row } = pass.decision
+  const healing = why.kind === 'current' && row.judged === 'J7' ? (why.windows ?? []) : []
+  const gates = [...gatesOf(why), ...healing]
+  return { waiting: waitingClause(why, ledger, now), gates, asks, unheeded: pass.observed.faults ?? [] }
 }
 
 export function gatesOf(why: Why): readonly Gate[] {

@@ -10,8 +10,11 @@ export function ignoreRulesOf(spec: Fields): readonly IgnoreRule[] {
     if (rule.text('kind', '') === '') rule.fault('kind', 'is missing; give the kind that the rule is for, or "*"')
     const jsonPointers = rule.textList('jsonPointers')
     for (const [index, pointer] of jsonPointers.entries())
-      if (!pointer.startsWith('/'))
-        rule.fault(`jsonPointers[${index}]`, `want a JSON pointer such as /spec/replicas, got ${JSON.stringify(pointer)}`)
+      if (!pointer.startsWith('/') || /~(?![01])/.test(pointer))
+        rule.fault(
+          `jsonPointers[${index}]`,
+          `want a JSON pointer such as /spec/replicas (~1 for / in a name, ~0 for ~), got ${JSON.stringify(pointer)}`,
+        )
     return {
       group: rule.text('group', ''),
       kind: rule.text('kind', ''),

@@ -21,6 +21,8 @@ export interface Observed {
   readonly pods: readonly ObservedPod[]
   /** The place has ended everything, as a deletion asked, or has nothing of it. */
   readonly gone: boolean
+  /** What its declaration says of comparing and cannot be heeded, each with its place in it. Missing where nothing is compared by such rules. */
+  readonly faults?: readonly string[]
   /** The ledger that lies with the place, where the store asked for it (a new epoch, a wiped store). */
   readonly ledger: Ledger | null
 }

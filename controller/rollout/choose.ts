@@ -11,6 +11,7 @@ import { occasionOf } from './occasion.js'
 import {
   type ChooseRow,
   type DecideInput,
+  type Gate,
   moved,
   type State,
   settled,
@@ -274,7 +275,7 @@ function already(input: DecideInput, state: State, release: Release): Chosen {
   const cleared = droppedTrying(withoutSyncs(state, release.id), 'the newest content runs already', input.now)
   const { attempt } = cleared.ledger
   if (attempt === null || attempt.outcome === null || attempt.release === release.id)
-    return stay(cleared, 'T8', { kind: 'current' })
+    return stay(cleared, 'T8', { kind: 'current', ...windowsIn(input) })
   const revision = input.candidate?.revision ?? null
   const trial = tried(
     cleared,
@@ -282,6 +283,11 @@ function already(input: DecideInput, state: State, release: Release): Chosen {
     input.now,
   )
   return stay(begun(trial.state, trial.attempt, release, input.now, false), 'T8', { kind: 'current' })
+}
+
+function windowsIn({ app, gates = [] }: DecideInput): { readonly windows?: readonly Gate[] } {
+  const windows = app.sync.selfHeal ? gates.filter(({ kind }) => kind === 'window') : []
+  return windows.length === 0 ? {} : { windows }
 }
 
 function withoutSyncs(state: State, release: ReleaseId): State {

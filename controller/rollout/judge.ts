@@ -23,7 +23,17 @@ import { markOf } from './again.js'
 import { approvedLate, surplusIn } from './asking.js'
 import { newProgress } from './attempt.js'
 import { lingering, lingeringText } from './lingering.js'
-import { type DecideInput, type JudgeRow, moved, type State, settled, verdictText, withAttempt, withLedger } from './state.js'
+import {
+  type DecideInput,
+  type Gate,
+  type JudgeRow,
+  moved,
+  type State,
+  settled,
+  verdictText,
+  withAttempt,
+  withLedger,
+} from './state.js'
 import { afterTrouble, isTroubled, judgement, least } from './verdict.js'
 
 export interface Judged {
@@ -361,11 +371,21 @@ function driftOf({ input, ledger, attempt, plan }: Case): readonly Manifest[] {
 
 function drifted({ input, ledger, state, now }: Case, drift: readonly Manifest[]): Judged {
   const asked = ledger.requests.filter(request => request.kind === 'sync' && request.release === ledger.current?.release)
-  const heals = input.app.sync.selfHeal
-  if (!heals && asked.length === 0) return judged(state, 'J7')
+  const closed = healGate(input)
+  // What is to be left alone may be what differs: where that is not known, nothing is written by itself.
+  const mayHeal = input.app.sync.selfHeal && (input.observed.faults ?? []).length === 0
+  const heals = mayHeal && closed === null
+  const isAskedFor = asked.length > 0 && (closed === null || closed.passesAsked)
+  if (!heals && !isAskedFor)
+    return judged(state, 'J7', mayHeal && closed !== null && closed.until > 0 ? { wakeAt: closed.until } : {})
   const heal = heals ? drift : drift.filter(object => isAsked(object, asked))
   const nextAt = ledger.heal?.nextAt ?? 0
-  return judged(state, 'J7', nextAt <= now || asked.length > 0 ? { heal } : { wakeAt: nextAt })
+  return judged(state, 'J7', nextAt <= now || isAskedFor ? { heal } : { wakeAt: nextAt })
+}
+
+/** A closed sync window holds back what heals by itself, too (argo-cd appcontroller.go, `CanSync` before `autoSync`). */
+function healGate({ gates = [] }: DecideInput): Gate | null {
+  return gates.find(({ kind }) => kind === 'window') ?? null
 }
 
 /** A sync of all of it, or of this object. */

@@ -58,7 +58,8 @@ export type Why =
   | { readonly kind: 'pinned'; readonly to: ReleaseId }
   | { readonly kind: 'held'; readonly by: 'rendering' | 'preflight'; readonly message: string; readonly retryAt: number }
   | { readonly kind: 'heldBack'; readonly release: ReleaseId; readonly mark: Mark }
-  | { readonly kind: 'current' }
+  /** `windows`: those that hold back what would heal it by itself. */
+  | { readonly kind: 'current'; readonly windows?: readonly Gate[] }
   | { readonly kind: 'rendering' }
   | {
       readonly kind: 'waiting'

@@ -158,7 +158,7 @@ t.test('every fault is named at once, with its path and what was wanted', async 
       [
         'spec.ignoreDifferences[0].jsonPointer: unknown field (did you mean jsonPointers?)',
         'spec.ignoreDifferences[0].kind: is missing; give the kind that the rule is for, or "*"',
-        'spec.ignoreDifferences[0].jsonPointers[0]: want a JSON pointer such as /spec/replicas, got "spec/replicas"',
+        'spec.ignoreDifferences[0].jsonPointers[0]: want a JSON pointer such as /spec/replicas (~1 for / in a name, ~0 for ~), got "spec/replicas"',
       ],
     ],
     [

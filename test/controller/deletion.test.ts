@@ -19,7 +19,7 @@ function step(asked: { readonly cascade: boolean; readonly told: boolean; readon
   const { cascade, told, changed } = asked
   const ledger = {
     ...newLedger(application(), 'node/n1', 'salt'),
-    current: {} as never,
+    current: { owned: [] } as never,
     deletion: { by: ana, at: 1, cascade, told },
   }
   const decision = { run: 'delete', ledger, changed, frozen: false } as unknown as StepInput['decision']

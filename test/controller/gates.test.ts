@@ -7,8 +7,9 @@ import { type Attempt, newLedger } from '../../controller/ledger.js'
 import type { CommitSha } from '../../controller/release.js'
 import { dependencyCycle, dependencyGates, type Standing } from '../../controller/rollout/gates.js'
 import type { Gate } from '../../controller/rollout.js'
+import { waitsOf } from '../../controller/waiting.js'
 import { application } from '../support/controller.js'
-import { candidate, deployment, rejection, release } from './builders.js'
+import { candidate, configMap, deployment, rejection, release } from './builders.js'
 import { World } from './world.js'
 
 const r1 = release(deployment('db', 'good:1'))
@@ -146,6 +147,56 @@ t.test('T9: a window that a person may pass holds back what comes by itself', as
   world.sync()
   world.minutes(2)
   t.ok(world.currentIs(r1))
+})
+
+t.test(
+  'J7: a closed window holds back what heals by itself, says so, and opens it again; a person passes where it says so',
+  async t => {
+    const take = (world: World) => {
+      const { objects, generation } = world.document!
+      world.document = { ...world.document!, generation: generation + 1, objects: objects.slice(1) }
+    }
+    for (const passesAsked of [false, true]) {
+      const world = new World()
+      world.push(release(deployment('web', 'good:1'), configMap('extra', 'x')))
+      world.minutes(2)
+      const until = world.now + 600_000
+      world.gates = [gate({ until, passesAsked })]
+      take(world)
+      world.minutes(2)
+
+      t.equal(world.objectNames().length, 1)
+      t.equal(world.last.decision.row.judged, 'J7')
+      t.equal(world.last.decision.wakeAt, until)
+      const { waiting, gates } = waitsOf({ ...world.last, observed: {} }, world.ledger!, world.now)
+      t.same([waiting, gates], ['', world.gates])
+
+      world.sync()
+      world.minutes(1)
+      t.equal(world.objectNames().length, passesAsked ? 2 : 1, 'asked for')
+      world.gates = []
+      world.minutes(20)
+      t.equal(world.objectNames().length, 2)
+    }
+  },
+)
+
+t.test('J7: nothing is healed by itself while what is to be left alone cannot be read', async t => {
+  const world = new World()
+  world.push(release(deployment('web', 'good:1'), configMap('extra', 'x')))
+  world.minutes(2)
+  const observe = world.observe.bind(world)
+  world.observe = () => ({
+    ...observe(),
+    faults: ['spec.ignoreDifferences[0].jqPathExpressions[0]: jq expression ".[": syntax error'],
+  })
+  world.document = { ...world.document!, generation: world.document!.generation + 1, objects: world.document!.objects.slice(1) }
+  world.minutes(5)
+  t.equal(world.objectNames().length, 1)
+  world.observe = observe
+  world.push(world.releases.values().next().value!)
+  world.minutes(5)
+  t.equal(world.objectNames().length, 2)
 })
 
 t.test('whom a change of an application lets go on follows what the others say now', async t => {

@@ -88,6 +88,11 @@ t.test('differences that are ignored are no drift; others beside them are', asyn
     ['a pointer for another kind', { group: 'apps', kind: 'StatefulSet', jsonPointers: ['/spec'] }, false],
     ['a pointer for another name', { group: 'apps', kind: 'Deployment', name: 'other', jsonPointers: ['/spec'] }, false],
     ['one of the two', { group: 'apps', kind: 'Dep*', jsonPointers: ['/spec/replicas'] }, false],
+    [
+      'what fits nothing',
+      { group: 'apps', kind: 'Deployment', jqPathExpressions: ['.data.list[].x', '.spec.replicas', image] },
+      true,
+    ],
     ['a wrong expression', { group: 'apps', kind: 'Deployment', jqPathExpressions: ['.spec.replicas', '.spec['] }, false],
   ]
   for (const [name, more, isIgnored] of cases) {
@@ -109,6 +114,10 @@ t.test('differences that are ignored are no drift; others beside them are', asyn
     t.equal(found.hash === manifestHash(web(one)), isIgnored, `${name}: ${JSON.stringify(found.drift)}`)
     if (name === 'a wrong expression')
       t.match(found.drift, [{ path: '', want: /ignoreDifferences.*jq expression "\.spec\[".*syntax error/ }])
+    const { faults } = await one.cluster.observe(one.app, new AbortController().signal)
+    const told = /^spec\.ignoreDifferences\[0\]\.jqPathExpressions\[1\]: jq expression "\.spec\[".*syntax error/
+    t.match(faults, name === 'a wrong expression' ? [told] : [], name)
+    t.equal(faults?.length, name === 'a wrong expression' ? 1 : 0)
   }
 })
 
@@ -196,6 +205,13 @@ t.test('an expression of jq that never ends is ended, and the next is answered',
 
   await t.rejects(jq.paths('def f: f; f', {}), /took longer than 300 ms/)
   t.same(await jq.paths('.a[] | select(.n > 1)', { a: [{ n: 1 }, { n: 2 }] }), [['a', 1]])
+  t.same(await jq.paths('.a[].b', {}), [], 'what does not fit names nothing')
+  await t.rejects(jq.paths('.a + 1', { a: 1 }), /[Ii]nvalid path expression/)
+  t.match(
+    await Promise.all(['.a[].b', '.a | bogus', '.a['].map(one => jq.fault(one))),
+    ['', /bogus\/0 is not defined/, /syntax error/],
+    'whether it can be read is told without an object',
+  )
   await t.rejects(jq.paths('.a | bogus', {}), /jq expression "\.a \| bogus": .*bogus\/0 is not defined/)
   t.same(await jq.paths('.metadata.annotations["x/y"], .status', { metadata: { annotations: { 'x/y': '1' } } }), [
     ['metadata', 'annotations', 'x/y'],

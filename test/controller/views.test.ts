@@ -90,6 +90,7 @@ function facts(change: Partial<Facts> = {}): Facts {
     waiting: '',
     gates: [],
     asks: null,
+    unheeded: [],
     services: () => [{ namespace: 'shop', name: 'cache-redis' }],
     now,
     ...change,
@@ -109,10 +110,34 @@ const running = '9be03d7 (r1) runs, healthy, 3 of 3 ready.'
 const syncing = { name: 'Syncing', phase: 'Sync', wave: 0, index: 1, of: 3 } as const
 const onR2 = { ...ledger().current!, release: r2 }
 
+const old = { group: '', kind: 'ConfigMap', namespace: 'shop', name: 'old' }
+const gate = { kind: 'window', application: '', message: 'the next window', until: 0, passesAsked: true } as const
+
 const deletion = (cascade: boolean) => ({ by: ana, at: now, cascade })
 
 const table: readonly (readonly [string, Partial<Facts>, string, string, string])[] = [
   ['it runs what Git says', {}, 'Healthy', '3 of 3 ready', running],
+  [
+    'what is no longer in Git waits for a word',
+    { asks: { act: 'prune', objects: [old], since: 1 } },
+    'OutOfSync',
+    'waiting for a word: is ConfigMap shop/old, no longer in Git, to be deleted?',
+    `Waiting for a word: is ConfigMap shop/old, no longer in Git, to be deleted? ${running} If so: slipway approve shop`,
+  ],
+  [
+    'it is not as it was applied, and a window holds back what would heal it',
+    { drift: 'Deployment shop/web is not there', gates: [gate] },
+    'OutOfSync',
+    'Deployment shop/web is not there',
+    `Deployment shop/web is not there. ${running} It is not healed before the next window. Release it: slipway sync shop`,
+  ],
+  [
+    'what is not to be compared cannot be read',
+    { unheeded: ['spec.ignoreDifferences[0].jqPathExpressions[0]: jq expression ".[": syntax error'] },
+    'Healthy',
+    '3 of 3 ready',
+    `${running} spec.ignoreDifferences[0].jqPathExpressions[0]: jq expression ".[": syntax error; nothing that differs is healed until that is corrected.`,
+  ],
   [
     'a wave is under way: what it waits for, and what serves',
     {

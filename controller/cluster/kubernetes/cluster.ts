@@ -17,6 +17,7 @@ import { createCache, type Entry, type Kind } from './cache.js'
 import type { ApiClient, Sent } from './client.js'
 import { createDiscovery } from './discovery.js'
 import { createIdentity, guarded, type KnownClusters } from './identity.js'
+import { ruleFaults } from './ignored.js'
 import { isJournalOnly } from './journal.js'
 import { createJq } from './jq.js'
 import { createKeeping, type Found, OvertakenError } from './keeping.js'
@@ -262,6 +263,7 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
       preflight: one.preflight,
       objects: observedOf(entries, refs),
       pods: observedPods(entries, cache.ownedBy),
+      faults: await ruleFaults(app.ignoreDifferences, jq.fault),
       gone: isEnding && silent === null && left.length === 0 && options.ledger(app)?.deletion?.cascade !== false,
       ledger,
     }

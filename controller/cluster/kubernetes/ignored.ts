@@ -36,6 +36,20 @@ export async function ignoredPaths(rules: readonly IgnoreRule[], object: Sent, l
   return paths
 }
 
+/** Expressions that can never be heeded, each with its place in the declaration. */
+export async function ruleFaults(
+  rules: readonly IgnoreRule[],
+  fault: (expression: string) => Promise<string>,
+): Promise<readonly string[]> {
+  const found: string[] = []
+  for (const [at, { jqPathExpressions }] of rules.entries())
+    for (const [index, expression] of jqPathExpressions.entries()) {
+      const message = await fault(expression)
+      if (message !== '') found.push(`spec.ignoreDifferences[${at}].jqPathExpressions[${index}]: ${message}`)
+    }
+  return found
+}
+
 function managedPaths(managers: readonly string[], object: Sent, live: Sent): readonly Path[] {
   const sets = managedOf(live).filter(one => managers.includes(one.manager ?? ''))
   return pathsIn(object, sets.map(one => one.fieldsV1 ?? {}).reduce(union, {}))

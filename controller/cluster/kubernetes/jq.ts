@@ -1,11 +1,14 @@
 // jq's path expressions, asked of a thread that is there while it is used: what takes too long is ended, and told.
 import { Worker } from 'node:worker_threads'
+import { LRUCache } from 'lru-cache'
 import type { Sent } from './client.js'
 import type { Path } from './managed.js'
 
 export interface Jq {
   /** Paths that the expression names in the object; none where it names nothing. Throws what is wrong with it. */
   paths(expression: string, object: Sent): Promise<readonly Path[]>
+  /** Why it can never be heeded; '' where it can. */
+  fault(expression: string): Promise<string>
   close(): Promise<void>
 }
 
@@ -31,6 +34,7 @@ export function createJq({ limitMs = 1_000, idleMs = 60_000 }: JqOptions = {}): 
   let last: Promise<unknown> = Promise.resolve()
   let isReady: Promise<void> = Promise.resolve()
   const waiting = new Map<number, Waiting>()
+  const faults = new LRUCache<string, string>({ max: 1_000 })
 
   function start(): Worker {
     const one = new Worker(new URL('./jq-worker.js', import.meta.url), {
@@ -69,7 +73,7 @@ export function createJq({ limitMs = 1_000, idleMs = 60_000 }: JqOptions = {}): 
     void one.terminate()
   }
 
-  async function ask(expression: string, object: Sent): Promise<readonly Path[]> {
+  async function ask(expression: string, object: Sent | null): Promise<readonly Path[]> {
     if (idle !== null) clearTimeout(idle)
     worker ??= start()
     const one = worker
@@ -95,14 +99,26 @@ export function createJq({ limitMs = 1_000, idleMs = 60_000 }: JqOptions = {}): 
     }
   }
 
+  function asked(expression: string, object: Sent | null): Promise<readonly Path[]> {
+    const next = last.then(
+      () => ask(expression, object),
+      () => ask(expression, object),
+    )
+    last = next.catch(() => {})
+    return next
+  }
+
   return {
-    paths(expression, object) {
-      const next = last.then(
-        () => ask(expression, object),
-        () => ask(expression, object),
+    paths: asked,
+    async fault(expression) {
+      const known = faults.get(expression)
+      if (known !== undefined) return known
+      const fault = await asked(expression, null).then(
+        () => '',
+        (error: Error) => error.message,
       )
-      last = next.catch(() => {})
-      return next
+      faults.set(expression, fault)
+      return fault
     },
     async close() {
       if (idle !== null) clearTimeout(idle)
