@@ -58,7 +58,7 @@ t.test('the same declaration again changes nothing, and is not told', async t =>
 const quiet = {
   observed: { silent: null, objects: [], pods: [] },
   health: { status: 'Healthy', message: '', objects: [], pods: { ready: 0, wanted: 0 } },
-  decision: { why: { kind: 'current' }, row: { judged: null, chosen: 'T8' } },
+  decision: { why: { kind: 'current' }, asks: null, row: { judged: null, chosen: 'T8' } },
   candidate: null,
 }
 
@@ -291,7 +291,7 @@ t.test('what an application that was let go leaves is known, also after a start,
     await store.putRelease(name, ran)
     const next = { ...ledger, version: ledger.version + 1, ...change } as Ledger
     const health = { status: 'Healthy', message: '', fresh: true, pods: { ready: 0, wanted: 0 }, objects: [], signs: [] }
-    const decision = { why: { kind: 'none' }, row: { judged: null, chosen: 'T10' } }
+    const decision = { why: { kind: 'none' }, asks: null, row: { judged: null, chosen: 'T10' } }
     const observed = { silent: null, objects: [], pods: [], at: 1 }
     const seen = { app, now: 1, before: ledger, candidate: null, ledger: next, applied: [], step: { kind } }
     await applications.record({ ...seen, health, decision, observed } as never)

@@ -68,7 +68,7 @@ async function opened(test: Parameters<typeof startField>[0] & { testdir(): stri
     const pass = { app, now, before: ledger, candidate: newest, observed, health, ledger: next, applied: [] }
     await applications.record({
       ...pass,
-      decision: { why: { kind: 'none' }, row: { judged: null, chosen: 'T10' } },
+      decision: { why: { kind: 'none' }, asks: null, row: { judged: null, chosen: 'T10' } },
       step: { kind: 'none' },
     } as never)
   }
