@@ -3,7 +3,7 @@
 import { refKey } from '../runtime/contract/manifest.js'
 import { chartOfRevision } from './application/tracked.js'
 import type { Application, Source } from './application.js'
-import type { ApplicationView, AttemptView, ObjectView, ReleaseView } from './view.js'
+import { type ApplicationView, type AttemptView, chartSays, type ObjectView, type ReleaseView } from './view.js'
 
 export interface Told {
   readonly app: Pick<Application, 'source' | 'sources' | 'ignoreDifferences' | 'revisionHistoryLimit' | 'manifest'>
@@ -147,10 +147,7 @@ function conditionsOf(view: ApplicationView): readonly object[] {
   return [
     ...(type === undefined ? [] : [{ type, message }]),
     ...blockedBy.map(gate => ({ type: 'HeldBack', message: gate.message })),
-    ...warnings.map(message => ({
-      type: message.startsWith('spec.ignoreDifferences') ? 'ComparisonError' : 'InvalidSpecError',
-      message,
-    })),
+    ...warnings.map(message => ({ type: warningType(message), message })),
   ]
 }
 
@@ -158,6 +155,11 @@ function conditionsOf(view: ApplicationView): readonly object[] {
 function revisionsOf(release: ReleaseView | null): { readonly revision: string } | { readonly revisions: readonly string[] } {
   const { commit = '', revisions = [] } = release ?? {}
   return revisions.length > 1 ? { revisions: revisions.map(argoRevision) } : { revision: argoRevision(commit) }
+}
+
+function warningType(message: string): string {
+  if (message.startsWith(chartSays)) return 'ChartWarning'
+  return message.startsWith('spec.ignoreDifferences') ? 'ComparisonError' : 'InvalidSpecError'
 }
 
 /** A commit in full; of a chart its version, as Argo CD has both. */

@@ -55,6 +55,8 @@ export type Candidate =
       readonly release: Release
       readonly stale: Stale | null
       readonly uses?: Uses
+      /** What its charts say beside what they render to, one sentence each. */
+      readonly warnings?: readonly string[]
     }
   | {
       readonly kind: 'rejection'

@@ -57,7 +57,8 @@ export function together({ sync }: Application, salt: string, candidates: readon
   if (objects.length === 0 && !sync.allowEmpty)
     return { kind: 'rejection', revision: first.revision, rejection: empty, stale: null, uses }
   const release = { id: releaseIdOf(salt, objects), objects, origins, images: imagesOf(objects), tree: releases[0]!.tree }
-  return { kind: 'release', revision: first.revision!, release, stale: null, uses }
+  const warnings = [...new Set(candidates.flatMap(one => (one.kind === 'release' ? (one.warnings ?? []) : [])))]
+  return { kind: 'release', revision: first.revision!, release, stale: null, uses, warnings }
 }
 
 function joined(all: Uses, one: Uses | undefined): Uses {

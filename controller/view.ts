@@ -79,10 +79,16 @@ export interface ApplicationView {
     readonly bakeTimeSeconds: number
     readonly writeBack: string
   }
-  /** What should be looked at though it goes on: parts of the declaration that this version does not take. One sentence each. */
+  /**
+   * What should be looked at though it goes on: parts of the declaration that this version does not take, and, behind `chartSays`, what Helm would
+   * say of the chart. One sentence each.
+   */
   readonly warnings: readonly string[]
   readonly deleting: boolean
 }
+
+/** Before what a chart warns of among `warnings`. */
+export const chartSays = 'its chart: '
 
 /** `slipway why`, as data. */
 export interface WhyView {

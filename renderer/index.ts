@@ -9,9 +9,10 @@ import type { Surroundings } from './helm/engine.js'
 import { defaultLimits, type Limits, Meter } from './limits.js'
 import type { ValueInputs } from './values/given.js'
 
-export type { ChartFile } from './chart/archive.js'
+export { type ChartFile, largestFile } from './chart/archive.js'
 export { isChart, isCore, readsFiles } from './chart/chart.js'
 export { chosen, isManifest, manifestPaths } from './chart/directory.js'
+export { type Ignored, ignoreRules } from './chart/ignore.js'
 export { walked } from './chart/load.js'
 export { type Aliases, type ChartFacts, mayNeedCharts, type Need, tellsNeeds } from './chart/lock.js'
 export type { RenderedObject } from './chart/manifests.js'
@@ -24,6 +25,8 @@ export type { Chance } from './functions/signature.js'
 export { globMatcher as globs } from './glob.js'
 export type { ChartCache } from './helm/door.js'
 export { pure, type Surroundings } from './helm/engine.js'
+export { templatedName } from './helm/name.js'
+export { type Section, type Sections, sectionText } from './helm/render.js'
 export { HelmFailure, helmTemplate, type Sets, type TemplateRequest } from './helm/template.js'
 export { defaultLimits, type Limits } from './limits.js'
 export { type Kept, type Minted, nothingTouched, type Question, questionOf, StickyBook, type Touched, textsIn } from './sticky.js'
@@ -47,7 +50,12 @@ export interface Capabilities {
 }
 
 export type Rendered =
-  | { readonly objects: readonly RenderedObject[]; readonly error?: undefined }
+  | {
+      readonly objects: readonly RenderedObject[]
+      /** What Helm would have said beside it, without values. */
+      readonly warnings: readonly string[]
+      readonly error?: undefined
+    }
   | {
       readonly error: { readonly reason: FaultReason; readonly message: string; readonly excerpt: string }
       readonly objects?: undefined
@@ -64,11 +72,9 @@ const tooDeep = 'a file of the chart is nested too deep, or makes more than can 
 export function render(files: Files, options: RenderOptions, around: Surroundings, charts: ChartCache = new Map()): Rendered {
   const limits = { ...defaultLimits, ...options.limits }
   try {
-    return {
-      objects: isChart(files.paths)
-        ? renderChart(files, options, new Meter(limits), around, charts)
-        : renderDirectory(files, options, limits),
-    }
+    return isChart(files.paths)
+      ? renderChart(files, options, new Meter(limits), around, charts)
+      : { objects: renderDirectory(files, options, limits), warnings: [] }
   } catch (cause) {
     if (cause instanceof RangeError) return { error: { reason: 'LimitExceeded', message: tooDeep, excerpt: '' } }
     if (!(cause instanceof RenderFault)) throw cause

@@ -98,9 +98,10 @@ export class StickyBook implements Surroundings {
     return { used: [...this.#used.keys()], minted: Object.fromEntries(this.#minted), asked: [...this.#asked] }
   }
 
-  /** An error's text without what was minted or kept: it is shown to people. */
+  /** An error's text without what was minted or kept, or found in a Secret: it is shown to people. */
   masked(text: string): string {
-    const secrets = [...this.#used.values()].flatMap(textsIn).filter(secret => secret.length >= 6)
+    const found = [...this.#asked].flatMap(question => secretsIn(this.#kept.answers[question]))
+    const secrets = [...[...this.#used.values()].flatMap(textsIn), ...found].filter(secret => secret.length >= 6)
     const forms = secrets.flatMap(secret => [secret, Buffer.from(secret).toString('base64')])
     return forms.sort((a, b) => b.length - a.length).reduce((shown, form) => shown.replaceAll(form, '(secret)'), text)
   }
@@ -108,6 +109,14 @@ export class StickyBook implements Surroundings {
   #hashed(parts: unknown, digits: number): string {
     return createHmac('sha256', this.#kept.salt).update(JSON.stringify(parts)).digest('hex').slice(0, digits)
   }
+}
+
+/** What Secrets among an answer hold, decoded. */
+function secretsIn(answer: unknown): string[] {
+  if (Array.isArray(answer)) return answer.flatMap(secretsIn)
+  const { kind, data } = (answer ?? {}) as { readonly kind?: unknown; readonly data?: unknown }
+  if (kind !== 'Secret' || typeof data !== 'object' || data === null) return []
+  return Object.values(data).flatMap(value => (typeof value === 'string' ? [Buffer.from(value, 'base64').toString('utf8')] : []))
 }
 
 /** The texts that a value (`Minted.value`) consists of. */

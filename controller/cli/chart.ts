@@ -1,7 +1,6 @@
 // slipway render CHART: what `helm template` would print, from the files here; no server is asked.
 import { randomBytes } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import {
   HelmFailure,
   helmTemplate,
@@ -11,12 +10,17 @@ import {
   render,
   type Sets,
   type TemplateRequest,
-  walked,
+  templatedName,
 } from '../../renderer/index.js'
+import { filesOf, type HereFile } from './chart-files.js'
+import { writeSections } from './chart-output.js'
+import { type PlaceOptions, placeOf } from './chart-place.js'
+import { type ReadHere, readerOf } from './chart-values.js'
 import { type Surroundings, yamlOf } from './cli.js'
 import { withDependencies } from './dependencies.js'
+import { checkFlags, type RefusableOptions } from './helm-flags.js'
 
-export interface ChartOptions {
+export interface ChartOptions extends PlaceOptions, RefusableOptions {
   readonly values: readonly string[]
   readonly set: readonly string[]
   readonly setString: readonly string[]
@@ -35,16 +39,16 @@ export interface ChartOptions {
   readonly helmProfile: string
   readonly dependencyUpdate: boolean
   readonly debug: boolean
+  readonly generateName: boolean
+  readonly nameTemplate: string
+  readonly outputDir: string
+  readonly releaseName: boolean
 }
 
-interface HereFile {
-  readonly name: string
-  readonly bytes: Uint8Array
-}
-
-/** Is this argument a chart, a packed chart or a folder of manifests here, rather than an application's name? */
-export function isHere(argument: string): boolean {
+/** Is this argument a chart, a packed chart or a folder of manifests, rather than an application's name? */
+export function isHere(argument: string, { repo }: Pick<ChartOptions, 'repo'>): boolean {
   return (
+    repo !== '' ||
     argument.includes('/') ||
     argument === '.' ||
     argument.endsWith('.tgz') ||
@@ -52,11 +56,14 @@ export function isHere(argument: string): boolean {
   )
 }
 
-export async function renderHere(around: Surroundings, path: string, name: string, options: ChartOptions): Promise<void> {
+/** `name`: null where there was none. */
+export async function renderHere(around: Surroundings, chart: string, name: string | null, options: ChartOptions): Promise<void> {
   try {
-    around.write(await textOf(around, path, name, options))
+    checkFlags(options)
+    around.write(await textOf(around, chart, nameOf(name, options), options))
   } catch (cause) {
     if (cause instanceof HelmFailure) {
+      for (const warning of cause.warnings) around.complain(`${warning}\n`)
       if (options.debug) around.write(cause.rendered)
       around.complain(`Error: ${cause.message}\n${cause.place === '' ? '' : `${cause.place}\n`}`)
       around.exit(1)
@@ -67,13 +74,27 @@ export async function renderHere(around: Surroundings, path: string, name: strin
   }
 }
 
-async function textOf(around: Surroundings, path: string, name: string, options: ChartOptions): Promise<string> {
-  if (!existsSync(path)) throw new HelmFailure(`path ${JSON.stringify(path)} not found`)
+/** With `--generate-name` alone Helm's template prints the name that it has without. */
+function nameOf(name: string | null, { generateName, nameTemplate }: ChartOptions): string {
+  if (name !== null && generateName) throw new HelmFailure('cannot set --generate-name and also specify a name')
+  if (name !== null && nameTemplate !== '') throw new HelmFailure('cannot set --name-template and also specify a name')
+  if (name !== null) return name
+  return nameTemplate === '' ? 'release-name' : templatedName(nameTemplate, chance())
+}
+
+function chance() {
+  return { random: (count: number) => randomBytes(count), now: Date.now() }
+}
+
+async function textOf(around: Surroundings, chart: string, name: string, options: ChartOptions): Promise<string> {
+  const place = await placeOf(around, chart, options)
   const read = await readerOf(around, options)
-  const print = (chart: TemplateRequest['chart']): string => templated(around, chart, name, options, read)
+  const print = (found: TemplateRequest['chart']): string => templated(around, found, name, options, read)
+  if ('archive' in place) return print(place)
+  const { path } = place
   if (statSync(path).isFile()) return print({ archive: readFileSync(path) })
-  const here = filesOf(path)
-  const files = options.dependencyUpdate ? await withDependencies(around, path, here, filesOf) : here
+  const here = filesOf(path, words => around.complain(`${words}\n`))
+  const files = options.dependencyUpdate ? await withDependencies(around, path, here, filesOf, options) : here
   return isChart(files.map(file => file.name)) ? print({ files }) : objectsText(files, name, options, read)
 }
 
@@ -84,7 +105,7 @@ function templated(
   options: ChartOptions,
   read: ReadHere,
 ): string {
-  const { text, warnings } = helmTemplate({
+  const { text, warnings, sections } = helmTemplate({
     chart,
     name,
     namespace: options.namespace,
@@ -100,11 +121,13 @@ function templated(
     isUpgrade: options.isUpgrade,
     skipSchema: options.skipSchemaValidation,
     profile: options.helmProfile === '4' ? '4' : '3',
-    chance: { random: count => randomBytes(count), now: Date.now() },
+    chance: chance(),
     limits: { steps: 100_000_000, output: 500_000_000, parses: 1_000_000, secrets: 100_000 },
   })
   for (const warning of warnings) around.complain(`${warning}\n`)
-  return text
+  if (options.outputDir === '') return text
+  // The empty line is what Helm prints of the rest.
+  return `${writeSections(sections, options.outputDir, options.releaseName ? name : '')}\n`
 }
 
 function setsOf(options: ChartOptions): Sets {
@@ -114,25 +137,6 @@ function setsOf(options: ChartOptions): Sets {
     string: options.setString,
     file: options.setFile,
     literal: options.setLiteral,
-  }
-}
-
-type ReadHere = (file: string) => Uint8Array
-
-/** Reads files here, and what is piped in as `-`. */
-async function readerOf({ stdin }: Surroundings, { values, setFile }: ChartOptions): Promise<ReadHere> {
-  if (!values.includes('-') && !setFile.some(line => /=-(,|$)/.test(line))) return readHere
-  const chunks: Uint8Array[] = []
-  for await (const chunk of stdin) chunks.push(chunk)
-  const piped = Buffer.concat(chunks)
-  return file => (file === '-' ? piped : readHere(file))
-}
-
-function readHere(file: string): Uint8Array {
-  try {
-    return readFileSync(file)
-  } catch {
-    throw new HelmFailure(`open ${file}: no such file or directory`)
   }
 }
 
@@ -156,7 +160,7 @@ async function objectsText(files: readonly HereFile[], name: string, options: Ch
         ...options.setString.map(line => parameterOf(line, true)),
       ],
     },
-    pure({ random: count => randomBytes(count), now: Date.now() }),
+    pure(chance()),
   )
   if (result.error !== undefined) throw new RenderFault(result.error.reason, result.error.message, result.error.excerpt)
   const texts = await Promise.all(
@@ -172,18 +176,4 @@ function parameterOf(
   const at = line.indexOf('=')
   if (at < 0) throw new HelmFailure(`failed parsing --set data: key ${JSON.stringify(line)} has no value`)
   return { name: line.slice(0, at), value: line.slice(at + 1), forceString }
-}
-
-function filesOf(folder: string): HereFile[] {
-  const paths: string[] = []
-  const walk = (below: string): void => {
-    for (const name of readdirSync(join(folder, below))) {
-      const path = below === '' ? name : `${below}/${name}`
-      if (path === '.git') continue
-      if (statSync(join(folder, path)).isDirectory()) walk(path)
-      else paths.push(path)
-    }
-  }
-  walk('')
-  return walked(paths).map(name => ({ name, bytes: readFileSync(join(folder, name)) }))
 }

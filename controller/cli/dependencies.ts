@@ -16,19 +16,34 @@ import type { Surroundings } from './cli.js'
 
 const tries = 3
 
+export interface ConfigOptions {
+  /** '' for Helm's own. */
+  readonly repositoryConfig: string
+  readonly registryConfig: string
+}
+
+/** The charts of elsewhere as they are got here. `more`: what flags say of an address. */
+export function chartsHere({ env }: Pick<Surroundings, 'env'>, options: ConfigOptions, more: readonly Access[] = []) {
+  const repositories = repositoriesIn(options.repositoryConfig || repositoryFile(env))
+  const store = openChartStore({ directory: cacheOf(env), now: Date.now })
+  const logins = options.registryConfig === '' ? registryLogins(env) : [options.registryConfig]
+  const said = more.filter(one => one.username !== '' || one.ca !== '' || one.plainHTTP)
+  const reach = () => reachOf([...said, ...repositories], logins, 'any')
+  const read = async (question: Parameters<typeof answerTo>[0]) => answerTo(question)
+  return { repositories, store, reach, read, get: patient(chartGetter({ store, reach, read })) }
+}
+
 /** `files` and what is missing in `charts/`. `filesOf`: of another folder here. Throws `HelmFailure` or `RenderFault`. */
 export async function withDependencies(
-  { env, signal, complain }: Surroundings,
+  around: Surroundings,
   folder: string,
   files: readonly ChartFile[],
   filesOf: (folder: string) => readonly ChartFile[],
+  options: ConfigOptions,
 ): Promise<readonly ChartFile[]> {
+  const { signal, complain } = around
   if (!mayNeedCharts(files)) return files
-  const repositories = repositoriesIn(repositoryFile(env))
-  const store = openChartStore({ directory: cacheOf(env), now: Date.now })
-  const reach = () => reachOf(repositories, registryLogins(env), 'any')
-  const read = async (question: Parameters<typeof answerTo>[0]) => answerTo(question)
-  const get = patient(chartGetter({ store, reach, read }))
+  const { repositories, store, read, get } = chartsHere(around, options)
   const aliases = Object.fromEntries(repositories.map(({ name, url }) => [name, url]))
   const inside = async (path: string) =>
     existsSync(`/${path}`) && statSync(`/${path}`).isDirectory() ? { id: path, files: filesOf(`/${path}`) } : null

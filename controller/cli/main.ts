@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
 import type { Surroundings } from './cli.js'
 import { exitCodeHelp, Failure } from './failure.js'
+import { asSwitches } from './switches.js'
 import { verbs } from './verbs.js'
 
 const interrupted = new AbortController()
@@ -39,6 +40,11 @@ const around: Surroundings = {
 function asFlag(argument: string): string {
   const [, name, value] = /^--(cascade|prune)=(true|false)$/.exec(argument) ?? []
   return value === undefined ? argument : value === 'true' ? `--${name}` : `--no-${name}`
+}
+
+function argumentsOf(argv: readonly string[]): string[] {
+  const flags = argv.map(asFlag)
+  return argv[2] === 'render' ? [...asSwitches(flags)] : flags
 }
 
 /** Verbs that the arguments may mean are loaded, all are listed. */
@@ -86,7 +92,7 @@ function exitCodeOf(error: unknown): number {
 try {
   const program = await programOf(process.argv.slice(2))
   if (process.argv.length <= 2) program.outputHelp()
-  else await program.parseAsync(process.argv.map(asFlag))
+  else await program.parseAsync(argumentsOf(process.argv))
 } catch (error) {
   process.exitCode = exitCodeOf(error)
 }

@@ -129,10 +129,10 @@ function withAnswers(content: string, questions: readonly FileQuestion[], { othe
 function candidate({ application, revision, tree }: CandidateRequest, outcome: Outcome): Candidate {
   const { uses } = outcome
   if ('rejection' in outcome) return { kind: 'rejection', revision, rejection: outcome.rejection, stale: null, uses }
-  const { release } = outcome
+  const { release, warnings } = outcome
   if (release.objects.length > 0 || application.sync.allowEmpty) {
     const own = release.tree === tree.treeId ? release : { ...release, tree: tree.treeId }
-    return { kind: 'release', revision, release: own, stale: null, uses }
+    return { kind: 'release', revision, release: own, stale: null, uses, warnings }
   }
   const where = application.source.path === '.' ? 'the repository' : application.source.path
   const message = `${where} renders to no objects; nothing is pruned for that. Allow it with syncPolicy.automated.allowEmpty, or look at path and directory.include`
@@ -197,7 +197,7 @@ function outcomeIn(result: Settled | Killed, request: CandidateRequest): Outcome
   if ('killed' in result) return { rejection: killed(result.killed), uses: nothingUsed }
   const { uses } = result
   if (result.completed === undefined) return { rejection: result.rejection, uses }
-  return { release: releaseOf(result.completed, request), uses }
+  return { release: releaseOf(result.completed, request), warnings: result.warnings, uses }
 }
 
 function killed(what: string): Rejection {

@@ -3,7 +3,10 @@ import { LRUCache } from 'lru-cache'
 import type { Rejection, Release } from '../release.js'
 import type { Uses } from '../sticky.js'
 
-export type Outcome = ({ readonly release: Release } | { readonly rejection: Rejection }) & { readonly uses: Uses }
+export type Outcome = (
+  | { readonly release: Release; readonly warnings: readonly string[] }
+  | { readonly rejection: Rejection }
+) & { readonly uses: Uses }
 
 /** How long a render that had to be ended is not tried again: it may take the only child for its whole time, ms. */
 export const killedMs = 60_000

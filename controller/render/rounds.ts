@@ -28,7 +28,7 @@ export interface Job {
 }
 
 export type Settled = (
-  | { readonly completed: Completed; readonly rejection?: undefined }
+  | { readonly completed: Completed; readonly warnings: readonly string[]; readonly rejection?: undefined }
   | { readonly rejection: Rejection; readonly completed?: undefined }
 ) & { readonly uses: Uses }
 
@@ -67,7 +67,8 @@ export async function renderRounds(
     // Whatever came of wrong answers, an error too, says nothing.
     if (areSame(await answersIn(next, ledger, look), answers)) {
       const found = 'reason' in completed ? {} : await foundAgain(next, result.touched, completed, around, look)
-      if (Object.keys(found).length === 0) return settled(next, result.touched, completed, around, look)
+      const warnings = result.error === undefined ? result.warnings : []
+      if (Object.keys(found).length === 0) return settled(next, result.touched, completed, around, look, warnings)
       round = { ...next, given: { ...next.given, ...found } }
     } else round = next
   }
@@ -94,12 +95,13 @@ async function settled(
   completed: Completed | Rejection,
   { ledger, now }: Around,
   look: Look,
+  warnings: readonly string[],
 ): Promise<Settled> {
   const facts = { own, sticky: ledger.sticky, live: questions.length === 0 ? [] : await look({ questions, refs: [] }) }
   const looked = { lookups: foreignAnswers(questions, facts), own: questions.length === 0 ? [] : [...own] }
   const sticky = { ...pick({ ...ledger.sticky, ...given }, touched.used), ...firstAnswers(questions, facts, now) }
   const isTooMuch = withRoom(ledger.sticky, sticky) === null
-  if (!('reason' in completed) && !isTooMuch) return { completed, uses: { ...looked, sticky } }
+  if (!('reason' in completed) && !isTooMuch) return { completed, warnings, uses: { ...looked, sticky } }
   // Of a render that gave nothing, nothing new is kept.
   const known = pick(
     sticky,

@@ -1,7 +1,8 @@
 // Which subcharts of a chart are rendered, under which names, and what values they export (Helm's `chartutil/dependencies.go`).
 import { sprint } from '../value/format.js'
+import { quoted } from '../value/quote.js'
 import { type Dict, isDict, type Value } from '../value/value.js'
-import { coalesceTables, coalesceValues, deepCopy, mergeValues } from '../values/coalesce.js'
+import { coalesceTables, coalesceValues, deepCopy, mergeValues, type Warn } from '../values/coalesce.js'
 import type { ChartFile } from './archive.js'
 import type { LoadedChart, TemplateFile } from './load.js'
 import type { Dependency, Metadata } from './metadata.js'
@@ -48,13 +49,15 @@ export function missingDependencies(chart: LoadedChart): string[] {
 }
 
 /** `helm template`'s way: nulls in what is imported stay. Changes the chart. Throws `CoalesceError`. */
-export function processDependencies(chart: Chart, values: Dict): void {
-  enableDependencies(chart, values, '')
-  importValues(chart)
+export function processDependencies(chart: Chart, values: Dict, warn: Warn): void {
+  enableDependencies(chart, values, '', warn)
+  importValues(chart, warn)
 }
 
+const untold: Warn = () => {}
+
 /** `path`: of the chart's values within the root's, with a dot at the end. */
-export function enableDependencies(chart: Chart, values: Dict, path: string): void {
+export function enableDependencies(chart: Chart, values: Dict, path: string, warn: Warn = untold): void {
   const wanted = chart.metadata.dependencies
   if (wanted === null) return
   const unlisted = chart.dependencies.filter(
@@ -68,12 +71,12 @@ export function enableDependencies(chart: Chart, values: Dict, path: string): vo
   }
   setDependencies(chart, [...unlisted, ...listed])
   for (const dependency of wanted) dependency.enabled = true
-  const coalesced = coalesceValues(chart, values)
-  applyTags(wanted, coalesced)
-  applyConditions(wanted, coalesced, path)
+  const coalesced = coalesceValues(chart, values, 'kept', warn)
+  applyTags(wanted, coalesced, warn)
+  applyConditions(wanted, coalesced, path, warn)
   const disabled = new Set(wanted.filter(({ enabled }) => !enabled).map(({ name }) => name))
   const left = chart.dependencies.filter(({ metadata }) => !disabled.has(metadata.name))
-  for (const below of left) enableDependencies(below, coalesced, `${path}${below.metadata.name}.`)
+  for (const below of left) enableDependencies(below, coalesced, `${path}${below.metadata.name}.`, warn)
   const enabled = wanted.filter(({ name }) => !disabled.has(name))
   chart.metadata.dependencies = enabled.length === 0 ? null : enabled
   setDependencies(chart, left)
@@ -87,23 +90,29 @@ function aliased(charts: readonly Chart[], dependency: Dependency): Chart | null
 }
 
 /** Any true tag enables; only false ones disable. */
-function applyTags(dependencies: readonly Dependency[], values: Dict): void {
+function applyTags(dependencies: readonly Dependency[], values: Dict, warn: Warn): void {
   const tags = values.get('tags')
   if (!isDict(tags)) return
   for (const dependency of dependencies) {
-    const said = (dependency.tags ?? []).map(tag => tags.get(tag)).filter(value => typeof value === 'boolean')
+    const named = (dependency.tags ?? []).filter(tag => tags.has(tag))
+    const said = named.map(tag => tags.get(tag)).filter(value => typeof value === 'boolean')
+    for (const tag of named)
+      if (typeof tags.get(tag) !== 'boolean') warn(`Warning: Tag '${tag}' for chart ${dependency.name} returned non-bool value`)
     dependency.enabled = said.length === 0 || said.includes(true)
   }
 }
 
 /** The first path with a boolean decides. */
-function applyConditions(dependencies: readonly Dependency[], values: Dict, path: string): void {
+function applyConditions(dependencies: readonly Dependency[], values: Dict, path: string, warn: Warn): void {
   for (const dependency of dependencies)
     for (const condition of dependency.condition.trim().split(',')) {
       const value = condition === '' ? undefined : valueAt(values, (path + condition).split('.'))
-      if (typeof value !== 'boolean') continue
-      dependency.enabled = value
-      break
+      if (typeof value === 'boolean') {
+        dependency.enabled = value
+        break
+      }
+      if (value !== undefined && !isDict(value))
+        warn(`Warning: Condition path '${condition}' for chart ${dependency.name} returned non-bool value`)
     }
 }
 
@@ -116,27 +125,37 @@ function valueAt(values: Dict, path: readonly string[]): Value | undefined {
   return value
 }
 
-function tableAt(values: Dict, path: string): Dict | null {
-  const table = valueAt(values, path.split('.'))
-  return isDict(table) ? table : null
+/** The map at a path, or the first step that is none. */
+function tableAt(values: Dict, path: string): Dict | string {
+  let table = values
+  for (const step of path.split('.')) {
+    const inner = table.get(step)
+    if (!isDict(inner)) return step
+    table = inner
+  }
+  return table
 }
 
 /** From the deepest charts up: what a subchart exports stands below the chart's own values. */
-export function importValues(chart: Chart): void {
-  for (const below of chart.dependencies) importValues(below)
+export function importValues(chart: Chart, warn: Warn = untold): void {
+  for (const below of chart.dependencies) importValues(below, warn)
   const { dependencies } = chart.metadata
   if (dependencies === null) return
-  const merged = mergeValues(chart, new Map())
+  const merged = mergeValues(chart, new Map(), warn)
   let imported: Dict = new Map()
   for (const dependency of dependencies)
     dependency.importValues = (dependency.importValues ?? []).flatMap(item => {
       const paths = importPaths(item)
       if (paths === null) return []
       const table = tableAt(merged, `${dependency.name}.${paths.child}`)
-      if (table !== null) imported = coalesceTables(imported, atPath(paths.parent, table), true)
+      if (typeof table === 'string')
+        warn(
+          `Warning: ImportValues missing table${isDict(item) ? ` from chart ${dependency.name}` : ''}: ${quoted(table)} is not a table`,
+        )
+      else imported = coalesceTables(imported, atPath(paths.parent, table), true, '', warn)
       return [new Map(Object.entries(paths))]
     })
-  chart.values = coalesceTables(deepCopy(merged) as Dict, imported, true)
+  chart.values = coalesceTables(deepCopy(merged) as Dict, imported, true, '', warn)
 }
 
 function importPaths(item: Value): { readonly child: string; readonly parent: string } | null {

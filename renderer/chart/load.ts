@@ -20,6 +20,8 @@ export interface LoadedChart {
   /** Everything else, as `.Files` has it. */
   readonly files: readonly ChartFile[]
   readonly dependencies: readonly LoadedChart[]
+  /** Helm's words on what it takes and would have otherwise; those of subcharts not among them. */
+  readonly warnings: readonly string[]
 }
 
 export interface TemplateFile {
@@ -57,6 +59,7 @@ function loadFiles(files: readonly ChartFile[]): LoadedChart {
   let schema: Uint8Array | null = null
   const templates: TemplateFile[] = []
   const others: ChartFile[] = []
+  const warnings: string[] = []
   const below = new Map<string, ChartFile[]>()
   for (const { name, bytes } of files)
     if (name === 'Chart.yaml') fields = within('cannot load Chart.yaml', () => readMetadata(textOf(bytes)))
@@ -69,9 +72,11 @@ function loadFiles(files: readonly ChartFile[]): LoadedChart {
       values = within('cannot load values.yaml', () => madeOnce(valuesMade, bytes, () => unmarshalMap(textOf(bytes))))
     else if (name === 'values.schema.json') schema = bytes
     else if (name === 'requirements.yaml') {
+      if (!legacy) warnings.push(moved.requirements)
       fields = within('cannot load requirements.yaml', () => withRequirements(fields ?? new Map(), textOf(bytes)))
       if (legacy) others.push(file)
     } else if (name === 'requirements.lock') {
+      if (!legacy) warnings.push(moved.lock)
       within('cannot load requirements.lock', () => unmarshal(textOf(bytes)))
       if (legacy) others.push(file)
     } else if (name.startsWith('templates/')) templates.push(templateOf(file))
@@ -84,7 +89,14 @@ function loadFiles(files: readonly ChartFile[]): LoadedChart {
   if (fields === null) throw new ChartError('Chart.yaml file is missing')
   const metadata = checkedMetadata(fields, isVersion, isOnlyHandlebars(templates) ? 'optional' : 'wanted')
   const dependencies = [...below].flatMap(([folder, inner]) => subchart(metadata.name, folder, inner))
-  return { metadata, values, schema, templates, files: others, dependencies }
+  return { metadata, values, schema, templates, files: others, dependencies, warnings }
+}
+
+/** Of files that a chart of apiVersion v2 has no use for. */
+const moved = {
+  requirements:
+    'Warning: Dependencies are handled in Chart.yaml since apiVersion "v2". We recommend migrating dependencies to Chart.yaml.',
+  lock: 'Warning: Dependency locking is handled in Chart.lock since apiVersion "v2". We recommend migrating to Chart.lock.',
 }
 
 /** What was made of the same bytes before: charts that share files (two versions of one chart) share what is made of them. */

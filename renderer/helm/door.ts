@@ -5,21 +5,18 @@ import { type LoadedChart, loadDirectory, type TemplateFile, walked } from '../c
 import { objectsOf, type RenderedObject, readManifests } from '../chart/manifests.js'
 import { ChartError } from '../chart/metadata.js'
 import { parseKubeVersion } from '../chart/version.js'
-import { faultAt, holdsSecrets, type Place, RenderFault } from '../fault.js'
+import type { Place } from '../fault.js'
 import type { Files } from '../files.js'
-import { ExecError, ParseError } from '../gotemplate/index.js'
 import { defaultLimits, type Meter } from '../limits.js'
-import { withoutValues } from '../value/masked.js'
 import { textOf } from '../value/text.js'
-import { CoalesceError } from '../values/coalesce.js'
 import { givenValues, type ValueInputs } from '../values/given.js'
 import { DecodeError } from '../yaml/decode.js'
 import { loadYaml, type YamlDocument } from '../yaml/load.js'
 import { defaultApiVersions } from './api-versions.js'
-import { EngineError, type Surroundings } from './engine.js'
-import { refusalIn } from './functions.js'
-import { type Document, isTest, OutputError } from './output.js'
-import { type CrdFile, type HandlebarsFile, type HelmOutput, renderHelm, SchemaViolation } from './render.js'
+import type { Surroundings } from './engine.js'
+import { faultOf, relative } from './faults.js'
+import { type Document, isTest } from './output.js'
+import { type CrdFile, type HandlebarsFile, type HelmOutput, renderHelm } from './render.js'
 
 export interface DoorOptions extends ValueInputs {
   readonly release: { readonly name: string; readonly namespace: string }
@@ -38,14 +35,21 @@ export interface ChartCache {
   set(key: string, chart: LoadedChart): unknown
 }
 
-/** Objects in Helm's order, with the places of their templates. Throws `RenderFault`. Hooks are among them, with their annotations. */
+export interface RenderedChart {
+  /** In Helm's order, with the places of their templates. Hooks are among them, with their annotations. */
+  readonly objects: readonly RenderedObject[]
+  /** What Helm would have said beside it, without values. */
+  readonly warnings: readonly string[]
+}
+
+/** Throws `RenderFault`. */
 export function renderChart(
   files: Files,
   options: DoorOptions,
   meter: Meter,
   surroundings: Surroundings,
   charts: ChartCache,
-): RenderedObject[] {
+): RenderedChart {
   try {
     const chart = loaded(files, charts)
     const kubeVersion = parseKubeVersion(options.capabilities.kubeVersion) ?? { version: 'v1.31.0', major: '1', minor: '31' }
@@ -65,10 +69,22 @@ export function renderChart(
       surroundings,
       asked: files.asked,
     })
-    return objectsIn(output, options, meter)
+    return { objects: objectsIn(output, options, meter), warnings: shownWarnings(output.warnings) }
   } catch (cause) {
-    throw faultOf(cause)
+    throw faultOf(cause, path => textOf(files.read(relative(path)) ?? new Uint8Array()))
   }
+}
+
+const mostWarnings = 20
+
+/** Helm shows the values that it does not take: what a chart's defaults are is nobody's who may look at the application only. */
+function shownWarnings(warnings: readonly string[]): string[] {
+  const some = warnings
+    .slice(0, mostWarnings)
+    .map(words => words.replace(/^(warning: (?:cannot overwrite table|destination for) .*?) \(.*\)$/s, '$1'))
+    .map(words => (words.length > 300 ? `${words.slice(0, 299)}…` : words))
+  const more = warnings.length - some.length
+  return more === 0 ? some : [...some, `and ${more} more`]
 }
 
 function loaded(files: Files, charts: ChartCache): LoadedChart {
@@ -100,11 +116,6 @@ function kept(key: string, contents: readonly ChartFile[], charts: ChartCache): 
 /** Helm's words for YAML that cannot be read name a line at best: read again for the place, with a caret. */
 function findFault(file: string, bytes: Uint8Array): void {
   loadYaml(textOf(bytes), { file, limits: defaultLimits, mode: 'values' })
-}
-
-/** `templates/web.yaml`, `charts/redis/templates/web.yaml`: without the chart's own name. */
-function relative(path: string): string {
-  return path.slice(path.indexOf('/') + 1)
 }
 
 function objectsIn(output: HelmOutput, { skipCrds, skipTests }: DoorOptions, meter: Meter): RenderedObject[] {
@@ -189,34 +200,4 @@ function placesIn(template: TemplateFile): Places {
   }
   placesKnown.set(template, places)
   return places
-}
-
-function faultOf(cause: unknown): unknown {
-  if (cause instanceof SchemaViolation) return new RenderFault('InvalidValues', withoutShownValues(cause.message))
-  if (cause instanceof CoalesceError) return new RenderFault('InvalidValues', cause.message)
-  if (cause instanceof ChartError || cause instanceof DecodeError) return new RenderFault('InvalidChart', cause.message)
-  if (cause instanceof OutputError) return new RenderFault('InvalidYaml', `${relative(cause.path)}: ${cause.what}`)
-  if (cause instanceof EngineError) return templateFault(cause)
-  return cause
-}
-
-/** `- at '/password': '…' does not match pattern '^x'`: two complaints of a schema show the value. */
-function withoutShownValues(message: string): string {
-  return message.replace(/^( *- at '[^']*': )'(?:[^'\\]|\\.)*'(?= does not match pattern | is not valid )/gm, "$1'…'")
-}
-
-/** The innermost template's place and words; what `fail` and `required` say, as it is. */
-export function templateFault(error: EngineError): RenderFault {
-  const found = error.origin instanceof ExecError ? error.origin.origin : error.origin
-  if (!(found instanceof ExecError || found instanceof ParseError)) return new RenderFault('TemplateError', error.message)
-  const place: Place = { ...found.place, file: relative(found.place.file) }
-  const given = found instanceof ExecError ? found.given : []
-  const what = refusalIn(found.what) ?? withoutValues(found.what, given, found.source.text)
-  return faultAt(
-    'TemplateError',
-    place,
-    what,
-    found.source.text,
-    holdsSecrets(found.source.text) || found.source.name === 'gotpl' ? 'texts' : 'nothing',
-  )
 }

@@ -33,11 +33,14 @@ export interface Sorted {
 export class OutputError extends Error {
   readonly path: string
   readonly what: string
+  /** Which of the file's, from 1; 0 where there is one only. */
+  readonly document: number
   readonly #written: string
-  constructor(path: string, what: string, written: string) {
+  constructor(path: string, what: string, written: string, document: number) {
     super(`YAML parse error on ${path}: ${what}`)
     this.path = path
     this.what = what
+    this.document = document
     this.#written = written
   }
 
@@ -98,15 +101,15 @@ export function isTest(document: Document): boolean {
 function documentsOf(path: string, content: string, profile: Profile): Document[] {
   if (path.slice(path.lastIndexOf('/') + 1).startsWith('_') || trimSpace(content) === '') return []
   let end = 0
-  return split(content, profile).map(one => {
+  return split(content, profile).map((one, at, { length }) => {
     const start = content.indexOf(one, end)
     end = start + one.length
-    return headed(path, one, start)
+    return headed(path, one, start, length === 1 ? 0 : at + 1)
   })
 }
 
-function headed(path: string, written: string, start: number): Document {
-  const { value, head } = headOf(path, written)
+function headed(path: string, written: string, start: number, document: number): Document {
+  const { value, head } = headOf(path, written, document)
   const metadata = (head.get('metadata') ?? new Map()) as Fields
   return {
     path,
@@ -129,10 +132,10 @@ interface Headed {
 const kept = { recent: new Map<string, Headed>(), older: new Map<string, Headed>(), characters: 0 }
 const mostCharacters = 3_000_000
 
-function headOf(path: string, written: string): Headed {
+function headOf(path: string, written: string, document: number): Headed {
   const known = kept.recent.get(written)
   if (known !== undefined) return known
-  const read = kept.older.get(written) ?? readHead(path, written)
+  const read = kept.older.get(written) ?? readHead(path, written, document)
   if (kept.characters > mostCharacters) {
     kept.older = kept.recent
     kept.recent = new Map()
@@ -143,13 +146,13 @@ function headOf(path: string, written: string): Headed {
   return read
 }
 
-function readHead(path: string, written: string): Headed {
+function readHead(path: string, written: string, document: number): Headed {
   try {
     const value = unmarshal(written, { integers: 'exact' })
     return { value, head: decodeStruct(value, headType) }
   } catch (cause) {
     if (!(cause instanceof DecodeError)) throw cause
-    throw new OutputError(path, cause.message, written)
+    throw new OutputError(path, cause.message, written, document)
   }
 }
 

@@ -12,12 +12,12 @@ import { schemaProblems } from '../schema/values.js'
 import { quoted } from '../value/quote.js'
 import { textOf } from '../value/text.js'
 import { type Dict, int, type Value } from '../value/value.js'
-import { coalesceValues } from '../values/coalesce.js'
+import { coalesceValues, type Warn } from '../values/coalesce.js'
 import { loadYaml } from '../yaml/load.js'
 import { renderTemplates, type Surroundings } from './engine.js'
 import type { Written } from './handlebars.js'
 import { type Capabilities, capabilitiesStruct } from './objects.js'
-import { type Document, type Profile, type Sorted, sortDocuments } from './output.js'
+import { isTest, type Profile, type Sorted, sortDocuments } from './output.js'
 
 export interface HelmInput {
   readonly chart: LoadedChart
@@ -32,6 +32,8 @@ export interface HelmInput {
   readonly asked?: Files['asked'] | undefined
   /** Is told the rendered files by path, before anything looks whether they are YAML. */
   readonly rendered?: (files: ReadonlyMap<string, string>) => void
+  /** Is told at once what `HelmOutput.warnings` says in the end, so that it is said where the render fails, too. */
+  readonly warn?: (words: string) => void
 }
 
 /** The cluster's version is not what the chart wants. */
@@ -66,11 +68,19 @@ export interface HandlebarsFile {
 
 /** Throws errors with Helm's words: `ChartError`, `CoalesceError`, `EngineError`, `OutputError`; `RenderFault` where a limit is reached. */
 export function renderHelm(input: HelmInput): HelmOutput {
-  checkChart(input.chart)
+  const warned = new Set<string>()
+  // Each once: Helm coalesces several times, and says it each time.
+  const warn = (words: string): void => {
+    if (warned.has(words)) return
+    warned.add(words)
+    input.warn?.(words)
+  }
+  for (const words of loadWarnings(input.chart)) warn(words)
+  checkChart(input.chart, warn)
   checkName(input.release.name)
   const chart = workingCopy(input.chart)
-  processDependencies(chart, input.values)
-  const values = coalesceValues(chart, input.values, input.profile === '4' ? 'dropped' : 'kept')
+  processDependencies(chart, input.values, warn)
+  const values = coalesceValues(chart, input.values, input.profile === '4' ? 'dropped' : 'kept', warn)
   const problems = input.skipSchema ? '' : schemaProblems(chart, values)
   if (problems !== '')
     throw new SchemaViolation(`values don't meet the specifications of the schema(s) in the following chart(s):\n${problems}`)
@@ -93,15 +103,20 @@ export function renderHelm(input: HelmInput): HelmOutput {
   // Before Helm's own look at the files, which knows no places.
   const handlebars = new Map([...written].map(([path, one]) => [path, objectsIn(one, input.meter)] as const))
   const sorted = sortDocuments(files, input.profile)
+  sorted.warnings.forEach(warn)
   return {
     ...sorted,
-    warnings: chart.metadata.deprecated ? ['WARNING: This chart is deprecated', ...sorted.warnings] : sorted.warnings,
+    warnings: [...warned],
     crds: crdsOf(chart),
     notes,
     handlebars,
     values,
     templates: new Map(templatesOf(chart)),
   }
+}
+
+function loadWarnings({ warnings, dependencies }: LoadedChart): string[] {
+  return [...warnings, ...dependencies.flatMap(loadWarnings)]
 }
 
 /** Throws `RenderFault` at the template's line. */
@@ -117,9 +132,10 @@ function objectsIn({ output, source, file }: Written, { limits }: Meter): Handle
   }
 }
 
-function checkChart(chart: LoadedChart): void {
-  const { type } = chart.metadata
+function checkChart(chart: LoadedChart, warn: Warn): void {
+  const { type, deprecated } = chart.metadata
   if (type !== '' && type !== 'application') throw new ChartError(`${type} charts are not installable`)
+  if (deprecated) warn('WARNING: This chart is deprecated')
   const missing = missingDependencies(chart)
   if (missing.length > 0)
     throw new ChartError(
@@ -179,11 +195,33 @@ export interface PrintOptions {
   readonly skipTests: boolean
 }
 
+/** What is printed under one `# Source:`. */
+export interface Section {
+  /** `shop/templates/web.yaml` */
+  readonly path: string
+  readonly text: string
+}
+
+export interface Sections {
+  readonly crds: readonly Section[]
+  readonly documents: readonly Section[]
+  readonly hooks: readonly Section[]
+}
+
+export function sectionsOf(output: HelmOutput, options: PrintOptions): Sections {
+  return {
+    crds: options.includeCrds ? output.crds.map(({ path, bytes }) => ({ path, text: textOf(bytes) })) : [],
+    documents: output.documents,
+    hooks: options.noHooks ? [] : output.hooks.filter(hook => !(options.skipTests && isTest(hook))),
+  }
+}
+
+export function sectionText({ path, text }: Section): string {
+  return `---\n# Source: ${path}\n${text}\n`
+}
+
 /** What `helm template` prints. */
-export function printed(output: HelmOutput, options: PrintOptions, isTest: (hook: Document) => boolean): string {
-  const section = (path: string, text: string): string => `---\n# Source: ${path}\n${text}\n`
-  const crds = options.includeCrds ? output.crds.map(({ path, bytes }) => ({ path, text: textOf(bytes) })) : []
-  const manifest = [...crds, ...output.documents].map(({ path, text }) => section(path, text)).join('')
-  const hooks = options.noHooks ? [] : output.hooks.filter(hook => !(options.skipTests && isTest(hook)))
-  return `${manifest.trim()}\n${hooks.map(({ path, text }) => section(path, text)).join('')}`
+export function printed({ crds, documents, hooks }: Sections): string {
+  const manifest = [...crds, ...documents].map(sectionText).join('')
+  return `${manifest.trim()}\n${hooks.map(sectionText).join('')}`
 }

@@ -5,7 +5,6 @@ import { matcher } from '../chart/ignore.js'
 import { type LoadedChart, loadArchive, loadDirectory } from '../chart/load.js'
 import { ChartError } from '../chart/metadata.js'
 import { parseKubeVersion } from '../chart/version.js'
-import { excerptOf } from '../fault.js'
 import type { Chance } from '../functions/signature.js'
 import { defaultLimits, type Limits, Meter } from '../limits.js'
 import { compareText, textOf } from '../value/text.js'
@@ -15,10 +14,10 @@ import { mergeMaps } from '../values/options.js'
 import { type Reading, setInto } from '../values/strvals.js'
 import { DecodeError, unmarshalMap } from '../yaml/decode.js'
 import { defaultApiVersions } from './api-versions.js'
-import { templateFault } from './door.js'
 import { EngineError, pure, type Surroundings } from './engine.js'
-import { isTest, OutputError, type Profile, split } from './output.js'
-import { type HelmOutput, KubeVersionMismatch, printed, renderHelm } from './render.js'
+import { renderedExcerpt, templateFault } from './faults.js'
+import { OutputError, type Profile, split } from './output.js'
+import { type HelmInput, type HelmOutput, KubeVersionMismatch, printed, renderHelm, type Sections, sectionsOf } from './render.js'
 
 export interface TemplateRequest {
   /** A packed chart, or the files of a folder in the order of `walked`. */
@@ -62,10 +61,13 @@ export const noSets: Sets = { json: [], typed: [], string: [], file: [], literal
 export class HelmFailure extends Error {
   /** Beside Helm's words: the innermost place, with the lines there and a caret; '' where no place is known. */
   readonly place: string
+  /** What Helm said before it failed. */
+  readonly warnings: readonly string[]
   readonly #rendered: string
-  constructor(message: string, place = '', rendered = '') {
+  constructor(message: string, place = '', rendered = '', warnings: readonly string[] = []) {
     super(message)
     this.place = place
+    this.warnings = warnings
     this.#rendered = rendered
   }
 
@@ -75,34 +77,46 @@ export class HelmFailure extends Error {
   }
 }
 
+export interface Templated {
+  /** What Helm prints. */
+  readonly text: string
+  /** What it says on standard error. */
+  readonly warnings: readonly string[]
+  /** The same as `text` by files, whatever `showOnly` says. */
+  readonly sections: Sections
+}
+
 /** Throws `HelmFailure`; `RenderFault` where a limit is reached. */
-export function helmTemplate(request: TemplateRequest): { readonly text: string; readonly warnings: readonly string[] } {
+export function helmTemplate(request: TemplateRequest): Templated {
   let files: ReadonlyMap<string, string> = new Map()
+  const warnings: string[] = []
   const rendered = (all: ReadonlyMap<string, string>): void => {
     files = all
   }
   try {
-    const output = outputOf(request, rendered)
-    const text = printed(output, request, isTest)
+    const output = outputOf(request, { rendered, warn: words => warnings.push(words) })
+    const sections = sectionsOf(output, request)
+    const text = printed(sections)
     return {
       text: request.showOnly.length === 0 ? text : shownOnly(text, request.showOnly, request.profile),
-      warnings: output.warnings,
+      warnings,
+      sections,
     }
   } catch (cause) {
-    throw failureOf(cause, files)
+    throw failureOf(cause, files, warnings)
   }
 }
 
 /** What comes up once templates are at hand, Helm tells with a hint. */
 const begun = [EngineError, OutputError, KubeVersionMismatch]
 
-function failureOf(cause: unknown, files: ReadonlyMap<string, string>): unknown {
+function failureOf(cause: unknown, files: ReadonlyMap<string, string>, warnings: readonly string[]): unknown {
   if (begun.some(kind => cause instanceof kind)) {
     const message = `${(cause as Error).message}\n\nUse --debug flag to render out invalid YAML`
-    return new HelmFailure(message, placeIn(cause), `${filesText(files)}\n`)
+    return new HelmFailure(message, placeIn(cause), `${filesText(files)}\n`, warnings)
   }
   if (cause instanceof ChartError || cause instanceof DecodeError || cause instanceof CoalesceError)
-    return new HelmFailure(cause.message)
+    return new HelmFailure(cause.message, '', '', warnings)
   return cause
 }
 
@@ -111,9 +125,7 @@ function placeIn(cause: unknown): string {
     const { message, excerpt } = templateFault(cause)
     return excerpt === '' ? '' : `${message}\n${excerpt}`
   }
-  if (!(cause instanceof OutputError)) return ''
-  const line = Number(/\byaml: line (\d+):/.exec(cause.what)?.[1] ?? 0)
-  return line === 0 ? '' : `what ${cause.path} rendered:\n${excerptOf(cause.written, { file: '', line, column: 0 })}`
+  return cause instanceof OutputError ? renderedExcerpt(cause, cause.path, 'nothing') : ''
 }
 
 /** Helm has its map's order here; ours is that of the paths. */
@@ -126,7 +138,7 @@ function filesText(files: ReadonlyMap<string, string>): string {
     .trim()
 }
 
-function outputOf(request: TemplateRequest, rendered: (files: ReadonlyMap<string, string>) => void): HelmOutput {
+function outputOf(request: TemplateRequest, told: Pick<HelmInput, 'rendered' | 'warn'>): HelmOutput {
   const kubeVersion = parseKubeVersion(request.kubeVersion === '' ? 'v1.20.0' : request.kubeVersion)
   if (kubeVersion === null)
     throw new HelmFailure(
@@ -146,7 +158,7 @@ function outputOf(request: TemplateRequest, rendered: (files: ReadonlyMap<string
     skipSchema: request.skipSchema,
     meter: new Meter({ ...defaultLimits, ...request.limits }),
     surroundings: request.surroundings ?? pure(request.chance),
-    rendered,
+    ...told,
   })
 }
 

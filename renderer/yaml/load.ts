@@ -1,6 +1,6 @@
 // YAML text to values with the place of every key: manifests, and declarations. The same reading as Helm's and kubectl's (decode.ts), told for people.
 import { faultAt, holdsSecrets, type Place, placeOf, RenderFault } from '../fault.js'
-import type { Limits } from '../limits.js'
+import { defaultLimits, type Limits } from '../limits.js'
 import type { Value } from '../value/value.js'
 import { decodeNode, entryOf, TwiceError, YamlError, YamlLimit } from './decode.js'
 import { type Node, parseAll } from './nodes.js'
@@ -36,6 +36,17 @@ export function loadYaml(text: string, options: YamlOptions): YamlDocument[] {
   } catch (cause) {
     if (!(cause instanceof YamlError)) throw cause
     throw faultOf(cause, source, options)
+  }
+}
+
+/** Where a text stops being YAML; null where it is. */
+export function faultPlace(text: string): Place | null {
+  try {
+    parseAll(text, defaultLimits.nesting)
+    return null
+  } catch (cause) {
+    if (!(cause instanceof YamlError)) throw cause
+    return placeOf('', text, cause.at < 0 ? offsetOfLine(text, cause.line) : cause.at)
   }
 }
 

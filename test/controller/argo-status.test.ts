@@ -75,6 +75,7 @@ t.test('what went wrong, or is waited for, is a condition', async t => {
     [{ state: 'Failed' }, [{ type: 'SyncError', message: 'it runs' }]],
     [{ state: 'OutOfSync', blockedBy: [gate] }, [{ type: 'HeldBack', message: 'until eight' }]],
     [{ warnings: ['w'] }, [{ type: 'InvalidSpecError', message: 'w' }]],
+    [{ warnings: ['its chart: w'] }, [{ type: 'ChartWarning', message: 'its chart: w' }]],
   ]
   for (const [view, conditions] of cases) t.same(argoStatus(told(view)).conditions, conditions)
 })

@@ -102,6 +102,20 @@ t.test('what was newest of each source is known, those that only lend files too'
   t.match(await revisionOf([web]), { commit: 'c1', revisions: ['c1'] })
 })
 
+t.test('what their charts warn of comes with the release, each once, and is kept with it', async t => {
+  const wrong = { helm: { valuesObject: { text: { a: 1 } } } }
+  const app = appOf([
+    { ...web, ...wrong },
+    { ...web, ...wrong },
+    { ...db, ...wrong },
+  ])
+  const ledger = newLedger(app, 'node/lab', 'salt')
+  const warnings = ['web', 'db'].map(name => `warning: skipped value for ${name}.text: Not a table.`)
+  const first = await made.candidate(app, ledger, signal)
+  t.match(first, { kind: 'release', warnings })
+  t.match(await made.candidate({ ...app }, ledger, signal), { kind: 'release', warnings }, 'also without a render')
+})
+
 t.test('what is wrong is told with the source, and nothing is released of the others', async t => {
   const gone = { helm: { valueFiles: ['$values/env/us.yaml'] } }
   t.match(

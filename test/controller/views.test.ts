@@ -397,3 +397,11 @@ t.test('each move is told as an event once', async t => {
   t.same(eventsBetween(after, after, []), [])
   t.equal(eventsBetween(null, after, [])[0]?.id, eventsBetween(null, before, [])[0]?.id)
 })
+
+t.test('what the newest chart warns of is shown, and is no part of what is said of the application', t => {
+  const shown = facts({ candidate: { ...newest(r1, '9be03d7'), warnings: ['warning: skipped value'] } as unknown as Candidate })
+  const { warnings, message, why, state } = applicationView(shown)
+  t.same([state, warnings], ['Healthy', ['its chart: warning: skipped value']])
+  t.notMatch(`${message} ${why.headline} ${why.next.join(' ')}`, 'skipped value')
+  t.end()
+})

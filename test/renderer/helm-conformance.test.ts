@@ -120,6 +120,7 @@ function chartOf(note: ChartNote): LoadedChart {
     templates: [],
     files: [],
     dependencies: (note.charts ?? []).map(chartOf),
+    warnings: [],
   }
 }
 

@@ -188,3 +188,110 @@ t.test('what is wrong with a value is told without the value, which may be a sec
   t.match(error?.message, /at '\/s': '…' does not match pattern '\^x'/)
   t.notMatch(error?.message, 'canary')
 })
+
+t.test('a rendered file that is no YAML is shown where it stops being one, with the document', async t => {
+  const rows: readonly (readonly [Tree, string])[] = [
+    [
+      { 'templates/web.yaml': 'kind: A\n---\nkind: B\nname: {{ .Release.Name }}\n at: {{ .Values.replicas }}\n' },
+      'what templates/web.yaml rendered (document 2):\n  1 | kind: B\n  2 | name: shop\n  3 |  at: 2\n    |    ^',
+    ],
+    [{ 'templates/web.yaml': '{{ "a: b: c" }}\n' }, 'what templates/web.yaml rendered:\n  1 | a: b: c\n    |     ^'],
+    [
+      { 'templates/web.yaml': 'a word of {{ .Values.image.repository }}\n' },
+      'what templates/web.yaml rendered:\n  1 | a word of web',
+    ],
+    [
+      { 'charts/redis/templates/service.yaml': 'kind: Secret\nport: "{{ .Values.port }}\nname: canary\n' },
+      'what charts/redis/templates/service.yaml rendered:\n  1 | kind: ******\n  2 | port: *****\n  3 | name: ******',
+    ],
+  ]
+  for (const [files, excerpt] of rows) {
+    const { error } = renderTree({ ...chart, ...files })
+    t.equal(error?.reason, 'InvalidYaml')
+    t.match(error?.message, /^(?:templates\/web|charts\/redis\/templates\/service)\.yaml: /)
+    t.ok(error?.excerpt.startsWith(excerpt), error?.excerpt ?? 'no excerpt')
+    t.notMatch(error?.excerpt, 'canary')
+  }
+})
+
+t.test('a fault in a text of tpl is told where tpl was called, with the text', async t => {
+  const table: readonly (readonly [string, Tree, string, string])[] = [
+    [
+      'kind: A\nname: {{ tpl .Values.text . }}\n',
+      {},
+      'templates/web.yaml:2:10: in the text that tpl was given, 2:13: nil pointer evaluating interface {}.there',
+      `  1 | kind: A
+  2 | name: {{ tpl .Values.text . }}
+    |          ^
+the text:
+  1 | **
+  2 |   {{ .Values.no.there }}
+    |             ^`,
+    ],
+    [
+      '{{ include "b" . }}',
+      { 'templates/_b.tpl': '{{ define "b" }}\n{{ tpl .Values.twice . }}{{ end }}' },
+      'templates/_b.tpl:2:4: in the text that tpl was given, 1:4: a port is wanted',
+      `  1 | {{ define "b" }}
+  2 | {{ tpl .Values.twice . }}{{ end }}
+    |    ^
+the text:
+  1 | {{ required "a port is wanted" .Values.nothing }}
+    |    ^`,
+    ],
+    [
+      '{{ tpl .Values.bad . }}',
+      {},
+      'templates/web.yaml:1:4: error calling tpl: cannot parse template "…": template: gotpl:1: function "…" not defined',
+      '  1 | {{ tpl .Values.bad . }}\n    |    ^',
+    ],
+  ]
+  const values = {
+    text: 'hm\n  {{ .Values.no.there }}',
+    twice: '{{ tpl "{{ tpl .Values.port . }}" . }}',
+    port: '{{ required "a port is wanted" .Values.nothing }}',
+    bad: 'canary {{ canary }}',
+  }
+  for (const [template, files, message, excerpt] of table) {
+    const { error } = renderTree({ ...chart, 'templates/web.yaml': template, ...files }, { values })
+    t.same([error?.reason, error?.message, error?.excerpt], ['TemplateError', message, excerpt])
+  }
+})
+
+t.test('what Helm warns of comes with the objects, without values', async t => {
+  const rows: readonly (readonly [Tree, object, readonly string[]])[] = [
+    [{}, {}, []],
+    [{}, { image: 'x' }, []],
+    [
+      { 'values.yaml': 'deep: {image: {tag: canary}}\n' },
+      { deep: { image: 'x' } },
+      ['warning: cannot overwrite table with non table for shop.deep.image'],
+    ],
+    [
+      { 'values.yaml': 'deep: {tag: canary}\n' },
+      { deep: { tag: { a: 1 } } },
+      ['warning: destination for shop.deep.tag is a table. Ignoring non-table value'],
+    ],
+    [{}, { replicas: { a: 1 } }, ['warning: skipped value for shop.replicas: Not a table.']],
+    [
+      { 'templates/hook.yaml': 'apiVersion: v1\nkind: Pod\nmetadata: {name: x, annotations: {helm.sh/hook: at-noon}}\n' },
+      {},
+      ['info: skipping unknown hook: "at-noon"'],
+    ],
+    [{ 'Chart.yaml': `${chart['Chart.yaml']}deprecated: true\n` }, {}, ['WARNING: This chart is deprecated']],
+  ]
+  const plain = { 'templates/web.yaml': 'apiVersion: v1\nkind: A\nmetadata: {name: a}\n' }
+  for (const [files, values, warnings] of rows) {
+    const rendered = renderTree({ ...chart, ...plain, ...files }, { values: values as Record<string, unknown> })
+    t.equal(rendered.error, undefined)
+    t.same(rendered.error === undefined ? rendered.warnings : [], warnings)
+  }
+  const many = Array.from({ length: 50 }, (_, at) => [`k${at}`, 1] as const)
+  const more = renderTree(
+    { ...chart, ...plain, 'values.yaml': many.map(([key]) => `${key}: 1\n`).join('') },
+    {
+      values: Object.fromEntries(many.map(([key]) => [key, { a: 1 }])),
+    },
+  )
+  t.match(more.error === undefined && more.warnings.slice(19), [/Not a table/, 'and 30 more'])
+})

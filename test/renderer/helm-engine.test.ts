@@ -135,5 +135,6 @@ function chartOf(note: ChartNote): LoadedChart {
     templates: texts(note.templates).map(([name, text]) => ({ name, text: textOf(text) })),
     files: texts(note.files).map(([name, text]) => ({ name, bytes: new TextEncoder().encode(textOf(text)) })),
     dependencies: (note.charts ?? []).map(chartOf),
+    warnings: [],
   }
 }
