@@ -20,7 +20,7 @@ import type { Release, ReleaseId } from './release.js'
 import { namedText, staysOf } from './sync/consent.js'
 import { deletionNumber, deletionStage } from './sync/deletion.js'
 import { hooksOf, type Mode, type PlanState, planOf, planState } from './sync/plan.js'
-import { atWork, inTheWay, type Surplus } from './sync/surplus.js'
+import { atWork, inTheWay, type Surplus, unheard } from './sync/surplus.js'
 
 /** What rollout.ts decided, as far as a step needs it. */
 export interface Aim {
@@ -58,7 +58,7 @@ export type SyncStep =
   | { readonly kind: 'forget' }
 
 /** `inTheWay`: holds a port or route of what comes; `overtaken`: hooks and Jobs of what is left or gone back from, and still at work. */
-export type PruneReason = 'surplus' | 'inTheWay' | 'overtaken'
+export type PruneReason = 'surplus' | 'inTheWay' | 'overtaken' | 'again'
 
 export interface ApplyStep {
   readonly kind: 'apply'
@@ -89,6 +89,8 @@ export function nextStep(input: StepInput): SyncStep {
   const { ledger, run } = decision
   if (run === 'delete') return deletionStep(input, ledger)
   if (decision.frozen) return remember(decision)
+  const again = unheard(ledger, input.observed)
+  if (again.length > 0) return { kind: 'prune', refs: again, why: 'again' }
   const release = run === 'leave' ? null : input.releases(run)
   const wave = release === null ? null : waveStep(input, release)
   if (wave !== null) return wave
@@ -107,6 +109,8 @@ function deletionStep(input: StepInput, ledger: Ledger): SyncStep {
   const { decision, observed } = input
   const isNothing = ledger.current === null && observed.ordered === null && observed.obeyed === null
   if (observed.gone || isNothing) return { kind: 'forget' }
+  const again = ledger.deletion?.told === true ? [] : unheard(ledger, observed)
+  if (again.length > 0) return { kind: 'prune', refs: again, why: 'again' }
   const isTold = ledger.deletion?.told === true && observed.ordered !== null && !decision.changed
   if (ledger.deletion?.cascade !== false) {
     const stage = ledger.deletion?.told === true ? null : stageStep(input, ledger)
@@ -370,7 +374,7 @@ function objectsText(objects: readonly Manifest[]): string {
   return objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`).join(', ')
 }
 
-const pruneTexts: Readonly<Record<PruneReason, (refs: readonly ObjectRef[]) => string>> = {
+const pruneTexts: Readonly<Record<Exclude<PruneReason, 'again'>, (refs: readonly ObjectRef[]) => string>> = {
   surplus: refs => `${refs.length} pruned`,
   inTheWay: refs => `stop-first: ${refs.length} removed before their ports and routes are taken`,
   overtaken: refs => `stopped before going on: ${refs.map(ref => `${ref.kind} ${ref.name}`).join(', ')}`,
@@ -378,7 +382,7 @@ const pruneTexts: Readonly<Record<PruneReason, (refs: readonly ObjectRef[]) => s
 
 function pruned(ledger: Ledger, refs: readonly ObjectRef[], why: PruneReason, now: number): Ledger {
   const { current, attempt } = ledger
-  if (current === null || attempt === null) return ledger
+  if (current === null || attempt === null || why === 'again') return ledger
   const gone = new Set(refs.map(refKey))
   const message = pruneTexts[why](refs)
   return {

@@ -2,6 +2,7 @@
 // or stands in the way of something new.
 import { manifestHash } from '../../runtime/contract/hash.js'
 import { type Manifest, type ObjectRef, refKey, refOf } from '../../runtime/contract/manifest.js'
+import type { Observed } from '../cluster/cluster.js'
 import type { Current, HookRun, Ledger } from '../ledger.js'
 import { keptKinds, ordinaryObjects, staysForward } from '../release/sent.js'
 import type { Release, ReleaseId } from '../release.js'
@@ -88,6 +89,16 @@ export function leftForward(input: SurplusInput, live: ReadonlyMap<string, strin
     return staysForward(object) && (newer.get(key) ?? hash) !== hash && (live.get(key) ?? hash) !== hash
   })
   return [...kept, ...forward.map(refOf)]
+}
+
+/** Told to go by a controller that ended, or was refused, before the place had heard it: there, and not going. On a node the document tells it. */
+export function unheard(ledger: Ledger, observed: Pick<Observed, 'objects' | 'silent'>): readonly ObjectRef[] {
+  const pruning = new Set((ledger.current?.pruning ?? []).map(refKey))
+  if (pruning.size === 0 || observed.silent !== null) return []
+  const stays = observed.objects.filter(
+    ({ live, isTold }) => live !== undefined && live.metadata.deletionTimestamp === undefined && isTold !== true,
+  )
+  return stays.map(({ ref }) => ref).filter(ref => pruning.has(refKey(ref)))
 }
 
 const workKinds = new Set(['Job', 'CronJob'])

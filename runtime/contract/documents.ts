@@ -111,6 +111,8 @@ export interface ObservedObject {
   readonly attempt: number
   /** On a cluster: the object as it is there, as far as health asks (generation, deletion, replicas), for others may change it too. */
   readonly live?: Manifest
+  /** On a cluster: told to go by the controller that looks at it. */
+  readonly isTold?: boolean
   /** On a cluster: where it is not what was applied, and who changed it; empty or missing where it is, or where it is not known. */
   readonly drift?: readonly FieldDrift[]
 }

@@ -132,6 +132,8 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
     },
     ending.signal,
   )
+  /** Keys of what this process told to go: what an earlier one meant to, it may not have come to. */
+  const told = new Set<string>()
   const pulse = startPulse(
     { ...options, client, hello: identity.ask, beaten: cache.sweep },
     () => known.size > 0,
@@ -288,6 +290,7 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
     return entries.map(entry => ({
       ...observedObject(entry, proving.hashOf(entry), cache.ownedBy),
       ref: named.get(entry.key) ?? entry.ref,
+      isTold: told.has(entry.key),
       drift: proving.driftOf(entry),
     }))
   }
@@ -373,6 +376,7 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
       await namespaceAsDeclared(app, isKept, signal)
       if (!isKept && createsNamespace(app.sync.options)) isKept = await remember(app, order, signal)
       knownOf(app).coming = objects.map(refOf)
+      for (const object of objects) told.delete(keyOf(object))
       await watching(knownOf(app).coming, signal)
       const applied = await applyAll(app, [...options.sent(app), ...objects], objects, order, signal)
       if (!isKept) await remember(app, order, signal)
@@ -388,6 +392,7 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
         if (wanted.has(key) && !names.has(refKey(ref))) return { ref, result: 'unchanged', message: '' }
         const isGoing = await removeObject(write, ref, removalOf(app), signal)
         proving.forget(key)
+        told.add(key)
         return { ref, result: isGoing ? 'pruned' : 'unchanged', message: '' }
       })
     },
