@@ -1,8 +1,10 @@
 // The Kubernetes clusters of the configuration, wired to what the controller knows of its applications.
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { ControllerKeys } from '../runtime/contract/keys.js'
 import type { Manifest } from '../runtime/contract/manifest.js'
+import { copyBeside, readKept } from '../runtime/whole-file.js'
 import type { KeptApplication } from './adoption.js'
 import type { Application } from './application.js'
 import type { Applications } from './applications.js'
@@ -29,7 +31,7 @@ export function configuredClusters(options: ConfiguredOptions): Clusters {
   const { sources, keys, applications, epoch, overtaken, warn, now } = options
   return openClusters({
     sources,
-    known: knownIn(options.knownFile),
+    known: knownIn(options.knownFile, warn),
     packer: createPacker(keys.storage),
     epoch,
     overtaken,
@@ -42,25 +44,28 @@ export function configuredClusters(options: ConfiguredOptions): Clusters {
 }
 
 /** A file of the state directory: `{ "prod": "<uid of kube-system>" }`. Lost, clusters are learned anew as they are met. */
-function knownIn(file: string): KnownClusters {
-  const uids: Record<string, string> = existsSync(file) ? readUids(file) : {}
+function knownIn(file: string, warn: (message: string) => void): KnownClusters {
+  const { value, fault } = readKept(file, false, readUids)
+  if (fault !== '' && value === null) throw new Error(`${fault}; remove it and clusters are learned anew`)
+  if (fault !== '') warn(fault)
+  const uids: Record<string, string> = { ...value }
   return {
     uid: name => uids[name] ?? '',
     learn(name, uid) {
       uids[name] = uid
+      const text = JSON.stringify(uids)
       mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-      writeFileSync(`${file}.new`, JSON.stringify(uids), { mode: 0o600 })
+      writeFileSync(`${file}.new`, text, { mode: 0o600 })
       renameSync(`${file}.new`, file)
+      copyBeside(file, Buffer.from(text))
     },
   }
 }
 
-function readUids(file: string): Record<string, string> {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>
-  } catch (cause) {
-    throw new Error(`${file} is no JSON: ${(cause as Error).message}; remove it and clusters are learned anew`, { cause })
-  }
+function readUids(content: Buffer): Readonly<Record<string, string>> {
+  const found: unknown = JSON.parse(content.toString('utf8'))
+  if (typeof found !== 'object' || found === null || Array.isArray(found)) throw new Error('it names no clusters')
+  return found as Readonly<Record<string, string>>
 }
 
 /** What of current should be there, as it was sent. */

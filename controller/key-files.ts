@@ -33,7 +33,7 @@ function filesUnder(directory: string): Backup['files'] {
   const named = files.map(entry => [join(entry.parentPath, entry.name).slice(directory.length + 1), entry] as const)
   return Object.fromEntries(
     named
-      .filter(([name]) => !name.startsWith(pending))
+      .filter(([name]) => !name.startsWith(pending) && !name.endsWith('.copy'))
       .map(([name, entry]) => [name, readFileSync(join(entry.parentPath, entry.name)).toString('base64')]),
   )
 }

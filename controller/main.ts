@@ -109,13 +109,15 @@ export async function startController(
   const waiting = pendingRestore(keyDir)
   if (waiting !== null) keyFiles(keyDir, now).put((await unpackBackup(waiting.archive)).files)
   const keys = await openControllerKeys(join(keyDir, 'controller'))
+  const broken = (fault: string) => log.warn({ fault }, 'a file was broken')
+  keys.faults.forEach(broken)
   const bus = openBus({
     servers: [config.natsURL === '' ? 'nats://127.0.0.1:4222' : config.natsURL],
     name: 'slipway controller',
     seed: keys.nats.seed,
     inbox: inboxPrefix('controller'),
   })
-  const identities = nodeIdentities(join(config.stateDir, 'nodes'))
+  const identities = nodeIdentities(join(config.stateDir, 'nodes'), broken)
 
   let lease: Lease | null = null
   const epoch = () => lease?.epoch() ?? null
@@ -158,7 +160,7 @@ export async function startController(
   const projects = createProjects({
     store,
     file: join(config.stateDir, 'controller', 'projects.json'),
-    now,
+    ...{ broken, now },
     clusters: () => clusters.known(),
     applications: () => applications.all().map(({ app }) => app),
     application: name => applications.get(name)?.app ?? null,
@@ -216,9 +218,8 @@ export async function startController(
     ownerOf: (place, key, except) => applications.ownerOf(place, key, except),
     live: (app, wanted) => {
       const { kind, name, place } = app.destination
-      const left = store.left(place)
-      if (kind === 'cluster') return withEnded(clusters.lookUp(app, wanted, signal), app, left)
-      return liveFor(app, [...leftAt(left), ...cluster.held(name)])
+      if (kind === 'cluster') return withEnded(clusters.lookUp(app, wanted, signal), app, store.left(place))
+      return liveFor(app, [...leftAt(store.left(place)), ...cluster.held(name)])
     },
     declared,
     notPermitted: projects.faultOf,
@@ -451,7 +452,7 @@ export async function startController(
     },
     signal,
   )
-  const tokens = await openTokens(join(keyDir, 'tokens.json'), { now })
+  const tokens = await openTokens(join(keyDir, 'tokens.json'), { now }, broken)
   const api = await createApi({
     service,
     argo: createArgo({

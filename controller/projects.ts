@@ -1,9 +1,10 @@
 // Declared projects, in memory and written through; and what speaks against an application, by its own project and by those of the
 // applications that declare it.
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { contentHash } from '../runtime/contract/hash.js'
 import type { Manifest } from '../runtime/contract/manifest.js'
+import { copyBeside, readKept } from '../runtime/whole-file.js'
 import type { ProjectsDoor } from './api/projects.js'
 import { RefusedError } from './api/service.js'
 import {
@@ -27,6 +28,8 @@ export interface ProjectsOptions {
   readonly store: Pick<Store, 'projects' | 'putProject' | 'removeProject'>
   /** A copy of them, for a store that was lost: a `default` that somebody narrowed must not be everything again. */
   readonly file: string
+  /** It, or its copy, could not be read. */
+  readonly broken: (fault: string) => void
   readonly now: () => number
   readonly clusters: () => readonly KnownCluster[]
   /** Applications by name: for the parents of one, and those of a project. */
@@ -72,6 +75,12 @@ export interface Projects {
   childFault(parent: Application, child: Application): string
 }
 
+function listIn(text: string): readonly StoredProject[] {
+  const list: unknown = JSON.parse(text)
+  if (!Array.isArray(list) || !list.every(one => typeof one?.name === 'string')) throw new Error('it is no list of projects')
+  return list as readonly StoredProject[]
+}
+
 export function createProjects(options: ProjectsOptions): Projects {
   const parsed = new Map<string, { readonly of: Manifest; readonly project: Project | null }>()
   const stored = () => new Map(options.store.projects().map(one => [one.name, one]))
@@ -106,8 +115,10 @@ export function createProjects(options: ProjectsOptions): Projects {
 
   function copy(): void {
     mkdirSync(dirname(options.file), { recursive: true, mode: 0o700 })
-    writeFileSync(`${options.file}.new`, JSON.stringify(options.store.projects()), { mode: 0o600 })
+    const text = JSON.stringify(options.store.projects())
+    writeFileSync(`${options.file}.new`, text, { mode: 0o600 })
     renameSync(`${options.file}.new`, options.file)
+    copyBeside(options.file, Buffer.from(text))
   }
 
   function wake(name: string): void {
@@ -137,8 +148,15 @@ export function createProjects(options: ProjectsOptions): Projects {
 
   return {
     async restore() {
-      if (options.store.projects().length > 0 || !existsSync(options.file)) return
-      for (const one of JSON.parse(readFileSync(options.file, 'utf8')) as StoredProject[]) await options.store.putProject(one)
+      const { value, fault } = readKept(options.file, false, content => listIn(content.toString('utf8')))
+      if (fault !== '') options.broken(fault)
+      if (options.store.projects().length > 0) return fault === '' || value !== null ? undefined : copy()
+      // What they did not permit must not be permitted because nobody can read it.
+      if (value === null && fault !== '')
+        throw new Error(
+          `the store is lost, and so is the copy of its projects: restore a backup, or move it away and apply the projects (${fault})`,
+        )
+      for (const one of value ?? []) await options.store.putProject(one)
     },
     all: () => options.store.projects(),
     get: name => stored().get(name) ?? null,

@@ -11,7 +11,7 @@ import {
   type Source,
 } from './application.js'
 import { faultsText } from './fields.js'
-import { type At, type IdAt, leadsToTheSame, type Trace, type TreeAt, type Tracing, traced, tracesAt } from './footprint.js'
+import { type At, type IdAt, leadsToTheSame, type Trace, type Tracing, type TreeAt, traced, tracesAt } from './footprint.js'
 import type { Ledger } from './ledger.js'
 import type { Candidate, CommitSha, GitTree, Rejection, Release, Revision, Stale } from './release.js'
 import { applicationFor, ledgerFor, lending, together } from './several.js'

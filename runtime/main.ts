@@ -54,7 +54,7 @@ export async function run(config: RuntimeConfig, keys: NodeKeys, log: Logger, si
     engineTrouble: '',
     engineSince: '',
     refused: new Map(),
-    faults: [...config.policyFaults, ...kept.broken],
+    faults: [...config.policyFaults, ...keys.faults, ...kept.broken],
   }
   for (const fault of standing.faults) log.warn({ fault }, 'fault')
 

@@ -29,7 +29,9 @@ const rules: readonly Rule[] = [
   { files: /^runtime\/workloads\//, ours: /^runtime\/(contract|workloads|pods\/types)/, packages: /^$/, node: /^node:crypto$/ },
   ...['docker', 'network', 'probe', 'volumes', 'nats'].map(room => ({
     files: new RegExp(`^runtime/${room}/`),
-    ours: new RegExp(`^runtime/(contract|workloads|${room}|failpoint|loop|alone|pods/(types|config-error|downward)\\.js)`),
+    ours: new RegExp(
+      `^runtime/(contract|workloads|${room}|failpoint|loop|alone|whole-file|pods/(types|config-error|downward)\\.js)`,
+    ),
   })),
   { files: /^runtime\//, ours: /^runtime\// },
   {
@@ -41,7 +43,7 @@ const rules: readonly Rule[] = [
   ...edges.map(room => ({
     files: new RegExp(`^controller/${room}/`),
     ours: new RegExp(
-      `^(${decisions}|controller/${room}|controller/view|runtime/contract|runtime/failpoint${['render', 'charts', 'kustomize'].includes(room) ? '|renderer/index' : ''}${room === 'cluster' || room === 'store' ? '|runtime/nats' : ''})`,
+      `^(${decisions}|controller/${room}|controller/view|runtime/contract|runtime/failpoint|runtime/whole-file${['render', 'charts', 'kustomize'].includes(room) ? '|renderer/index' : ''}${room === 'cluster' || room === 'store' ? '|runtime/nats' : ''})`,
     ),
   })),
   { files: /^controller\/ui\//, ours: /^controller\/(ui\/|steps\.js)/ },

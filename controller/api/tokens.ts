@@ -1,6 +1,8 @@
 // Who may call: tokens, page sessions and one-time login codes, kept in one file (0600) as hashes only. All of them expire.
+
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import { open, readFile, rename } from 'node:fs/promises'
+import { open, rename } from 'node:fs/promises'
+import { copyBeside, readKept } from '../../runtime/whole-file.js'
 import type { Actor } from '../ledger.js'
 
 /** `read` sees, `write` acts on applications, `admin` also makes tokens, backups and restores. Each may what those before it may. */
@@ -63,9 +65,16 @@ export const sessionLifetimeMs = 12 * 3_600_000
 export const loginLifetimeMs = 10 * 60_000
 export const tokenLifetimeMs = 365 * 24 * 3_600_000
 
-/** Opens (or begins) the file. Throws with the file's name when it cannot be read or is no token file. */
-export async function openTokens(file: string, clock: { now(): number }): Promise<Tokens> {
-  return new FileTokens(file, clock, await readKept(file))
+/** Opens (or begins) the file. Throws with the file's name when neither it nor its copy can be read; `broken` where one of them can. */
+export async function openTokens(
+  file: string,
+  clock: { now(): number },
+  broken: (fault: string) => void = () => {},
+): Promise<Tokens> {
+  const { value, fault } = readKept(file, false, tokensIn)
+  if (fault !== '' && value === null) throw new Error(`${fault}; restore it from a backup, or remove it and make new tokens`)
+  if (fault !== '') broken(fault)
+  return new FileTokens(file, clock, value ?? [])
 }
 
 class FileTokens implements Tokens {
@@ -136,18 +145,10 @@ class FileTokens implements Tokens {
   }
 }
 
-async function readKept(file: string): Promise<readonly Kept[]> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return '{"version":1,"tokens":[]}'
-    throw new Error(`${file}: the tokens cannot be read: ${error.message}`, { cause: error })
-  })
-  try {
-    const parsed = JSON.parse(text) as { version?: unknown; tokens?: unknown }
-    if (parsed.version !== 1 || !Array.isArray(parsed.tokens)) throw new Error('no token file of version 1')
-    return parsed.tokens.filter(isKept)
-  } catch (cause) {
-    throw new Error(`${file}: ${(cause as Error).message}; restore it from a backup, or remove it and make new tokens`, { cause })
-  }
+function tokensIn(content: Buffer): readonly Kept[] {
+  const parsed = JSON.parse(content.toString('utf8')) as { version?: unknown; tokens?: unknown }
+  if (parsed?.version !== 1 || !Array.isArray(parsed.tokens)) throw new Error('no token file of version 1')
+  return parsed.tokens.filter(isKept)
 }
 
 function isKept(one: unknown): one is Kept {
@@ -174,6 +175,7 @@ async function writeWhole(file: string, text: string): Promise<void> {
     await handle.close()
   }
   await rename(beside, file)
+  copyBeside(file, Buffer.from(text))
 }
 
 /** `slw_<id>_<secret>` -> id; '' for anything else. */

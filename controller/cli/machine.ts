@@ -16,6 +16,7 @@ import { findNats, type NatsProgram, natsCommand, writeNatsConfiguration } from 
 import { type FoundProgram, findHaproxy } from '../../runtime/network/find-haproxy.js'
 import { firewallWarnings, readFirewall } from '../../runtime/network/firewall.js'
 import { defaultNames } from '../../runtime/network/types.js'
+import { copyBeside, readKept } from '../../runtime/whole-file.js'
 import { defaultNodeName, defaultPort, defaultStateDir } from '../config.js'
 import { end, keep, type Layout, layoutOf, pidOf } from './processes.js'
 import { type Program, programOf } from './programs.js'
@@ -169,13 +170,25 @@ function freeBlock(from: number, taken: readonly string[]): number {
 
 export function readMachine(layout: Layout): Machine | null {
   const file = join(layout.run, 'up.json')
-  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Machine) : null
+  const { value, fault } = readKept(file, false, content => {
+    const machine = JSON.parse(content.toString('utf8')) as Machine | null
+    if (typeof machine?.node !== 'string' || typeof machine.natsPort !== 'number')
+      throw new Error('it is not what slipway up writes')
+    return machine
+  })
+  if (fault !== '' && value === null)
+    throw new Error(
+      `${fault}, and nobody else knows this machine's ports and address ranges: restore it from a backup of the disk`,
+    )
+  return value
 }
 
 export function writeMachine(layout: Layout, machine: Machine): void {
   const file = join(layout.run, 'up.json')
-  writeFileSync(`${file}.new`, `${JSON.stringify(machine, null, 2)}\n`, { mode: 0o600 })
+  const text = `${JSON.stringify(machine, null, 2)}\n`
+  writeFileSync(`${file}.new`, text, { mode: 0o600 })
   renameSync(`${file}.new`, file)
+  copyBeside(file, Buffer.from(text))
 }
 
 /** Keys of controller and node, each told who the other is. Keys that are there stay. */
@@ -188,7 +201,10 @@ export async function joinMachine(layout: Layout, machine: Machine): Promise<{ r
   })
   const file = join(layout.state, 'nodes', `${machine.node}.json`)
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-  writeFileSync(file, `${JSON.stringify(identity)}\n`, { mode: 0o600 })
+  const text = `${JSON.stringify(identity)}\n`
+  writeFileSync(`${file}.new`, text, { mode: 0o600 })
+  renameSync(`${file}.new`, file)
+  copyBeside(file, Buffer.from(text))
   return { authorization: authorizationBlock(controller.nats.public, [identity]) }
 }
 

@@ -22,7 +22,7 @@ export const define: Define = (command, around) => {
     const cli = new Cli(around, options)
     const { layout } = placesOf(around.env)
     const keys = await openControllerKeys(join(layout.keys, 'controller'))
-    const nodes = [...nodeIdentities(join(layout.state, 'nodes')).values()]
+    const nodes = [...nodeIdentities(join(layout.state, 'nodes'), fault => around.complain(`${fault}\n`)).values()]
     await writeNatsConfiguration(
       { syncsAlways: true },
       {

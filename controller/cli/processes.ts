@@ -69,7 +69,17 @@ export async function end(layout: Layout, name: string, graceMs: number): Promis
 
 /** The living process's pid; 0 where there is none. */
 export function pidOf(layout: Layout, name: string): number {
-  return livingPid(pidFile(layout, name), pidFile(layout, name))
+  const file = pidFile(layout, name)
+  return isBroken(file) ? firstOf(file, words => !isKeeper(words) && !/(^|\/)sleep$/.test(words[0] ?? '')) : livingPid(file, file)
+}
+
+/** It is there, and holds no number: the keeper waits for what it started all the same. */
+function isBroken(file: string): boolean {
+  try {
+    return !/^\d+\s*$/.test(readFileSync(file, 'utf8'))
+  } catch {
+    return false
+  }
 }
 
 /** It lives, or will be started again. */
@@ -97,14 +107,18 @@ function keeperFile(layout: Layout, name: string): string {
 
 function keeperPid(layout: Layout, name: string): number {
   const noted = livingPid(keeperFile(layout, name), pidFile(layout, name))
-  return noted > 0 ? noted : keeperAmong(pidFile(layout, name))
+  return noted > 0 ? noted : firstOf(pidFile(layout, name), isKeeper)
 }
 
-/** One that nobody noted: after a boot, or on a full disk. A shell that it forked has the same words. */
-function keeperAmong(kept: string): number {
+function isKeeper(words: readonly string[]): boolean {
+  return /\/keep\.sh$/.test(words[1] ?? '')
+}
+
+/** One that is noted nowhere: after a boot, on a full disk, or in a file that was broken. What it forked (a shell, a render) has its words. */
+function firstOf(kept: string, isMeant: (words: readonly string[]) => boolean): number {
   const found = readdirSync('/proc')
     .map(Number)
-    .filter(pid => pid > 0 && isOurs(pid, kept) && /\/keep\.sh$/.test(wordsOf(pid)[1] ?? '') && isAlive(pid))
+    .filter(pid => pid > 0 && isOurs(pid, kept) && isMeant(wordsOf(pid)) && isAlive(pid))
   return found.find(pid => !found.includes(Number(statFields(pid)[1]))) ?? 0
 }
 

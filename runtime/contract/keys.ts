@@ -3,7 +3,7 @@
 
 import type { KeyObject } from 'node:crypto'
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto'
-import { chmod, link, mkdir, readFile, stat, unlink, writeFile } from 'node:fs/promises'
+import { chmod, link, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { deriveKey, publicKeyFromRaw, rawPublicKey } from './seal.js'
 
@@ -16,11 +16,14 @@ export interface ControllerKeys {
   readonly storage: Uint8Array
   readonly nats: NatsKey
   readonly identity: ControllerIdentity
+  /** Files that could not be read, and were made again from their copies. */
+  readonly faults: readonly string[]
 }
 
 export interface NodeKeys {
   readonly sealing: { readonly privateKey: KeyObject; readonly publicKey: KeyObject }
   readonly nats: NatsKey
+  readonly faults: readonly string[]
 }
 
 /** An nkey of NATS: `U...` to tell the server, `SU...` to log in with. */
@@ -45,15 +48,22 @@ export interface NodeIdentity {
 export async function openControllerKeys(directory: string): Promise<ControllerKeys> {
   const signing = await openKeyPair(directory, 'signing.pem', 'ed25519')
   const sealing = await openKeyPair(directory, 'sealing.pem', 'x25519')
-  const nats = natsKeyFrom(await openFile(directory, 'nats.seed', () => createNatsKey().seed))
-  const identity = { signing: encodePublicKey(signing.publicKey), sealing: encodePublicKey(sealing.publicKey) }
-  return { signing, sealing, storage: deriveKey(sealing.privateKey, 'slipway storage v1'), nats, identity }
+  const nats = await openFile(directory, 'nats.seed', natsKeyFrom, () => createNatsKey().seed)
+  const identity = { signing: encodePublicKey(signing.pair.publicKey), sealing: encodePublicKey(sealing.pair.publicKey) }
+  return {
+    signing: signing.pair,
+    sealing: sealing.pair,
+    storage: deriveKey(sealing.pair.privateKey, 'slipway storage v1'),
+    nats: nats.key,
+    identity,
+    faults: [signing, sealing, nats].flatMap(({ faults }) => faults),
+  }
 }
 
 export async function openNodeKeys(directory: string): Promise<NodeKeys> {
   const sealing = await openKeyPair(directory, 'sealing.pem', 'x25519')
-  const nats = natsKeyFrom(await openFile(directory, 'nats.seed', () => createNatsKey().seed))
-  return { sealing, nats }
+  const nats = await openFile(directory, 'nats.seed', natsKeyFrom, () => createNatsKey().seed)
+  return { sealing: sealing.pair, nats: nats.key, faults: [...sealing.faults, ...nats.faults] }
 }
 
 export function nodeIdentity(node: string, keys: NodeKeys): NodeIdentity {
@@ -143,9 +153,9 @@ function base32Decode(text: string): Buffer {
 }
 
 async function openKeyPair(directory: string, name: string, type: 'x25519' | 'ed25519') {
-  const pem = await openFile(directory, name, () => createPem(type))
-  const privateKey = parsePem(pem, join(directory, name), type)
-  return { privateKey, publicKey: createPublicKey(privateKey as never) }
+  const read = (pem: string) => parsePem(pem, type)
+  const { key: privateKey, faults } = await openFile(directory, name, read, () => createPem(type))
+  return { pair: { privateKey, publicKey: createPublicKey(privateKey as never) }, faults }
 }
 
 function createPem(type: 'x25519' | 'ed25519'): string {
@@ -153,35 +163,66 @@ function createPem(type: 'x25519' | 'ed25519'): string {
   return pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
 }
 
-function parsePem(pem: string, file: string, type: string): KeyObject {
-  try {
-    const key = createPrivateKey(pem)
-    if (key.asymmetricKeyType !== type) throw new Error(`a ${key.asymmetricKeyType} key`)
-    return key
-  } catch (cause) {
-    throw new Error(`${file}: not an ${type} private key; restore it from a backup, or move it away to have a new one made`, {
-      cause,
-    })
+function parsePem(pem: string, type: string): KeyObject {
+  const key = createPrivateKey(pem)
+  if (key.asymmetricKeyType !== type) throw new Error(`a ${key.asymmetricKeyType} key`)
+  return key
+}
+
+/**
+ * Reads the file, or makes it with `create`. Two that start at once end with the same content: the link decides. It lies there twice: of
+ * one that cannot be read the copy counts, and the file is mended. Throws where neither can be read: nobody else has that key.
+ */
+async function openFile<T>(directory: string, name: string, read: (text: string) => T, create: () => string): Promise<Opened<T>> {
+  const file = join(directory, name)
+  const copy = `${file}.copy`
+  const [own, other] = [parsed(await readKeyFile(file), read), parsed(await readKeyFile(copy), read)]
+  if (own.text === null && other.text === null) {
+    await mkdir(directory, { recursive: true, mode: 0o700 })
+    await writeKeyFile(file, create().trim(), link)
+    return openFile(directory, name, read, create)
+  }
+  if (own.key === null && other.key === null)
+    throw new Error(
+      `${file}: ${own.problem || other.problem}; restore it from a backup, or move it away, with its copy, to have a new one made`,
+    )
+  if (own.key === null) await writeKeyFile(file, other.text!, rename)
+  // Another one: the file was put there by a person, or taken back from a backup.
+  else if (own.text !== other.text) await writeKeyFile(copy, own.text!, rename)
+  return {
+    key: (own.key ?? other.key)!,
+    faults: own.key === null ? [`${file}: ${own.problem || 'it is missing'}; its copy is used`] : [],
   }
 }
 
-/** Reads the file, or makes it with `create`. Two that start at once end with the same content: the link decides. */
-async function openFile(directory: string, name: string, create: () => string): Promise<string> {
-  const file = join(directory, name)
-  const there = await readKeyFile(file)
-  if (there !== null) return there
-  await mkdir(directory, { recursive: true, mode: 0o700 })
+interface Opened<T> {
+  readonly key: T
+  readonly faults: readonly string[]
+}
+
+function parsed<T>(text: string | null, read: (text: string) => T) {
+  try {
+    return { text, key: text === null ? null : read(text), problem: '' }
+  } catch (error) {
+    return {
+      text,
+      key: null,
+      problem: text === '' ? 'it is empty' : `not the key that it should be: ${(error as Error).message}`,
+    }
+  }
+}
+
+async function writeKeyFile(file: string, text: string, place: (from: string, to: string) => Promise<void>): Promise<void> {
   const fresh = `${file}.${process.pid}.${Math.random().toString(36).slice(2)}`
-  await writeFile(fresh, `${create().trim()}\n`, { mode: 0o600, flag: 'wx', flush: true } as never)
+  await writeFile(fresh, `${text}\n`, { mode: 0o600, flag: 'wx', flush: true } as never)
   await chmod(fresh, 0o600)
   try {
-    await link(fresh, file)
+    await place(fresh, file)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   } finally {
-    await unlink(fresh)
+    await rm(fresh, { force: true })
   }
-  return (await readKeyFile(file)) ?? ''
 }
 
 async function readKeyFile(file: string): Promise<string | null> {

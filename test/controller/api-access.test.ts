@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { openTokens, roles } from '../../controller/api/tokens.js'
@@ -157,6 +157,20 @@ function secretOf(token: string): string {
 t.test('a damaged token file stops the start and says which', async test => {
   const dir = test.testdir({ 'tokens.json': '{"version":1,' })
   await test.rejects(openTokens(join(dir, 'tokens.json'), { now: () => noon }), { message: /tokens\.json.*restore it/ })
+})
+
+t.test('a damaged token file is read from its copy, and said', async test => {
+  const api = await opened(test, [])
+  const file = join(api.dir, 'tokens.json')
+  for (const content of ['', 'null', '{"version":1,']) {
+    await writeFile(file, content)
+    const said: string[] = []
+
+    const again = await openTokens(file, { now: () => noon }, fault => said.push(fault))
+
+    test.equal(again.verify(api.token.write, 'token')?.actor.name, 'Ana Lima')
+    test.match(said, [/tokens\.json: .*its copy is used/])
+  }
 })
 
 t.test('a login link opens the page once; its session acts only for the page itself', async test => {

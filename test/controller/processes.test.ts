@@ -34,6 +34,25 @@ test('a kept process is known again whatever the clock says, and another of its 
   t.equal(pidOf(layout, 'sleeper'), 0)
 })
 
+test('a process whose pid file is broken is found: it is not started twice, and it is ended', async t => {
+  const layout = layoutOf(mkdtempSync(join(tmpdir(), 'slipway-kept-')))
+  makeLayout(layout)
+  t.teardown(() => rmSync(layout.state, { recursive: true, force: true }))
+  const tail = { name: 'tail', command: 'tail', args: ['-f', '/dev/null'], env: { PATH: process.env.PATH ?? '' } }
+  t.teardown(() => end(layout, 'tail', 2_000))
+  keep(layout, keeper, tail)
+  const pid = await until('it runs', () => pidOf(layout, 'tail'))
+
+  for (const content of ['', 'garbage']) {
+    for (const file of ['tail.pid', 'tail.keeper.pid']) writeFileSync(join(layout.run, file), content)
+    t.equal(pidOf(layout, 'tail'), pid)
+    t.equal(keep(layout, keeper, tail), 'running')
+  }
+  for (const file of ['tail.pid', 'tail.keeper.pid']) writeFileSync(join(layout.run, file), 'garbage')
+  t.equal(await end(layout, 'tail', 2_000), true)
+  t.equal(commandOf(pid), '')
+})
+
 function mayMount(): boolean {
   try {
     execFileSync('unshare', ['--mount', 'sh', '-c', 'mount -t tmpfs tmpfs /mnt'], { stdio: 'ignore' })

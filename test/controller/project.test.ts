@@ -173,6 +173,7 @@ async function worldIn(directory: string, apps: readonly Application[], ...decla
   const kept = new Map<string, StoredProject>()
   const woken: string[] = []
   const projects = createProjects({
+    broken: () => {},
     store: {
       projects: () => [...kept.values()],
       putProject: async one => void kept.set(one.name, one),

@@ -206,8 +206,10 @@ test('key files are made once, for their owner alone, and are never written over
     message: /others can read this key \(mode 644\); run: chmod 600/,
   })
   await chmod(file, 0o600)
-  await writeFile(file, 'damaged')
-  await t.rejects(openControllerKeys(joinPath(directory, 'controller')), { message: /signing.pem: not an ed25519 private key/ })
+  for (const path of [file, `${file}.copy`]) await writeFile(path, 'damaged')
+  await t.rejects(openControllerKeys(joinPath(directory, 'controller')), {
+    message: /signing.pem: not the key that it should be: .*; restore it from a backup, or move it away, with its copy/,
+  })
   t.equal(await readFile(file, 'utf8'), 'damaged')
   await writeFile(file, before)
   const [one, two] = await Promise.all([1, 2].map(() => openNodeKeys(joinPath(directory, 'at-once'))))
@@ -258,4 +260,34 @@ test('a large value is cut and joined; chunks of another writing are told apart'
   const small = cut(Buffer.from('small'), 'a', 1000)
   t.same(small.chunks, [])
   t.equal(Buffer.from(await join(small.head, read(first))).toString(), 'small')
+})
+
+test('whichever key file is broken, its copy counts and it is said; what a person puts there counts before the copy', async t => {
+  const damages: Readonly<Record<string, (path: string) => Promise<unknown>>> = {
+    empty: path => writeFile(path, ''),
+    'cut short': async path => writeFile(path, (await readFile(path, 'utf8')).slice(0, -9)),
+    garbage: path => writeFile(path, 'garbage'),
+    gone: path => rm(path),
+  }
+  const { directory, controller } = await keys(t)
+  const place = joinPath(directory, 'controller')
+  for (const name of ['signing.pem', 'sealing.pem', 'nats.seed'])
+    for (const [damage, spoil] of Object.entries(damages))
+      for (const end of ['', '.copy']) {
+        await spoil(joinPath(place, `${name}${end}`))
+
+        const opened = await openControllerKeys(place)
+        const again = await openControllerKeys(place)
+
+        t.same([opened.identity, opened.nats], [controller.identity, controller.nats], `${name}${end} ${damage}`)
+        t.match(opened.faults, end === '' ? [new RegExp(`${name}: .*; its copy is used`)] : [], `${name}${end} ${damage}`)
+        t.same(again.faults, [], 'mended')
+        t.equal((await stat(joinPath(place, `${name}${end}`))).mode & 0o777, 0o600)
+      }
+
+  const other = await openControllerKeys(joinPath(directory, 'other'))
+  await writeFile(joinPath(place, 'nats.seed'), `${other.nats.seed}\n`)
+  t.equal((await openControllerKeys(place)).nats.seed, other.nats.seed)
+  await writeFile(joinPath(place, 'nats.seed'), 'garbage')
+  t.equal((await openControllerKeys(place)).nats.seed, other.nats.seed, 'the copy of what was put there')
 })
