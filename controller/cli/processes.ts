@@ -70,10 +70,12 @@ export async function end(layout: Layout, name: string, graceMs: number): Promis
 /** The living process's pid; 0 where there is none. */
 export function pidOf(layout: Layout, name: string): number {
   const file = pidFile(layout, name)
-  return isBroken(file) ? firstOf(file, words => !isKeeper(words) && !/(^|\/)sleep$/.test(words[0] ?? '')) : livingPid(file, file)
+  return isBroken(file)
+    ? firstOf(file, words => !isKeeper(words) && !/(^|\/)(sleep|date)$/.test(words[0] ?? ''))
+    : livingPid(file, file)
 }
 
-/** It is there, and holds no number: the keeper waits for what it started all the same. */
+/** It is there, and holds no number: the keeper waits for what it started all the same, and calls nothing else but these two. */
 function isBroken(file: string): boolean {
   try {
     return !/^\d+\s*$/.test(readFileSync(file, 'utf8'))
