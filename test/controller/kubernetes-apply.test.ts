@@ -3,6 +3,7 @@ import t from 'tap'
 import type { Application } from '../../controller/application.js'
 import { grouped } from '../../controller/cluster/kubernetes/preflight.js'
 import { scaledBy } from '../../controller/cluster/kubernetes/seen.js'
+import type { Attempt } from '../../controller/ledger.js'
 import { manifestHash } from '../../runtime/contract/hash.js'
 import { type Manifest, refOf } from '../../runtime/contract/manifest.js'
 import { application, order, until } from '../support/controller.js'
@@ -441,4 +442,31 @@ t.test('a new object that a preflight has looked for takes one request', async t
     made.filter(request => !request.includes('/secrets')),
     objects.map(({ metadata }) => `PATCH ${path(one, 'configmaps', metadata.name)}`),
   )
+})
+
+t.test('a change that says nothing lasting is no write of its own, and lies there all the same within seconds', async t => {
+  const one = await given(t, {}, { journalMs: 2_000 })
+  const attempt = { number: 1, moves: [], clocks: {} } as unknown as Attempt
+  one.ledger = { ...one.ledger, version: 5, attempt }
+  await one.apply([one.object('ConfigMap', 'settings', { data: {} })])
+  const version = async () =>
+    (await real.call('GET', path(one, 'secrets', `slipway-ledger-${one.app.name}`))).metadata.resourceVersion
+  const before = await version()
+
+  const line = { at: 1, step: 'Verifying', message: 'waiting' }
+  one.ledger = { ...one.ledger, version: 6, attempt: { ...attempt, moves: [line] } }
+  await one.cluster.remember(one.app, { ...order(), ledger: one.ledger }, signal)
+  t.equal(await version(), before, 'not at once')
+  await until('a later look has written it', async () => {
+    await one.cluster.observe(one.app, signal)
+    return (await version()) !== before
+  })
+  const written = await version()
+  await one.cluster.observe(one.app, signal)
+  await new Promise(resolve => setTimeout(resolve, 2_500))
+  await one.cluster.observe(one.app, signal)
+  t.equal(await version(), written, 'once')
+
+  const next = await one.restarted()
+  t.same((await next.cluster.observe(next.app, signal)).ledger?.attempt?.moves, [line])
 })

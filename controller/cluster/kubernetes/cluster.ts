@@ -13,7 +13,7 @@ import { isApproved } from '../../sync/consent.js'
 import type { Applied, Cluster, Observed, Order } from '../cluster.js'
 import type { createPacker, Kept } from '../node/ledger.js'
 import { createApplying } from './apply.js'
-import { createCache, type Entry, type Kind } from './cache.js'
+import { createCache, type Entry } from './cache.js'
 import type { ApiClient, Sent } from './client.js'
 import { createDiscovery } from './discovery.js'
 import { createIdentity, guarded, type KnownClusters } from './identity.js'
@@ -21,6 +21,7 @@ import { ruleFaults } from './ignored.js'
 import { isJournalOnly } from './journal.js'
 import { createJq } from './jq.js'
 import { createKeeping, type Found, OvertakenError } from './keeping.js'
+import { kindsOf } from './kinds.js'
 import { keepLog, logLines } from './logs.js'
 import { observedObject, observedPods } from './look.js'
 import { createLookUp, type LookUp } from './lookup.js'
@@ -53,6 +54,8 @@ export interface KubernetesOptions {
   warn(message: string): void
   now(): number
   readonly pingMs?: number
+  /** How long a change that says nothing lasting waits for another write of its ledger, ms. */
+  readonly journalMs?: number
   /** How long a watch may say nothing, ms: while nothing is tried, and while a release is, whose clocks run. */
   readonly silentMs?: { readonly calm: number; readonly tried: number }
   /** As `ClusterSource` has it. */
@@ -80,6 +83,8 @@ interface Known {
   hasLedger: boolean
   /** As it was written last, in this epoch. */
   written: Ledger | null
+  /** Since when what lies there lacks lines of its journal, ms since 1970; 0: it does not. */
+  owedAt: number
   preflight: PreflightAnswer | null
   asking: AbortController | null
   /** Objects of releases that are tried: their kinds are watched. */
@@ -92,10 +97,9 @@ interface Known {
 const atOnce = 12
 /** Bookmarks come once a minute; a release that is tried could be judged for want of news before that. */
 const usualSilentMs = { calm: 90_000, tried: 15_000 }
-const workloads = new Set(['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet', 'Job', 'CronJob', 'Pod'])
 
 export function createKubernetesCluster(options: KubernetesOptions): KubernetesCluster {
-  const { name, now, warn, silentMs = usualSilentMs } = options
+  const { name, now, warn, silentMs = usualSilentMs, journalMs = 5_000 } = options
   const ending = new AbortController()
   // One watch a kind listens to it.
   setMaxListeners(0, ending.signal)
@@ -174,6 +178,7 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
       readEpoch: 0,
       hasLedger: false,
       written: null,
+      owedAt: 0,
       preflight: null,
       asking: null,
       coming: [],
@@ -206,7 +211,7 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
   }
 
   /** Writes the ledger on top of what was read or written last. False: its namespace is not there. */
-  async function remember(app: Application, { ledger }: Order, signal: AbortSignal): Promise<boolean> {
+  async function remember(app: Application, { ledger }: Pick<Order, 'ledger'>, signal: AbortSignal): Promise<boolean> {
     const one = knownOf(app)
     const epoch = options.epoch()
     if (epoch === null) throw new OvertakenError(`${app.name}: this controller does not hold the lease; nothing is written`)
@@ -216,12 +221,20 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
       const isWritten = await keeping.write(app, epoch, kept, signal)
       one.hasLedger ||= isWritten
       one.written = isWritten ? ledger : null
+      one.owedAt = 0
       return isWritten
     } catch (error) {
       one.written = null
       if (error instanceof OvertakenError) one.readEpoch = 0
       throw error
     }
+  }
+
+  /** Lines of its journal that no other write took along: with NATS alone they are for so long, and no longer. */
+  async function writeOwed(app: Application, one: Known, signal: AbortSignal): Promise<void> {
+    const ledger = options.ledger(app)
+    if (one.owedAt === 0 || now() - one.owedAt < journalMs || options.epoch() === null || ledger === null) return
+    await remember(app, { ledger }, signal)
   }
 
   /** Before anything is written of these: what was there is known, and what is answered is kept. */
@@ -243,6 +256,7 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
         const isWhole = await watching(refs, signal)
         ledger = await readBack(app, one, signal)
         await proving.prove(app, sent, signal)
+        await writeOwed(app, one, signal)
         silent = silenceOf(name, cache.trouble(kinds), isWhole, now())
       } catch (error) {
         if (error instanceof OvertakenError || signal.aborted) throw error
@@ -397,8 +411,11 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
       })
     },
     async remember(app, order, signal) {
-      const { written, readEpoch } = knownOf(app)
-      if (written !== null && readEpoch === options.epoch() && isJournalOnly(written, order.ledger)) return
+      const one = knownOf(app)
+      if (one.written !== null && one.readEpoch === options.epoch() && isJournalOnly(one.written, order.ledger)) {
+        one.owedAt ||= now()
+        return
+      }
       await remember(app, order, signal)
     },
     async remove(app, order, signal) {
@@ -477,21 +494,6 @@ function staysBehind(entry: Entry, app: Application, ledger: Ledger | null): boo
 function keptOnPurpose({ live }: Entry, app: Application, ledger: Ledger | null): boolean {
   const consent = optionsOf(app.sync.options, live).delete
   return consent === 'no' || (consent === 'confirm' && !isApproved(app, ledger ?? {}, ledger?.deletion?.at ?? 0))
-}
-
-/** Their kinds, and those that stand between a workload and its pods. */
-function kindsOf(refs: readonly ObjectRef[]): readonly Kind[] {
-  const kinds = new Map(refs.map(({ group, kind }) => [`${group}/${kind}`, { group, kind }]))
-  const beneath: Kind[] = refs.some(ref => workloads.has(ref.kind))
-    ? [
-        { group: '', kind: 'Pod' },
-        { group: 'apps', kind: 'ReplicaSet' },
-        ...(refs.some(ref => ref.kind === 'DaemonSet') ? [{ group: 'apps', kind: 'ControllerRevision' }] : []),
-        ...(refs.some(ref => ref.kind === 'CronJob') ? [{ group: 'batch', kind: 'Job' }] : []),
-      ]
-    : []
-  for (const kind of beneath) kinds.set(`${kind.group}/${kind.kind}`, kind)
-  return [...kinds.values()]
 }
 
 /** How long a pass waits for the first list of a kind, ms. */

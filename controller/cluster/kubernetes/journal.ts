@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Attempt, Ledger } from '../../ledger.js'
 
-/** They go with the next write: what would be lost with the store until then are lines of history. */
+/** They go with the next write, within seconds: what would be lost with the store until then are lines of history. */
 export function isJournalOnly(before: Ledger, after: Ledger): boolean {
   return isDeepStrictEqual(withoutJournal(before), withoutJournal(after))
 }

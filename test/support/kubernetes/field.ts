@@ -40,7 +40,7 @@ export interface Account {
 export type GivenApplication = (
   t: Ends,
   more?: Partial<Application>,
-  options?: { readonly namespace?: string; readonly made?: boolean; readonly as?: Account },
+  options?: { readonly namespace?: string; readonly made?: boolean; readonly as?: Account; readonly journalMs?: number },
 ) => Promise<Given>
 
 export function openField(real: TestCluster): GivenApplication {
@@ -53,7 +53,7 @@ export function openField(real: TestCluster): GivenApplication {
   async function given(
     t: Ends,
     more: Partial<Application> = {},
-    options: { readonly namespace?: string; readonly made?: boolean; readonly as?: Account } = {},
+    options: { readonly namespace?: string; readonly made?: boolean; readonly as?: Account; readonly journalMs?: number } = {},
   ): Promise<Given> {
     const namespace = options.namespace ?? `shop-${++count}`
     if (options.made !== false && options.namespace === undefined) await real.namespace(namespace)
@@ -93,6 +93,7 @@ export function openField(real: TestCluster): GivenApplication {
         warn: () => {},
         now: Date.now,
         pingMs: 300,
+        journalMs: options.journalMs ?? 300,
         ...(options.as === undefined ? {} : { namespaces: options.as.namespaces }),
       }),
       object: (kind, objectName, fields = {}) => {
