@@ -1,8 +1,10 @@
 // What a user declares: Argo CD's Application with `spec.rollout` beside it, read strictly (fields of Argo CD v3.4 crd-application.yaml).
 import { groupOf, type Manifest } from '../runtime/contract/manifest.js'
+import { readKindRules } from './application/health.js'
 import { ignoreRulesOf } from './application/ignore.js'
 import { type Source, sourcesOf } from './application/source.js'
 import { type Fault, type Fields, fieldsOf, isRecord } from './fields.js'
+import type { KindRules } from './health/written.js'
 import { optionFault } from './release/options.js'
 import { type RetryPolicy, readRetry } from './sync/retry.js'
 import { readWindows, type SyncWindow } from './sync/windows.js'
@@ -28,6 +30,8 @@ export interface Application {
   readonly info: readonly { readonly name: string; readonly value: string }[]
   readonly ignoreDifferences: readonly IgnoreRule[]
   readonly rollout: RolloutPolicy
+  /** What people wrote of the health of kinds: its own before the controller's. */
+  readonly health: KindRules
   /** Applications whose newest release has to run healthy before one of this begins. */
   readonly dependsOn: readonly string[]
   readonly revisionHistoryLimit: number
@@ -115,6 +119,8 @@ export interface Declared {
   readonly defaultNode: string
   /** Kubernetes clusters that the controller knows; `server` is '' where it is not known (yet). */
   readonly clusters?: readonly KnownCluster[]
+  /** Health rules of kinds, of the controller's configuration. */
+  readonly health?: KindRules
   /** Reads `helm.values`, which Argo CD has as a string of YAML; throws with its own message. */
   readonly readYaml: (text: string) => unknown
 }
@@ -198,6 +204,7 @@ function read(input: unknown, declared: Declared): { readonly application: Appli
     info: infoOf(spec),
     ignoreDifferences: ignoreRulesOf(spec),
     rollout: rolloutOf(spec, annotations),
+    health: { ...declared.health, ...readKindRules(spec, 'health') },
     dependsOn: dependsOnOf(spec, annotations, name),
     revisionHistoryLimit: spec.whole('revisionHistoryLimit', 10, 0, 100),
     deletion: deletionOf(spec, meta, own),
@@ -259,6 +266,7 @@ const specFields = [
   'sourceHydrator',
   'dependsOn',
   'syncWindows',
+  'health',
 ]
 function nameOf(meta: Fields): string {
   const name = meta.text('name', '')

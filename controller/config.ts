@@ -1,8 +1,10 @@
 // The controller's configuration: one YAML file, overridden by SLIPWAY_* variables; the only reader of either. Says every fault at once.
 import { homedir, hostname } from 'node:os'
 import { join } from 'node:path'
+import { readKindRules } from './application/health.js'
 import { accountDirectory, type ClusterSource } from './cluster/kubernetes/access.js'
 import { type Fault, type Fields, fieldsOf } from './fields.js'
+import type { KindRules } from './health/written.js'
 
 export interface Config {
   /** Keys, Git objects, tokens, logs. */
@@ -23,6 +25,8 @@ export interface Config {
   readonly clusters: readonly ClusterSource[]
   /** Namespaces of clusters whose Applications and AppProjects (Argo CD's kinds) are taken from there. */
   readonly watchApplications: readonly { readonly cluster: string; readonly namespace: string }[]
+  /** Health rules of kinds, for every application. */
+  readonly health: KindRules
   readonly commitAuthor: { readonly name: string; readonly email: string }
   readonly logLevel: string
 }
@@ -69,6 +73,7 @@ const fields = [
   'repositories',
   'clusters',
   'watchApplications',
+  'health',
   'commitAuthor',
   'logLevel',
   'stateDir',
@@ -96,6 +101,7 @@ export function parseConfig(
     registryLogins: registryLogins(env),
     clusters: clustersOf(root, env),
     watchApplications: watchedOf(root),
+    health: readKindRules(root, 'health'),
     commitAuthor: { name: author.text('name', 'Slipway'), email: author.text('email', 'slipway@localhost') },
     logLevel: root.oneOf('logLevel', ['trace', 'debug', 'info', 'warn', 'error'], 'info'),
   }

@@ -136,6 +136,7 @@ export async function startController(
     uid: '',
     parent: null,
     defaultNode: config.node,
+    health: config.health,
     readYaml: text => readYaml(text, 'values')[0] ?? {}, // Argo CD has `helm.values` as a string of YAML: one document.
     get clusters() {
       return clusters.known()

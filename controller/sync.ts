@@ -4,6 +4,7 @@ import { type Manifest, type ObjectRef, refKey, refOf } from '../runtime/contrac
 import type { Application } from './application.js'
 import type { Applied, Observed } from './cluster/cluster.js'
 import { isFresh } from './health/assess.js'
+import type { KindRules } from './health/written.js'
 import {
   type Attempt,
   type Current,
@@ -172,11 +173,11 @@ export function modeOf(ledger: Ledger): Mode {
 }
 
 /** How far current's plan is. On an old report nothing counts as there: what was ordered since is not seen. */
-export function currentPlan(ledger: Ledger, release: Release, observed: Observed): PlanState {
+export function currentPlan(ledger: Ledger, release: Release, observed: Observed, kinds: KindRules): PlanState {
   const mode = modeOf(ledger)
   const stages = planOf(release, mode, ledger.attempt ?? { number: 0 }, ledger.current?.fresh ?? 0)
   const runs = ledger.current?.hookRuns ?? []
-  if (isFresh(observed) || stages.length === 0) return planState(stages, mode, observed, runs)
+  if (isFresh(observed) || stages.length === 0) return planState(stages, mode, observed, runs, kinds)
   const ended = new Set(runs.filter(run => run.outcome !== 'running').map(run => refKey(run.ref)))
   const at = stages.findIndex(
     stage => stage.objects.length > 0 || stage.hooks.some(hook => !ended.has(refKey(refOf(hook.object)))),
@@ -194,7 +195,7 @@ function waveStep(input: StepInput, release: Release): SyncStep | null {
   const { decision, observed, now } = input
   const { ledger } = decision
   const failHooks = syncFailHooks(ledger, input.releases)
-  const state = currentPlan(ledger, release, observed)
+  const state = currentPlan(ledger, release, observed, input.app.health)
   const stopped = isApplying(ledger) ? overtakenWork(input, release, state) : []
   if (stopped.length > 0) return { kind: 'prune', refs: stopped, why: 'overtaken' }
   const due = isApplying(ledger) ? dueStage(state, decision, observed, now) : null

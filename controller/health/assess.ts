@@ -13,6 +13,7 @@ import { podsOf } from './own.js'
 import { healthIn, isSettled } from './rules.js'
 import { endsKey, endsOf, hookSign, objectSigns, podSigns, refusedSign, type Sign } from './signs.js'
 import { conditionsOf, find, type HealthStatus, intAt, isWorse, textAt } from './status.js'
+import type { KindRules } from './written.js'
 
 export interface ObjectHealth {
   readonly ref: ObjectRef
@@ -60,7 +61,7 @@ export function assess(input: AssessInput): Health {
   const { release, ledger, observed } = input
   const fresh = isFresh(observed)
   const sent = release === null ? [] : ordinaryObjects(release).map(object => asSent(object, ledger.current?.fresh ?? 0))
-  const objects = sent.map(object => healthOf(object, observed))
+  const objects = sent.map(object => healthOf(object, observed, input.app.health))
   const { own, control } = podsOf(ledger, observed)
   const late = lateSigns(input, sent, objects)
   const { troubled, overAt } = troubleIn(control, input.now)
@@ -88,10 +89,10 @@ export function isFresh(observed: Observed): boolean {
   return observed.obeyed !== null && !isNewer(observed.ordered, observed.obeyed)
 }
 
-function healthOf(object: Manifest, observed: Observed): ObjectHealth {
+function healthOf(object: Manifest, observed: Observed, kinds: KindRules): ObjectHealth {
   const ref = refOf(object)
   const live = observed.objects.find(one => refKey(one.ref) === refKey(ref))
-  const health = healthIn(object, live)
+  const health = healthIn(object, live, kinds)
   return {
     ref,
     status: health?.status ?? null,

@@ -5,7 +5,7 @@ import { groupOf, type Manifest } from '../../runtime/contract/manifest.js'
 import { knownRules } from './known.js'
 import { podHealth } from './pod.js'
 import { conditionsOf, find, type Health, intAt, mapAt, type Status, textAt } from './status.js'
-import { annotatedHealth, writtenHealth } from './written.js'
+import { type KindRules, peopleHealth, writtenHealth } from './written.js'
 
 export type { Health } from './status.js'
 
@@ -48,14 +48,14 @@ const plain = new Set([
 
 /**
  * `status` null: the place does not have the object. Deployments and sets are given one replica where they name none,
- * as the API server does, so that an object that was just taken over is not healthy for want of pods.
+ * as the API server does, so that an object that was just taken over is not healthy for want of pods. `kinds`: what people wrote.
  */
-export function objectHealth(object: Manifest, status: Status | null): Health | null {
+export function objectHealth(object: Manifest, status: Status | null, kinds: KindRules = {}): Health | null {
   if (status === null) return { status: 'Missing', message: 'not there' }
   if (object.metadata.deletionTimestamp !== undefined) return { status: 'Progressing', message: 'Pending deletion' }
-  const written = annotatedHealth(object, status)
-  if (written !== null) return written
   const kind = `${groupOf(object.apiVersion)}/${object.kind}`
+  const written = peopleHealth(object, kind, kinds, status)
+  if (written !== null) return written
   const rule = rules[kind]
   if (rule !== undefined) return rule(object, status)
   const known = knownRules.get(kind)
@@ -64,8 +64,12 @@ export function objectHealth(object: Manifest, status: Status | null): Health | 
 }
 
 /** Of what was sent, by what the place has of it: the live object itself where the place shows it, else what was sent. */
-export function healthIn(object: Manifest, found: Pick<ObservedObject, 'status' | 'live'> | undefined): Health | null {
-  return objectHealth(found?.live ?? object, found?.status ?? null)
+export function healthIn(
+  object: Manifest,
+  found: Pick<ObservedObject, 'status' | 'live'> | undefined,
+  kinds: KindRules,
+): Health | null {
+  return objectHealth(found?.live ?? object, found?.status ?? null, kinds)
 }
 
 /** Good enough to go on to the next wave: no rule, healthy, or suspended because its author said so. */

@@ -81,7 +81,7 @@ function judged(state: State, row: JudgeRow | null, more: Partial<Judged> = {}):
 
 function caseOf(input: DecideInput, state: State, attempt: Attempt, release: Release): Case {
   const { ledger } = state
-  const plan = currentPlan(ledger, release, input.observed)
+  const plan = currentPlan(ledger, release, input.observed, input.app.health)
   const isDone = input.health.fresh && plan.at === null
   const isHeld =
     plan.at !== null && plan.at > (ledger.current?.applied?.index ?? -1) && plan.missing.length + plan.missingHooks.length > 0

@@ -4,6 +4,7 @@ import { type ObjectRef, refKey, refText } from '../../runtime/contract/manifest
 import { isFresh } from '../health/assess.js'
 import { isSettled, objectHealth } from '../health/rules.js'
 import { conditionsOf, find } from '../health/status.js'
+import type { KindRules } from '../health/written.js'
 import { type HookRun, isRollingBack, type Ledger, type PreflightRecord, type Request, withRelease } from '../ledger.js'
 import type { Release, ReleaseId } from '../release.js'
 import type { DecideInput } from './state.js'
@@ -68,10 +69,12 @@ function withoutGone(ledger: Ledger, observed: Observed): Ledger {
   return left.length === current.pruning.length ? ledger : { ...ledger, current: { ...current, pruning: left } }
 }
 
-function withHooks(ledger: Ledger, { observed, now }: DecideInput): Ledger {
+function withHooks(ledger: Ledger, { app, observed, now }: DecideInput): Ledger {
   const { current } = ledger
   if (current === null || !current.hookRuns.some(run => run.outcome === 'running')) return ledger
-  const runs = current.hookRuns.map(run => (run.outcome === 'running' ? { ...run, outcome: outcomeOf(run.ref, observed) } : run))
+  const runs = current.hookRuns.map(run =>
+    run.outcome === 'running' ? { ...run, outcome: outcomeOf(run.ref, observed, app.health) } : run,
+  )
   const ended = runs.filter((run, index) => run.outcome !== current.hookRuns[index]!.outcome)
   if (ended.length === 0) return ledger
   const records = ended.filter(run => run.outcome === 'succeeded' && isWork(run.ref)).map(run => recordOf(run, ledger, now))
@@ -87,7 +90,7 @@ function isWork(ref: ObjectRef): boolean {
   return ref.kind === 'Job' || ref.kind === 'Pod'
 }
 
-function outcomeOf(ref: ObjectRef, observed: Observed): HookRun['outcome'] {
+function outcomeOf(ref: ObjectRef, observed: Observed, kinds: KindRules): HookRun['outcome'] {
   const live = observed.objects.find(object => refKey(object.ref) === refKey(ref))
   if (live === undefined) return 'running'
   if (ref.kind === 'Pod')
@@ -98,7 +101,7 @@ function outcomeOf(ref: ObjectRef, observed: Observed): HookRun['outcome'] {
     return find(conditions, 'Complete')?.status === 'True' ? 'succeeded' : 'running'
   }
   const apiVersion = ref.group === '' ? 'v1' : `${ref.group}/v1`
-  const health = objectHealth({ apiVersion, kind: ref.kind, metadata: { name: ref.name } }, live.status)
+  const health = objectHealth({ apiVersion, kind: ref.kind, metadata: { name: ref.name } }, live.status, kinds)
   return isSettled(health) ? 'succeeded' : health?.status === 'Degraded' ? 'failed' : 'running'
 }
 

@@ -3,6 +3,7 @@ import { manifestHash } from '../../runtime/contract/hash.js'
 import { type Manifest, refKey, refOf } from '../../runtime/contract/manifest.js'
 import type { Observed } from '../cluster/cluster.js'
 import { healthIn, isSettled } from '../health/rules.js'
+import type { KindRules } from '../health/written.js'
 import type { Attempt, HookRun, Phase } from '../ledger.js'
 import { type Hook, hookOf, type Occasion, phasesOn, waveOf } from '../release/hooks.js'
 import { asSent, ordinaryObjects, staysForward } from '../release/sent.js'
@@ -83,7 +84,14 @@ export function hookHashes(release: Release | null): ReadonlySet<string> {
   return new Set(all.map(hook => hook.hash))
 }
 
-export function planState(stages: readonly Stage[], mode: Mode, observed: Observed, runs: readonly HookRun[]): PlanState {
+/** `kinds`: what people wrote of the health of kinds. */
+export function planState(
+  stages: readonly Stage[],
+  mode: Mode,
+  observed: Observed,
+  runs: readonly HookRun[],
+  kinds: KindRules,
+): PlanState {
   const live = new Map(observed.objects.map(object => [refKey(object.ref), object]))
   const isThere = (object: Manifest) => {
     const found = live.get(refKey(refOf(object)))
@@ -92,7 +100,7 @@ export function planState(stages: readonly Stage[], mode: Mode, observed: Observ
   for (const [at, stage] of stages.entries()) {
     const missing = stage.objects.filter(object => !isThere(object))
     const missingHooks = stage.hooks.filter(hook => !hasRun(hook, runs) && !live.has(refKey(refOf(hook.object))))
-    const healthy = stage.objects.every(object => isSettled(healthIn(object, live.get(refKey(refOf(object))))))
+    const healthy = stage.objects.every(object => isSettled(healthIn(object, live.get(refKey(refOf(object))), kinds)))
     const hooked = stage.hooks.every(hook => hasSucceeded(hook, runs))
     if (missing.length > 0 || missingHooks.length > 0 || !healthy || !hooked) return { stages, at, missing, missingHooks }
   }

@@ -77,6 +77,7 @@ export function application(change: { readonly rollout?: object; readonly sync?:
     info: [],
     ignoreDifferences: [],
     rollout: { ...rolloutDefaults, ...change.rollout },
+    health: {},
     dependsOn: [],
     revisionHistoryLimit: 10,
     deletion: 'cascade',

@@ -50,6 +50,7 @@ function application(
     info: [],
     ignoreDifferences: [],
     rollout: rolloutDefaults,
+    health: {},
     dependsOn: [],
     revisionHistoryLimit: 10,
     deletion: 'orphan',

@@ -80,6 +80,7 @@ export function application(fields: Partial<Application> = {}): Application {
     info: [],
     ignoreDifferences: [],
     rollout: rolloutDefaults,
+    health: {},
     dependsOn: [],
     revisionHistoryLimit: 10,
     deletion: 'cascade',
