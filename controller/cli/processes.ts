@@ -70,12 +70,16 @@ export async function end(layout: Layout, name: string, graceMs: number): Promis
 /** The living process's pid; 0 where there is none. */
 export function pidOf(layout: Layout, name: string): number {
   const file = pidFile(layout, name)
-  return isBroken(file)
-    ? firstOf(file, words => !isKeeper(words) && !/(^|\/)(sleep|date)$/.test(words[0] ?? ''))
-    : livingPid(file, file)
+  return isBroken(file) ? firstOf(file, isWhatIsKept) : livingPid(file, file)
 }
 
-/** It is there, and holds no number: the keeper waits for what it started all the same, and calls nothing else but these two. */
+/** What the keeper calls itself is not what it keeps; one without words begins or ends just now. */
+function isWhatIsKept(words: readonly string[]): boolean {
+  const [program = ''] = words
+  return program !== '' && !isKeeper(words) && !/(^|\/)(sleep|date)$/.test(program)
+}
+
+/** It is there, and holds no number: the keeper waits for what it started all the same. */
 function isBroken(file: string): boolean {
   try {
     return !/^\d+\s*$/.test(readFileSync(file, 'utf8'))

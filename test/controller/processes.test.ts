@@ -41,6 +41,7 @@ test('a process whose pid file is broken is found: it is not started twice, and 
   const tail = { name: 'tail', command: 'tail', args: ['-f', '/dev/null'], env: { PATH: process.env.PATH ?? '' } }
   t.teardown(() => end(layout, 'tail', 2_000))
   keep(layout, keeper, tail)
+  await until('it is noted', () => /^\d/.test(readFileSync(join(layout.run, 'tail.pid'), 'utf8')))
   const pid = await until('it runs', () => pidOf(layout, 'tail'))
 
   for (const content of ['', 'garbage']) {
