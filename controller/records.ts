@@ -2,7 +2,7 @@
 import type { Attempt, Ledger, Verdict } from './ledger.js'
 import type { Candidate, ReleaseId, Revision } from './release.js'
 import { verdictText } from './rollout/state.js'
-import type { AttemptView, ReleaseView, VerdictView } from './view.js'
+import { type AttemptView, chartSays, type ReleaseView, type VerdictView } from './view.js'
 import { span } from './words.js'
 
 export function attemptView(ledger: Ledger | null, attempt: Attempt): AttemptView {
@@ -69,6 +69,11 @@ export function candidateView(ledger: Ledger, candidate: Candidate | null): Rele
   const id = candidate.kind === 'release' ? candidate.release.id : ''
   const number = candidate.kind === 'release' ? numberOf(ledger, candidate.release.id) : ''
   return { id, number, ...shownRevision(candidate.revision) }
+}
+
+/** Nothing of it is in the way of what is released: it is shown, and is no part of any sentence. */
+export function chartWarnings(candidate: Candidate | null): readonly string[] {
+  return candidate?.kind === 'release' ? (candidate.warnings ?? []).map(words => `${chartSays}${words}`) : []
 }
 
 export function numberOf(ledger: Ledger, id: ReleaseId): string {

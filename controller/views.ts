@@ -4,10 +4,10 @@ import { faultsText } from './fields.js'
 import type { Attempt, Ledger, Mark } from './ledger.js'
 import { goodRelease, isUnderWay } from './ledger.js'
 import { type ObservedFacts, observedMessage, observedShort, observedState } from './observing.js'
-import { attemptView, candidateView, numberOf, releaseView, time, verdictView } from './records.js'
+import { attemptView, candidateView, chartWarnings, numberOf, releaseView, time, verdictView } from './records.js'
 import type { Candidate } from './release.js'
 import { namedText } from './sync/consent.js'
-import { type ApplicationView, type AttemptView, chartSays, type StateWord, type WhyView } from './view.js'
+import type { ApplicationView, AttemptView, StateWord, WhyView } from './view.js'
 import { type Waits, wholeSeconds } from './waiting.js'
 import { ago, likelyCause, prose, shortCommit, span } from './words.js'
 
@@ -297,11 +297,6 @@ function warningsOf({ app, unheeded }: Facts): readonly string[] {
   const kept = `its declaration would be refused today, and goes on without this: ${faultsText(left)}; apply it corrected`
   const wrong = unheeded.map(fault => `${fault}; nothing that differs is healed until that is corrected`)
   return [...(left.length === 0 ? [] : [kept]), ...wrong]
-}
-
-/** Nothing of it is in the way of what is released: it is shown, and is no part of any sentence. */
-function chartWarnings(candidate: Candidate | null): readonly string[] {
-  return candidate?.kind === 'release' ? (candidate.warnings ?? []).map(words => `${chartSays}${words}`) : []
 }
 
 /** Said once: where the newest could not be read at all, the same sentence is the reason already. */

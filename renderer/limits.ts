@@ -1,11 +1,14 @@
 // How much one render may cost. Counted, not timed: the same files give the same error every time.
 import { RenderFault } from './fault.js'
+import { beginWork } from './work.js'
 
 export interface Limits {
   /** Statements and expressions evaluated. */
   readonly steps: number
   /** Partials, includes and tpl inside one another. Helm has 1,000 for each name; a stack of less than 3 MB is full before. */
   readonly depth: number
+  /** Parts of values that functions go through, and every thirty characters of long texts (`work.ts`). */
+  readonly work: number
   /** Characters written by all templates together, those inside includes counted each time. */
   readonly output: number
   /** Characters of one string that a function makes. */
@@ -29,6 +32,7 @@ export interface Limits {
 export const defaultLimits: Limits = {
   steps: 2_000_000,
   depth: 1_500,
+  work: 20_000_000,
   output: 16_000_000,
   text: 4_000_000,
   items: 100_000,
@@ -49,6 +53,7 @@ export class Meter {
   #secrets = 0
   constructor(limits: Limits) {
     this.limits = limits
+    beginWork(limits.work)
   }
 
   step(): void {

@@ -98,6 +98,9 @@ async function textOf(around: Surroundings, chart: string, name: string, options
   return isChart(files.map(file => file.name)) ? print({ files }) : objectsText(files, name, options, read)
 }
 
+/** Whoever renders here waits for it, and can end it: about a minute of keys, some minutes of everything else. */
+const wide = { steps: 100_000_000, output: 500_000_000, parses: 1_000_000, secrets: 1_200, work: 3_000_000_000 }
+
 function templated(
   around: Surroundings,
   chart: TemplateRequest['chart'],
@@ -122,7 +125,7 @@ function templated(
     skipSchema: options.skipSchemaValidation,
     profile: options.helmProfile === '4' ? '4' : '3',
     chance: chance(),
-    limits: { steps: 100_000_000, output: 500_000_000, parses: 1_000_000, secrets: 100_000 },
+    limits: wide,
   })
   for (const warning of warnings) around.complain(`${warning}\n`)
   if (options.outputDir === '') return text

@@ -2,6 +2,7 @@
 import { RenderFault } from '../fault.js'
 import type { GoFunction } from '../functions/signature.js'
 import { CallError, type Method, type ParamType, typeOf, type Value } from '../value/value.js'
+import { workOn } from '../work.js'
 import type { Node } from './ast.js'
 import { ExecError, ParseError } from './error.js'
 import { type Evaluate, type Frame, failure, type Maybe } from './frame.js'
@@ -43,6 +44,7 @@ export function checked(frame: Frame, value: Maybe, type: ParamType, node: Node)
 export function callFunction(frame: Frame, fn: GoFunction, args: readonly Value[], node: Node): Value {
   frame.rendering.meter.step()
   frame.node = node
+  for (let at = 0; at < args.length; at++) workOn(args[at])
   try {
     return fn.run(args, frame.call)
   } catch (error) {

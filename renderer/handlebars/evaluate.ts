@@ -8,6 +8,7 @@ import { sortedKeys } from '../value/keys.js'
 import { withoutValues } from '../value/masked.js'
 import { Bytes, CallError, type Dict, int, isDict, isList, isTrue, type ParamType, Struct, type Value } from '../value/value.js'
 import { wordOf } from '../value/words.js'
+import { workOn } from '../work.js'
 import type { Block, CallExpression, Expression, Named, Partial, Path, Program, Spot, Statement, Words } from './ast.js'
 import { coerced, plainText, Unfit, wholeNumbers } from './coerce.js'
 import { functions, looksInside, printing, Refusal, rooted } from './functions.js'
@@ -299,6 +300,7 @@ class Run {
     const fn = functions.get(name)
     if (fn === undefined) throw this.#fault(`unknown function ${name}`, call.spot)
     const taken = args.map((value, at) => argument(name, value, fn.params[at] ?? fn.variadic ?? 'any', at))
+    taken.forEach(workOn)
     return rooted.get(name)?.run(taken, this.#world.root) ?? fn.run(taken, this.#world.call)
   }
 

@@ -9,7 +9,7 @@ import { apostrophed, listed, numberText, shown, grouped as thousands, type Viol
 
 const deepest = 600
 /** Schemas looked at for one chart: `$ref`s into one another can ask for any number. */
-const mostSteps = 5_000_000
+const mostSteps = 2_000_000
 
 /** What the values violate; empty where nothing. Throws `SchemaError` for a schema that cannot be used. */
 export function validate(schema: Value, values: Value): readonly Violation[] {
@@ -229,6 +229,9 @@ class Visit {
     const byText = new Map<string, number[]>()
     for (const [at, item] of value.entries()) {
       const key = isNumber(item) ? 'number' : typeof item === 'string' ? `s${item}` : typeName(item)
+      // Each is compared with all before it.
+      this.#steps.count += (byText.get(key)?.length ?? 0) >> 3
+      if (this.#steps.count > mostSteps) throw new SchemaError('uniqueItems of so many items takes too long')
       const twin = (byText.get(key) ?? []).find(other => isSame(value[other] as Value, item))
       if (twin !== undefined) {
         this.#say(`items at ${counted(twin)} and ${counted(at)} are equal`)

@@ -1,4 +1,5 @@
 // Which values are equal, which comes first: text/template's `eq` and `lt` with their error texts, reflect.DeepEqual, and the order of keys.
+import { work } from '../work.js'
 import { formatted } from './format.js'
 import { compareText } from './text.js'
 import { Bytes, CallError, type Dict, Int, isDict, isList, isNil, kindOf, Struct, typeOf, type Value } from './value.js'
@@ -60,6 +61,7 @@ export function less(a: Value, b: Value): boolean {
 export function deepEqual(a: Value, b: Value): boolean {
   if (a === b) return true
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
+  work(2)
   if (typeOf(a) !== typeOf(b) || isNil(a) !== isNil(b)) return false
   if (a instanceof Int) return b instanceof Int && a.value === b.value
   if (a instanceof Bytes) return b instanceof Bytes && Buffer.compare(a.bytes, b.bytes) === 0

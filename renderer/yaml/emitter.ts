@@ -1,4 +1,5 @@
 // Scalars and indicators as go-yaml v2's emitter (`emitterc.go`) lays them out: which style a text gets, and where its lines break.
+import { written } from '../work.js'
 import { isBlank, isBlankOrEnd, isBreak, isPrintable } from './characters.js'
 
 export interface EmitterStyle {
@@ -18,6 +19,7 @@ type Style = 'plain' | 'single' | 'double' | 'literal'
 
 export class Emitter {
   readonly #parts: string[] = []
+  #size = 0
   #column = 0
   /** The last thing written was white space. */
   #whitespace = true
@@ -42,6 +44,8 @@ export class Emitter {
 
   #put(text: string): void {
     this.#parts.push(text)
+    this.#size += text.length
+    written(this.#size)
     this.#column += text.length
   }
 

@@ -1,6 +1,7 @@
 // Values to YAML text byte for byte as Helm's `toYaml` writes them: encoding/json first, read back as YAML, then go-yaml v2's encoder.
 import { floatText } from '../value/float.js'
 import { Bytes, type Dict, goNil, Int, isDict, isList, type List, Struct, type Value } from '../value/value.js'
+import { work } from '../work.js'
 import { Emitter } from './emitter.js'
 import { sortNaturally } from './keys.js'
 import { isSurelyText, resolve } from './resolve.js'
@@ -69,6 +70,7 @@ function mapping(emitter: Emitter, dict: Dict, indent: number, depth: number): v
   if (depth > deepest) throw new EncodeError('yaml: exceeded max depth')
   if (dict.size === 0) emitter.indicator('{}', true)
   for (const key of sortNaturally([...dict.keys()])) {
+    work()
     emitter.toIndent(indent)
     keyOf(emitter, jsonText(key), indent)
     const value = simplified(dict.get(key) ?? null)
@@ -106,6 +108,7 @@ function sequence(emitter: Emitter, list: readonly Value[], indent: number, dept
   if (depth > deepest) throw new EncodeError('yaml: exceeded max depth')
   if (list.length === 0) emitter.indicator('[]', true)
   for (const item of list) {
+    work()
     emitter.toIndent(indent)
     emitter.indicator('-', true, true)
     const value = simplified(item)

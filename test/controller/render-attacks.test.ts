@@ -11,8 +11,8 @@ t.setTimeout(600_000)
 const pool = new RenderPool({ timeoutMs: 120_000 })
 t.teardown(() => pool.close())
 const { signal } = new AbortController()
-/** Of the defaults only this is lower: a slow hash takes a tenth of a second. */
-const limits = { secrets: 20 }
+/** Of the defaults only these are lower: a slow hash takes a tenth of a second, and what has no end takes as long as it may. */
+const limits = { secrets: 20, work: 2_000_000 }
 
 async function rendered(files: Tree, values: Readonly<Record<string, unknown>> = {}): Promise<string> {
   const job = Object.entries(files).map(([path, text]) => [path, typeof text === 'string' ? Buffer.from(text) : text] as const)
@@ -34,6 +34,22 @@ const define = (name: string, body: string): string => `{{ define "${name}" }}${
 /** Ten times what the one before is, eight times over. */
 const growing = (call: (name: string) => string, block: (name: string, body: string) => string): string =>
   Array.from({ length: 8 }, (_, at) => block(`p${at + 1}`, call(`p${at}`).repeat(10))).join('')
+/** Forty levels, each twice what the one below is: small in memory, without end once it is written out. */
+const twice = (name: string, each: string): string =>
+  `{{ $${name} := ${each.includes('dict') ? 'dict "x" 1' : 'list "x"'} }}{{ range until 40 }}{{ $${name} = ${each} }}{{ end }}`
+const lists = twice('l', 'list $l $l')
+const dicts = twice('d', 'dict "a" $d "b" $d')
+const tooMuchWork =
+  /a\.yaml(?:\.hbs)?:1:\d+: (?:functions go through more than 2000000 parts of values and texts|a value of more than 8000000 characters is written) \(the limit\)/
+const tooLong = /a\.yaml:1:\d+: a text of more than 4000000 characters/
+const everyCharacter = '(repeat 3000000 "a")'
+const doubled = (call: string): string => `{{ $s := "aa" }}{{ range until 40 }}{{ $s = ${call} }}{{ end }}`
+const schemaTwice = Object.fromEntries(
+  Array.from({ length: 40 }, (_, at) => [
+    `d${at}`,
+    at === 39 ? {} : { allOf: [{ $ref: `#/d${at + 1}` }, { $ref: `#/d${at + 1}` }] },
+  ]),
+)
 const bomb = Array.from({ length: 9 }, (_, at) => `a${at + 1}: &a${at + 1} [${`*a${at},`.repeat(10)}]\n`).join('')
 
 const attacks: readonly (readonly [string, Tree, RegExp])[] = [
@@ -118,7 +134,116 @@ const attacks: readonly (readonly [string, Tree, RegExp])[] = [
     /keys, certificates and slow hashes of a cost of more than 20/,
   ],
   ['slow hashes without end', go('{{ range until 10000 }}{{ bcrypt "x" }}{{ end }}'), /keys, certificates and slow hashes/],
+  ...(
+    [
+      'toYaml $l',
+      'toJson $l',
+      'toPrettyJson $l',
+      'toYamlPretty $l',
+      '$x := deepCopy $l',
+      'deepEqual $l (deepCopy (list $l))',
+    ] as const
+  ).map(call => [`a list twice in itself, forty times: ${call}`, go(`${lists}{{ ${call} }}`), tooMuchWork] as const),
+  ...(
+    [
+      'toYaml $d',
+      'toToml $d',
+      '$x := merge (dict) $d $d',
+      '$x := mergeOverwrite (dict "a" (dict)) $d $d',
+      'deepEqual $d $e',
+    ] as const
+  ).map(
+    call =>
+      [
+        `a map twice in itself, forty times: ${call}`,
+        go(`${dicts}${dicts.replaceAll('$d', '$e')}{{ ${call} }}`),
+        tooMuchWork,
+      ] as const,
+  ),
+  ['a list twice in itself, forty times, printed', go(`${lists}{{ $l }}`), /a value of more than 32000000 characters/],
+  ['a map twice in itself, forty times, as a key', go(`${dicts}{{ dict $d 1 }}`), /a value of more than 32000000 characters/],
+  [
+    'a long list gone through in a loop',
+    go('{{ $l := until 90000 }}{{ range until 10000 }}{{ $x := has "x" $l }}{{ end }}'),
+    tooMuchWork,
+  ],
+  [
+    'long lists made in a loop',
+    go('{{ $l := until 90000 }}{{ range until 10000 }}{{ $x := append $l 1 }}{{ end }}'),
+    tooMuchWork,
+  ],
+  ['a long list in parts', go('{{ range until 1000 }}{{ $x := chunk 1 (until 90000) }}{{ end }}'), tooMuchWork],
+  ['a list of lists, each of them compared with all', go('{{ $x := uniq (chunk 1 (until 90000)) }}'), tooMuchWork],
+  [
+    'a long list sorted in a loop',
+    go('{{ $l := until 90000 }}{{ range until 1000 }}{{ $x := sortAlpha $l }}{{ end }}'),
+    tooMuchWork,
+  ],
+  [
+    'a long text gone through in a loop',
+    go(`{{ $s := repeat 3000000 "x" }}{{ range until 100000 }}{{ $x := upper $s }}{{ end }}`),
+    tooMuchWork,
+  ],
+  [
+    'a long text in Handlebars',
+    hbs('{{#each (until 90000)}}{{#if (hasPrefix "b" (repeat 3000000 "a"))}}{{/if}}{{/each}}'),
+    tooMuchWork,
+  ],
+  ['a text replaced by twice itself', go(doubled('replace "a" "aa" $s')), tooLong],
+  [
+    'a text replaced by twice itself, by an expression',
+    go(doubled('regexReplaceAll "a+" $s "$0$0"')),
+    /a text of more than 4000000|functions go through more than/,
+  ],
+  ['a short text in every place of a long one', go('{{ replace "" (repeat 10000 "b") (repeat 100000 "a") }}'), tooLong],
+  ['the same by an expression', go('{{ regexReplaceAll "" (repeat 100000 "a") (repeat 10000 "b") }}'), tooLong],
+  ['the same as it stands', go('{{ regexReplaceAllLiteral "" (repeat 100000 "a") (repeat 10000 "b") }}'), tooLong],
+  ['a long separator', go('{{ join (repeat 10000 "b") (until 90000) }}'), tooLong],
+  ['lines that are wrapped by a long text', go('{{ wrapWith 1 (repeat 10000 "b") (repeat 100000 "a ") }}'), tooLong],
+  ['lines that are wrapped', go('{{ wrap 1 (repeat 3000000 "a ") }}'), tooLong],
+  ['many lines, far indented', go('{{ indent 100000 (repeat 100000 "\\n") }}'), tooLong],
+  ['a text in its characters', go(`{{ splitList "" ${everyCharacter} }}`), /a list of more than 100000 items/],
+  [
+    'a text in its characters, by an expression',
+    go(`{{ regexFindAll "a" (repeat 700000 "a") -1 }}`),
+    /more than 100000 matches of an expression/,
+  ],
+  [
+    'a text parted in every place by an expression',
+    go(`{{ regexSplit "a" (repeat 700000 "a") -1 }}`),
+    /more than 500000 matches of an expression/,
+  ],
+  [
+    'a number of a thousand million decimals',
+    go('{{ printf "%.1000000000f" 1.5 }}{{ printf "%*d" 1000000000 1 }}'),
+    /a text or a list is longer than can be held/,
+  ],
+  [
+    'passwords derived without end',
+    go('{{ range until 1000 }}{{ derivePassword 1 "long" "p" "u" (toString .) }}{{ end }}'),
+    /keys, certificates and slow hashes/,
+  ],
+  [
+    'look-ups without end',
+    go('{{ range until 10000 }}{{ $x := lookup "v1" "Pod" "a" (toString .) }}{{ end }}'),
+    /more than 500 questions in one render/,
+  ],
   // -- texts that are slow to read --
+  [
+    'an expression of many ways',
+    go('{{ $s := repeat 500000 "a" }}{{ range until 1000 }}{{ $x := regexMatch "(a|aa)+b" $s }}{{ end }}'),
+    tooMuchWork,
+  ],
+  [
+    'a glob of many braces',
+    go(`{{ .Files.Glob "${'{a,b}'.repeat(30)}" }}`, { 'x/y': 'z' }),
+    /rendered|InvalidManifest|InvalidYaml/,
+  ],
+  [
+    'a glob of many stars',
+    go(`{{ .Files.Glob "${'**a'.repeat(30)}b" }}`, { ['a'.repeat(200)]: 'z' }),
+    /rendered|InvalidManifest|InvalidYaml/,
+  ],
   [
     'a pattern that backtracks',
     go(`{{ regexMatch "^(a+)+$" "${'a'.repeat(50_000)}!" }}`),
@@ -151,6 +276,7 @@ const attacks: readonly (readonly [string, Tree, RegExp])[] = [
   ['a schema of the network', schema('{"$ref":"http://169.254.169.254/latest"}'), /\$ref|InvalidValues|InvalidChart/],
   ['a schema of itself', schema('{"$ref":"#"}'), /.*/],
   ['a schema that backtracks', schema('{"properties":{"x":{"pattern":"^(a+)+$"}}}'), /InvalidValues/],
+  ['a schema that asks twice of itself, forty times', schema(JSON.stringify({ $ref: '#/d0', ...schemaTwice })), /too large/],
   ['a schema 5,000 deep', schema('{"not":'.repeat(5000) + '{}' + '}'.repeat(5000)), /.*/],
   // -- archives --
   [
@@ -166,6 +292,13 @@ const attacks: readonly (readonly [string, Tree, RegExp])[] = [
   ['an archive in an archive, 20 deep', go('a: 1', { 'charts/b.tgz': nested(20) }), /.*/],
   ['a damaged archive', go('a: 1', { 'charts/b.tgz': packed({ name: 'b', version: '1.0.0' }).subarray(0, 60) }), /b\.tgz.*gzip/],
   // -- reach --
+  [
+    'files above the chart',
+    go(
+      '{{ fail (printf "got %d %d %d" (len (.Files.Get "../..")) (len (.Files.Get "../../../etc/passwd")) (len (.Files.Glob "../**"))) }}',
+    ),
+    /got 0 0 0/,
+  ],
   [
     'prototypes',
     hbs('a: {{lookup Values "constructor"}}{{Values.__proto__.polluted}}'),

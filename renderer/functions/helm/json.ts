@@ -3,6 +3,7 @@
 import { sortedKeys } from '../../value/keys.js'
 import { quoted } from '../../value/quote.js'
 import { Bytes, type Dict, goNil, Int, isDict, type List, Struct, type Value } from '../../value/value.js'
+import { work, written } from '../../work.js'
 import { CallError } from '../signature.js'
 
 /** Deeper than this a value holds itself: encoding/json looks for cycles from here on. */
@@ -21,6 +22,7 @@ export function encodeJson(value: Value, style: JsonStyle): string {
 }
 
 function encode(value: Value, style: JsonStyle, newline: string): string {
+  work()
   if (value === null) return 'null'
   if (typeof value === 'string') return jsonText(value, style.html)
   if (typeof value === 'number') return jsonNumber(value)
@@ -50,6 +52,7 @@ function encodeDict(value: Dict, keys: readonly string[], style: JsonStyle, newl
 
 function enclosed(open: string, parts: readonly string[], close: string, style: JsonStyle, newline: string): string {
   if (parts.length === 0) return open + close
+  written(parts.reduce((size, part) => size + part.length + newline.length, 0))
   if (style.indent === '') return open + parts.join(',') + close
   const inner = newline + style.indent
   return open + inner + parts.join(',' + inner) + newline + close

@@ -4,6 +4,7 @@ import { floatText } from '../../value/float.js'
 import { sortedKeys } from '../../value/keys.js'
 import { joined } from '../../value/text.js'
 import { Bytes, Int, isDict, isList, isNil, type List, Struct, type Value } from '../../value/value.js'
+import { work, written } from '../../work.js'
 import { fail } from '../sprig/define.js'
 import { formatTime } from '../sprig/layout.js'
 import { Time } from '../sprig/time.js'
@@ -32,6 +33,7 @@ function entriesOf(value: Value): readonly Entry[] | undefined {
 }
 
 function write(out: string[], key: readonly string[], value: Value): void {
+  work()
   if (key.length > deepest) throw new TomlError(`toml: tables more than ${deepest} deep inside one another`)
   const entries = entriesOf(value)
   if (isTableList(value)) writeTableList(out, key, value as List)
@@ -69,6 +71,8 @@ function writeTableList(out: string[], key: readonly string[], list: List): void
 }
 
 function writeEntries(out: string[], key: readonly string[], entries: readonly Entry[]): void {
+  // Some twenty characters each.
+  written(out.length * 20)
   for (const [name, value] of inOrder(entries)) if (!isNil(value)) write(out, [...key, name], value)
 }
 
@@ -103,6 +107,7 @@ const timeLayouts: Readonly<Record<string, string>> = {
 }
 
 function element(value: Value): string {
+  work()
   if (typeof value === 'string') return quotedText(value)
   if (typeof value === 'boolean') return String(value)
   if (typeof value === 'number') return number(value)

@@ -3,6 +3,7 @@ import { durationText } from '../../value/duration.js'
 import { floatText } from '../../value/float.js'
 import { bytesOf, hasBadBytes } from '../../value/text.js'
 import { Bytes, type Dict, Int, int, isDict, isList, type List, Struct, type Value } from '../../value/value.js'
+import { work } from '../../work.js'
 import { Emitter } from '../../yaml/emitter.js'
 import { sortNaturally } from '../../yaml/keys.js'
 import { isSurelyText, resolve } from '../../yaml/resolve.js'
@@ -23,6 +24,7 @@ export function prettyYaml(value: Value): string {
 
 /** `indent`: where the keys or items of a collection begin. */
 function node(emitter: Emitter, value: Value, indent: number, depth: number): void {
+  work()
   if (depth > deepest) fail(`a value more than ${deepest} deep: does it hold itself?`)
   const plain = simplified(value)
   if (isDict(plain)) mapping(emitter, plain, indent, depth)

@@ -1,5 +1,6 @@
 // A value and all it holds, made anew (Sprig's deepCopy: mitchellh/copystructure), so that a change of one is not seen in the other.
 import { Bytes, type Dict, goNil, goType, isDict, isList, type List, type Value } from '../../value/value.js'
+import { work } from '../../work.js'
 import { fail } from './define.js'
 import { Version } from './version.js'
 
@@ -7,6 +8,7 @@ const deepest = 1_000
 const zeroVersion = new Version({ major: 0n, minor: 0n, patch: 0n, prerelease: '', metadata: '', original: '' })
 
 export function deepCopy(value: Value, depth = 0): Value {
+  work()
   if (depth > deepest) fail(`a value more than ${deepest} deep: does it hold itself?`)
   if (value instanceof Bytes) return new Bytes(value.bytes.slice())
   if (isList(value))

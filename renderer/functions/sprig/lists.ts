@@ -1,6 +1,7 @@
 // Sprig's functions on lists (list.go). A result is a new []interface {}; what is no slice is an error that names its kind.
 import { deepEqual } from '../../value/compare.js'
-import { Bytes, goNil, goType, isTrue, kindOf, type List, nilList, typed, type Value } from '../../value/value.js'
+import { Bytes, goNil, goType, Int, isTrue, kindOf, type List, nilList, typed, type Value } from '../../value/value.js'
+import { work } from '../../work.js'
 import type { Call, GoFunction } from '../signature.js'
 import { toInt64 } from './cast.js'
 import { type Args, bounded, define, fail, failNil, named, rest, whole, withMust } from './define.js'
@@ -55,8 +56,11 @@ interface Members {
 function members(values: readonly Value[] = []): Members {
   const simple = new Set<unknown>()
   const others: Value[] = []
-  const key = (value: Value): unknown => (typeof value === 'number' ? value : typeof value === 'string' ? `s${value}` : value)
-  const isSimple = (value: Value): boolean => value === null || typeof value !== 'object'
+  const key = (value: Value): unknown => {
+    if (value instanceof Int) return `${value.type} ${value.value}`
+    return typeof value === 'string' ? `s${value}` : value
+  }
+  const isSimple = (value: Value): boolean => value === null || typeof value !== 'object' || value instanceof Int
   const made: Members = {
     // NaN equals nothing, and a Set finds it.
     has: value =>
@@ -113,6 +117,7 @@ function chunk(list: List, size: number, call: Call): List {
     if (length < 0) failLength()
     chunks.push(list.slice(at * size, at * size + length))
   }
+  if (chunks.length > 256) work(chunks.length * 4)
   return typed(bounded(chunks, call), '[][]interface {}')
 }
 

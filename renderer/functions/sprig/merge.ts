@@ -1,5 +1,6 @@
 // How two maps become one in Sprig's merge and mergeOverwrite: mergo 1.0.1 (merge.go, deepMerge) on plain maps.
 import { Bytes, type Dict, goType, isDict, isList, isNil, isTrue, Struct, typeOf, type Value } from '../../value/value.js'
+import { work } from '../../work.js'
 import { CallError } from '../signature.js'
 import { fail } from './define.js'
 
@@ -16,6 +17,7 @@ const deepest = 1_000
 export function mergeInto(into: Dict, from: Dict, overwrite: boolean, depth = 0): void {
   if (depth > deepest) fail(`maps more than ${deepest} deep inside one another: does one hold itself?`)
   for (const [key, value] of [...from]) {
+    work()
     const held = into.get(key)
     if (value === null) {
       if (overwrite) put(into, key, value, from)

@@ -1,7 +1,9 @@
 // Sprig's functions on regular expressions (regex.go): the plain ones panic at a pattern that cannot be read, regexMatch says false.
+import { RenderFault } from '../../fault.js'
 import { joined } from '../../value/text.js'
 import type { ParamType } from '../../value/value.js'
 import { nilList, typed, type Value } from '../../value/value.js'
+import { work } from '../../work.js'
 import type { Call, GoFunction } from '../signature.js'
 import { type Args, boundedText, define, fail, mustName, text, whole } from './define.js'
 import { compile, expand, type Match, type Pattern, PatternError, panicText } from './pattern.js'
@@ -48,7 +50,24 @@ function compiled(args: Args, words: (source: string, error: PatternError) => st
   }
 }
 
+/** A character takes an expression ten times as long as any other function, and more with each way that it may go on. */
+function workOnText(text: string): void {
+  if (text.length > 1_000) work(text.length * 2)
+}
+
+/** More matches than this are not gathered: each takes some hundred bytes. */
+const mostMatches = 500_000
+
+function allIn(pattern: Pattern, given: string, count: number, most = mostMatches): readonly Match[] {
+  workOnText(given)
+  const found = pattern.all(given, count < 0 || count > most ? most + 1 : count)
+  if (found.length > most)
+    throw new RenderFault('LimitExceeded', `more than ${most} matches of an expression (the limit); what is repeated?`)
+  return found
+}
+
 function matches(args: Args, otherwise: (error: PatternError) => boolean): boolean {
+  workOnText(text(args, 1))
   try {
     return compile(text(args, 0)).matches(text(args, 1))
   } catch (error) {
@@ -58,14 +77,13 @@ function matches(args: Args, otherwise: (error: PatternError) => boolean): boole
 }
 
 function find(pattern: Pattern, given: string): string {
-  const match = pattern.all(given, 1)[0]
+  const match = allIn(pattern, given, 1)[0]
   return match === undefined ? '' : given.slice(match[0], match[1])
 }
 
 /** nil where nothing is found. */
 function findAll(pattern: Pattern, given: string, count: number, call: Call): Value {
-  const found = pattern.all(given, count)
-  call.meter.items(found.length)
+  const found = allIn(pattern, given, count, call.meter.limits.items)
   if (found.length === 0) return nilList('[]string')
   return typed(
     found.map(match => given.slice(match[0], match[1])),
@@ -77,7 +95,7 @@ function replaceAll(pattern: Pattern, given: string, replacement: (match: Match)
   const parts: string[] = []
   let at = 0
   let size = 0
-  for (const match of pattern.all(given, -1)) {
+  for (const match of allIn(pattern, given, -1)) {
     const [start = 0, end = 0] = match
     const by = replacement(match)
     size += start - at + by.length
@@ -95,7 +113,7 @@ function split(pattern: Pattern, given: string, count: number, call: Call): Valu
   const parts: string[] = []
   let begin = 0
   let end = 0
-  for (const [start = 0, stop = 0] of pattern.all(given, count)) {
+  for (const [start = 0, stop = 0] of allIn(pattern, given, count)) {
     if (count > 0 && parts.length === count - 1) break
     end = start
     if (stop !== 0) parts.push(given.slice(begin, end))

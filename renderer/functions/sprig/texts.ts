@@ -3,6 +3,7 @@ import { sprint } from '../../value/format.js'
 import { quoted } from '../../value/quote.js'
 import { compareText, joined, textOf } from '../../value/text.js'
 import { Bytes, goType, int, isList, type List, typed, type Value } from '../../value/value.js'
+import { work } from '../../work.js'
 import type { Call, GoFunction } from '../signature.js'
 import { boundedText, define, rest, text } from './define.js'
 
@@ -63,5 +64,7 @@ function joinedTexts(parts: readonly Value[], separator: string, call: Call): st
 /** A []string is sorted in place, as Go does it: who holds it sees it sorted. */
 function sortAlpha(value: Value): List {
   if (itemsOf(value) === undefined) return typed([textOfValue(value)], '[]string')
-  return (textsOf(value) as string[]).sort(compareText) as List
+  const texts = textsOf(value) as string[]
+  if (texts.length > 256) work(texts.length * 8)
+  return texts.sort(compareText) as List
 }
