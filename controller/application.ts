@@ -279,7 +279,7 @@ function nameOf(meta: Fields): string {
 function destinationOf(spec: Fields, { defaultNode, clusters = [] }: Declared): Destination {
   const destination = spec.inner('destination', ['server', 'name', 'namespace'])
   const namespace = destination.text('namespace', 'default')
-  const written = destination.text('name', '')
+  const written = destination.text('name', '') || (destination.has('server') ? '' : defaultNode)
   const cluster = clusterMeant(destination, written, clusters)
   if (cluster !== null) return { place: `cluster/${cluster}`, kind: 'cluster', name: cluster, namespace }
   const name = (written || defaultNode).replace(/^node\//, '')

@@ -14,7 +14,7 @@ export interface Config {
   readonly publicURL: string
   /** '' = the one that `slipway up` started. */
   readonly natsURL: string
-  /** The node of this machine. */
+  /** Where what names no destination goes: the node of this machine; in a pod the cluster that it is in. */
   readonly node: string
   readonly pollIntervalMs: number
   readonly webhookSecrets: Readonly<Record<string, string>>
@@ -89,17 +89,18 @@ export function parseConfig(
   const root = fieldsOf(overridden(file, env), '', faults, fields)
   const listen = root.inner('listen', ['host', 'port'])
   const author = root.inner('commitAuthor', ['name', 'email'])
+  const clusters = clustersOf(root, env)
   const config: Config = {
     stateDir: root.text('stateDir', defaultStateDir(env, isRoot)),
     listen: { host: listen.text('host', '127.0.0.1'), port: listen.whole('port', defaultPort, 0, 65_535) },
     publicURL: root.text('publicURL', '').replace(/\/+$/, ''),
     natsURL: root.inner('nats', ['url']).text('url', ''),
-    node: root.text('node', defaultNodeName()),
+    node: root.text('node', clusters.find(({ kind }) => kind === 'account')?.name ?? defaultNodeName()),
     pollIntervalMs: root.duration('pollInterval', 10_000),
     webhookSecrets: root.texts('webhooks'),
     repositories: repositoriesOf(root),
     registryLogins: registryLogins(env),
-    clusters: clustersOf(root, env),
+    clusters,
     watchApplications: watchedOf(root),
     health: readKindRules(root, 'health'),
     commitAuthor: { name: author.text('name', 'Slipway'), email: author.text('email', 'slipway@localhost') },

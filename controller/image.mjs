@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
@@ -18,10 +18,16 @@ const compiled = ['controller', 'renderer', 'runtime', 'lean', 'ui']
 
 function gather(folder) {
   mkdirSync(folder, { recursive: true })
-  for (const name of ['package.json', 'package-lock.json', '.npmrc', 'controller/Dockerfile'])
+  for (const name of ['package.json', 'controller/Dockerfile'])
     cpSync(join(root, name), join(folder, name.replace('controller/', '')))
   for (const name of compiled) cpSync(join(root, 'build', name), join(folder, 'build', name), { recursive: true })
-  execFileSync('npm', ['ci', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: folder, stdio: 'inherit' })
+  for (const path of packages()) cpSync(path, join(folder, relative(root, path)), { recursive: true })
+}
+
+/** Those that it runs with, as they are installed here: what was tested is what is packed, and no registry is asked. */
+function packages() {
+  const listed = execFileSync('npm', ['ls', '--omit=dev', '--all', '--parseable'], { cwd: root, encoding: 'utf8' })
+  return listed.trim().split('\n').slice(1)
 }
 
 const folder = values.out ?? mkdtempSync(join(tmpdir(), 'slipway-image-'))

@@ -155,12 +155,13 @@ function preflightStep(input: StepInput): SyncStep | null {
   return { kind: 'preflight', ...preflight, digests: ran ? (ledger.releases[preflight.release]?.digests ?? {}) : {} }
 }
 
-/** A question that the place does not have any more (its store was wiped) is asked again. */
+/** A question that a node does not have any more (its store was wiped) is asked again; of a cluster we ask ourselves, and know at once. */
 export const askAgainMs = 30_000
 
-function isLost({ decision, observed, now }: StepInput): boolean {
+function isLost({ app, decision, observed, now }: StepInput): boolean {
   const record = decision.ledger.preflight
-  if (record?.state !== 'asked' || now - record.askedAt < askAgainMs || !isFresh(observed) || observed.silent !== null)
+  const patienceMs = app.destination.kind === 'cluster' ? 0 : askAgainMs
+  if (record?.state !== 'asked' || now - record.askedAt < patienceMs || !isFresh(observed) || observed.silent !== null)
     return false
   return observed.preflight?.release !== record.release || observed.preflight.round !== record.round
 }

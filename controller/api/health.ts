@@ -1,11 +1,18 @@
 // Is it alive, is it ready, which version: for load balancers, Kubernetes probes and people.
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { Type } from 'typebox'
+import { type Static, Type } from 'typebox'
 import type { Api, World } from './api.js'
 
 const plain = { 200: { description: 'well', content: { 'text/plain': { schema: Type.String() } } } }
-const verbose = Type.Object({ verbose: Type.Optional(Type.String({ description: 'each part on a line' })) })
+const asked = Type.Object({
+  verbose: Type.Optional(Type.String({ description: 'each part on a line' })),
+  exclude: Type.Array(Type.String({ maxLength: 100 }), {
+    default: [],
+    maxItems: 20,
+    description: 'a part that does not count, as at a Kubernetes API server; repeat for several',
+  }),
+})
 
 export function health(app: Api, { service, version }: World): void {
   const alive = (path: string, summary: string) =>
@@ -25,11 +32,11 @@ export function health(app: Api, { service, version }: World): void {
         operationId: 'readyz',
         tags: ['health'],
         summary: 'Every part it needs is well (503 otherwise)',
-        querystring: verbose,
+        querystring: asked,
         response: { ...plain, 503: { description: 'not ready', content: { 'text/plain': { schema: Type.String() } } } },
       },
     },
-    async (request, reply) => readiness(service, request, reply, request.query.verbose !== undefined),
+    async (request, reply) => readiness(service, request, reply, request.query),
   )
 
   app.get(
@@ -48,13 +55,21 @@ export function health(app: Api, { service, version }: World): void {
 }
 
 /** Strangers get the parts' names only; why one is not well is for those with a token. */
-function readiness(service: World['service'], request: FastifyRequest, reply: FastifyReply, verbose: boolean): FastifyReply {
+function readiness(
+  service: World['service'],
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { verbose, exclude }: Static<typeof asked>,
+): FastifyReply {
   const parts = service.readiness()
-  const ready = parts.every(part => part.ok)
+  const ready = parts.every(part => part.ok || exclude.includes(part.part))
   const told = (message: string) =>
     message === '' ? '' : `: ${request.caller === null ? 'reason withheld' : message.replace(/[\r\n]+/g, ' ')}`
-  const lines = parts.map(part => (part.ok ? `[+] ${part.part} ok` : `[-] ${part.part} failed${told(part.message)}`))
+  const lines = parts.map(part => {
+    if (exclude.includes(part.part)) return `[+] ${part.part} excluded: ${part.ok ? 'ok' : `failed${told(part.message)}`}`
+    return part.ok ? `[+] ${part.part} ok` : `[-] ${part.part} failed${told(part.message)}`
+  })
   const end = ready ? 'ready' : 'not ready'
   reply.code(ready ? 200 : 503).type('text/plain; charset=utf-8')
-  return reply.send(verbose || !ready ? `${[...lines, end].join('\n')}\n` : 'ok\n')
+  return reply.send(verbose !== undefined || !ready ? `${[...lines, end].join('\n')}\n` : 'ok\n')
 }

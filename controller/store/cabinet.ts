@@ -163,6 +163,7 @@ export function openCabinet(options: CabinetOptions): Cabinet {
           withBus(options.bus, key, connection => eraseValue(connection, buckets.store, key)),
         )
         dropEntry(key)
+        unreadable.delete(key)
       }),
     putAllAgain,
     seenEpoch: () => seen,

@@ -8,8 +8,9 @@ import { parseConfig } from '../../controller/config.js'
 import { noSets } from '../../renderer/helm/template.js'
 import { helmTemplate, readYaml, walked } from '../../renderer/index.js'
 import type { Manifest } from '../../runtime/contract/manifest.js'
-import { until } from '../support/controller.js'
+import { order, until } from '../support/controller.js'
 import { requestOf } from '../support/helm-flags.js'
+import { pathOf } from '../support/kubernetes/applied.js'
 import { openField, preflight, seen } from '../support/kubernetes/field.js'
 import { noKubernetes, startKubernetes } from '../support/kubernetes/server.js'
 
@@ -67,6 +68,23 @@ t.test('a value that it does not know is refused', async t => {
   t.throws(() => rendered({ acces: {} }), /acces/)
 })
 
+t.test('who may call it, as the network policy says', async t => {
+  const cases = [
+    [{}, [{ namespaceSelector: {} }], 'a Service within the cluster: all pods'],
+    [{ service: { type: 'NodePort' } }, undefined, 'one that others reach too: everyone'],
+    [{ service: { type: 'LoadBalancer' } }, undefined, 'the same'],
+    [
+      { service: { type: 'NodePort' }, networkPolicy: { from: [{ podSelector: {} }] } },
+      [{ podSelector: {} }],
+      'those who are named',
+    ],
+  ] as const
+  for (const [values, from, what] of cases) {
+    const policy = rendered(values).find(({ kind }) => kind === 'NetworkPolicy') as unknown as { spec: { ingress: object[] } }
+    t.same(policy.spec.ingress, [{ ports: [{ port: 'http', protocol: 'TCP' }], ...(from === undefined ? {} : { from }) }], what)
+  }
+})
+
 const missing = await noKubernetes()
 
 t.test('on a real API server', { skip: missing, timeout: 200_000 }, async t => {
@@ -118,6 +136,10 @@ t.test('on a real API server', { skip: missing, timeout: 200_000 }, async t => {
       state: 'refused',
       problems: [{ reason: 'OutsideNamespaces', message: /other.*outside of the namespaces.*\(shop\): add other/ }],
     })
+    const home = await given(t, {}, { namespace: 'other', as })
+    t.match(await preflight(home, [elsewhere]), { state: 'refused', problems: [{ message: /other.*outside of the namespaces/ }] })
+    await home.cluster.remember(home.app, order({ ledger: home.ledger }), new AbortController().signal)
+    t.same((await cluster.call('GET', '/api/v1/namespaces/other/secrets')).items, [], 'and no ledger is put there')
     const may = (namespace: string) => mayRead(cluster.url, agent, as.token, `/api/v1/namespaces/${namespace}/secrets`)
     t.same(await Promise.all(['shop', 'delivery', 'other', 'kube-system'].map(may)), [200, 403, 403, 403])
     t.equal(await mayRead(cluster.url, agent, as.token, '/api/v1/secrets'), 403)
@@ -136,13 +158,4 @@ async function mayRead(url: string, dispatcher: Agent, token: string, path: stri
   const { statusCode, body } = await request(`${url}${path}`, { dispatcher, headers: { authorization: `Bearer ${token}` } })
   await body.dump()
   return statusCode
-}
-
-const plurals: Readonly<Record<string, string>> = { NetworkPolicy: 'networkpolicies', Ingress: 'ingresses' }
-
-function pathOf({ apiVersion, kind, metadata }: Manifest): string {
-  const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`
-  const plural = plurals[kind] ?? `${kind.toLowerCase()}s`
-  const place = kind.startsWith('Cluster') ? '' : `/namespaces/${metadata.namespace}`
-  return `${root}${place}/${plural}/${metadata.name}`
 }

@@ -290,6 +290,30 @@ t.test('readiness names what is not well, and why only to those with a token', a
   test.same(await (await api.fetch('/api/version', { as: null })).json(), { version: '0.1.0', api: 'v1' })
 })
 
+t.test(
+  'who asks for readiness says which parts do not count: a repository that is away takes no pod out of its Service',
+  async test => {
+    const api = await opened(test, [])
+    const ready = async (query: string) => {
+      const answer = await api.fetch(`/readyz${query}`, { as: null })
+      return [answer.status, await answer.text()]
+    }
+    api.told.readiness = [
+      { part: 'nats', ok: true, message: '' },
+      { part: 'clusters', ok: false, message: 'prod is away' },
+      { part: 'git', ok: false, message: 'git.example.com does not answer' },
+    ]
+
+    test.same((await ready(''))[0], 503)
+    test.same((await ready('?exclude=git'))[0], 503)
+    test.same(await ready('?exclude=git&exclude=clusters'), [200, 'ok\n'])
+    test.same(await ready('?verbose&exclude=git&exclude=clusters&exclude=nats'), [
+      200,
+      '[+] nats excluded: ok\n[+] clusters excluded: failed: reason withheld\n[+] git excluded: failed: reason withheld\nready\n',
+    ])
+  },
+)
+
 t.test('metrics carry the names and words of Argo CD, and count each end once', async test => {
   const api = await opened(test, [
     view('shop', {

@@ -164,7 +164,7 @@ t.test('a destination is a cluster by its name or its server, else a node', asyn
     { name: 'prod', server: 'https://prod:6443', isOwn: false },
     { name: 'here', server: 'https://10.96.0.1:443', isOwn: true },
   ]
-  const parsed = (destination: object) =>
+  const parsed = (destination: object, defaultNode = 'lab') =>
     parseApplication(
       {
         apiVersion: 'argoproj.io/v1alpha1',
@@ -172,7 +172,7 @@ t.test('a destination is a cluster by its name or its server, else a node', asyn
         metadata: { name: 'shop' },
         spec: { project: 'default', source: { repoURL: 'https://git/shop', path: '.' }, destination },
       },
-      { uid: 'u', parent: null, defaultNode: 'lab', clusters, readYaml: JSON.parse },
+      { uid: 'u', parent: null, defaultNode, clusters, readYaml: JSON.parse },
     )
   const cases: readonly [object, string][] = [
     [{ name: 'prod', namespace: 'shop' }, 'cluster/prod'],
@@ -190,4 +190,19 @@ t.test('a destination is a cluster by its name or its server, else a node', asyn
     const { application, faults } = parsed(destination)
     t.same(application?.destination.place ?? faults.map(({ message }) => message).join(), expected, JSON.stringify(destination))
   }
+  for (const unnamed of [{}, { namespace: 'shop' }, { name: '' }])
+    t.equal(parsed(unnamed, 'here').application?.destination.place, 'cluster/here', 'in a pod: the cluster that it is in')
+  t.equal(parsed({ server: 'https://prod:6443' }, 'here').application?.destination.place, 'cluster/prod')
+})
+
+t.test('what names no destination goes to the cluster that the controller is in, unless a node is named', async t => {
+  const own = {
+    clusters: [
+      { name: 'far', server: 'https://far', tokenFile: '/token' },
+      { name: 'here', inCluster: true },
+    ],
+  }
+  t.equal(parseConfig(own, {}, false).config.node, 'here')
+  t.equal(parseConfig({ ...own, node: 'lab' }, {}, false).config.node, 'lab')
+  t.not(parseConfig({ clusters: own.clusters.slice(0, 1) }, {}, false).config.node, 'far')
 })

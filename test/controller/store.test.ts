@@ -264,6 +264,23 @@ test('what another key sealed is named, and left where it is', async t => {
   t.equal(store.application('shop')?.name, 'shop')
 })
 
+test('a backup whose keys were put in place comes back over what was sealed with those of before', async t => {
+  const field = await startField(t)
+  const before = openStore({ bus: field.bus, key: randomBytes(32), epoch: () => 10, now: Date.now })
+  await before.load()
+  await before.putApplication(stored('shop'))
+  await before.putApplication(stored('other'))
+  const archive = { format: 'slipway-store', version: 1, at: '', entries: { 'application.shop': stored('shop') } }
+
+  const restored = open(field, () => 11)
+  t.equal((await restored.load()).length, 2)
+  t.equal(await restored.importAll(archive), 1)
+
+  const again = open(field, () => 11)
+  t.match(await again.load(), [/store application.other: cannot be opened/], 'what the backup does not name stays as it is')
+  t.equal(again.application('shop')?.name, 'shop')
+})
+
 test('a backup holds everything, and comes back in an empty store', async t => {
   const field = await startField(t)
   const store = open(field)

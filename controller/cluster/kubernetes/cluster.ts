@@ -136,8 +136,7 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
     },
     ending.signal,
   )
-  /** Keys of what this process told to go: what an earlier one meant to, it may not have come to. */
-  const told = new Set<string>()
+  const told = new Set<string>() // keys of what this process told to go: an earlier one may not have come to it
   const pulse = startPulse(
     { ...options, client, hello: identity.ask, beaten: cache.sweep },
     () => known.size > 0,
@@ -215,6 +214,8 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
     const one = knownOf(app)
     const epoch = options.epoch()
     if (epoch === null) throw new OvertakenError(`${app.name}: this controller does not hold the lease; nothing is written`)
+    // Held for lying elsewhere: the store alone remembers that.
+    if (options.namespaces?.includes(app.destination.namespace) === false) return false
     await readBack(app, one, signal)
     const kept: Kept = { ledger, declaration: app.manifest, releases: options.releases(app, ledger) }
     try {

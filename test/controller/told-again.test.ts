@@ -1,4 +1,4 @@
-// What was written down as told to go, by a controller that ended before it told the cluster: the next one tells it.
+// What was written down as told or asked, by a controller that ended before it did so: the next one does it.
 import t from 'tap'
 import type { Observed } from '../../controller/cluster/cluster.js'
 import { newLedger } from '../../controller/ledger.js'
@@ -64,3 +64,27 @@ t.test('telling it again is no other line of history', async t => {
   t.same(after.current, ledger.current)
   t.equal(after.version, ledger.version + 1)
 })
+
+t.test(
+  'a preflight that ended with its controller is begun anew: of a cluster at once, of a node when it has had its time',
+  async t => {
+    const preflight = { release: 'rel-1', round: 1 }
+    const record = { ...preflight, askedAt: 1_000, answeredAt: 0, state: 'asked', message: '', retryAt: 0, failures: 0 }
+    const steps = (kind: 'node' | 'cluster', now: number, answer: object | null) => {
+      const base = application()
+      const app = { ...base, destination: { ...base.destination, kind } }
+      const ledger = { ...newLedger(app, 'place', 'salt'), preflight: record }
+      const prune = { objects: [], hooks: [] }
+      const decision = { run: 'leave', ledger, changed: false, frozen: false, prune, heal: [], preflight }
+      const observed = { ordered: null, obeyed: null, gone: false, silent: null, objects: [], pods: [], preflight: answer }
+      const input = { app, decision, releases: () => null, observed, now } as unknown as StepInput
+      return nextStep(input).kind
+    }
+
+    t.equal(steps('cluster', 1_001, null), 'preflight')
+    t.equal(steps('cluster', 1_001, { ...preflight, round: 0 }), 'preflight')
+    t.equal(steps('cluster', 1_001, preflight), 'none', 'this controller is asking')
+    t.equal(steps('node', 1_001, null), 'none')
+    t.equal(steps('node', 31_000, null), 'preflight')
+  },
+)
