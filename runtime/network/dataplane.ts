@@ -11,7 +11,7 @@ import { createHaproxy } from './haproxy/process.js'
 import { haproxyProgram } from './haproxy/program.js'
 import { ensureServiceBridge, isServed, isUp, listeningSockets, removeServiceBridge, socketsOf } from './host.js'
 import { balanced, type Given, type Listener, listenersOf, serviceKey, targetsOf } from './listeners.js'
-import { createNames, type Names } from './names/process.js'
+import { createNames, endNames, type Names } from './names/names.js'
 import { DOMAIN, zoneOf } from './names/services.js'
 import { ownRanges } from './ranges.js'
 import {
@@ -57,10 +57,8 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     const warn = (fault: string) => log('a file was broken', { fault })
     const places = { stateDir, docker, network, podBridge, serviceBridge, wanted: wantedRanges(options), warn }
     const book = await ownRanges(places, () => log('another instance chooses its addresses; waiting for it', {}), signal)
-    parts = {
-      book,
-      names: createNames({ directory: stateDir, program: options.nodePath ?? process.execPath, address: book.namesAddress }),
-    }
+    const program = options.nodePath ?? process.execPath
+    parts = { book, names: createNames({ directory: stateDir, program, address: book.namesAddress, log }, signal) }
     await inTurn(async () => {
       const unnamed = await ensureRunning(signal)
       if (unnamed !== null) throw unnamed
@@ -88,11 +86,11 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
   }
 
   async function ensureNames(signal: AbortSignal): Promise<Error | null> {
-    const { names } = started()
-    if (names.pid() !== null) return null
+    const { book, names } = started()
+    if (names.answers()) return null
     try {
       await names.start(signal)
-      log('names started', { pid: names.pid() })
+      log('names answered', { address: book.namesAddress })
       return null
     } catch (error) {
       return error as Error
@@ -106,7 +104,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
       for (let looks = 1; ; looks++) {
         await sleep(WATCH_EVERY_MS, undefined, { signal, ref: false })
         if (parts === null) return
-        if (haproxy.pid() !== null && parts.names.pid() !== null && (await isThere(looks, parts.book.namesAddress))) continue
+        if (haproxy.pid() !== null && parts.names.answers() && (await isThere(looks, parts.book.namesAddress))) continue
         await inTurn(() => makeSo(wanted ?? { services: [], endpoints: [] }, signal)).catch(error => {
           if (!signal.aborted && parts !== null) log('data plane not restored yet', { error: String(error) })
         })
@@ -177,11 +175,12 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     }),
     purge: () =>
       inTurn(async () => {
+        parts?.names.end()
+        endNames(stateDir)
         parts = null
         haproxy.endAll('SIGKILL')
         // A program may have been installed since: what was started as a container is still one.
         for (const runner of [haproxy, options.haproxyContainer]) await runner?.remove()
-        createNames({ directory: stateDir, program: '', address: '' }).end()
         await removeServiceBridge(serviceBridge)
         await docker.removeNetwork(network)
         rmSync(stateDir, { recursive: true, force: true })

@@ -128,7 +128,7 @@ export interface DataPlaneOptions {
   /** `/usr/sbin/haproxy`, 2.4 or newer; '' where this machine has none: then it runs in `haproxyContainer`. */
   readonly haproxyPath: string
   readonly haproxyContainer?: HaproxyRunner
-  /** The Node that runs the names process; default: this one. */
+  /** The Node that answers for names while the runtime does not; default: this one. */
   readonly nodePath?: string
   /** Names on the machine: several instances need different ones. Defaults `slipway-pods`, `slipway1`, `slipway0`. */
   readonly network?: string

@@ -5,7 +5,6 @@ import { type Agent, get } from 'node:http'
 import { connect, createConnection, createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
-import { findProcesses } from '../../runtime/network/detached.js'
 import { ask } from '../../runtime/network/haproxy/socket.js'
 import { until } from '../support/controller.js'
 import { endpoint, httpPod, service, state, tcpPod, testPlane } from '../support/network.js'
@@ -66,26 +65,6 @@ t.test('what a port speaks is found out from the first bytes', async t => {
     })
   })
   t.equal(heard, '220 hello\r\nEHLO\r\n')
-})
-
-t.test('while names cannot be had again, traffic goes on being steered, and it is said', async t => {
-  const pods = [await httpPod(), await httpPod()] as const
-  t.teardown(() => Promise.all(pods.map(pod => pod.end())))
-  await plane.apply(state([service('web')], [endpoint('web', pods[0])]), signal)
-  const address = plane.dns('shop').servers[0]!
-  const [names] = findProcesses(['names/main.js', address])
-  const foreign = createServer()
-  process.kill(names!, 'SIGKILL')
-  await until('its port is ours', async () => {
-    foreign.listen(53, address)
-    return once(foreign, 'listening').then(() => true)
-  })
-
-  await t.rejects(plane.apply(state([service('web')], [endpoint('web', pods[1])]), signal), { name: 'ListenerConflict' })
-
-  t.equal((await fetchText(plane.clusterIP('shop', 'web'), 80)).body, pods[1].ip)
-  foreign.close()
-  await until('names is back', () => findProcesses(['names/main.js', address]).length === 1)
 })
 
 t.test(

@@ -12,6 +12,8 @@ import { collide } from '../../runtime/network/conflicts.js'
 import { readInfo, readLoads, readProcesses, readSessions, readSlots } from '../../runtime/network/haproxy/answers.js'
 import { readListening } from '../../runtime/network/host.js'
 import { listenersOf, targetsOf } from '../../runtime/network/listeners.js'
+import { count, isCalm, quiet } from '../../runtime/network/names/load.js'
+import { inodesOf, localAddress } from '../../runtime/network/names/sockets.js'
 import { emptyPool, giveBack, hold, type Pool, take } from '../../runtime/network/pool.js'
 import { rangesAround } from '../../runtime/network/ranges.js'
 import { EMPTY, layOut, planSteps, type Slot, slotCount, stepped } from '../../runtime/network/slots.js'
@@ -204,5 +206,32 @@ t.test("HAProxy's answers", t => {
     { id: '0x5649', backend: 'b2', server: 's1' },
     { id: '0x5651', backend: '<NONE>', server: '<none>' },
   ])
+  t.end()
+})
+
+t.test('of one second so many questions are answered, and with one of them the sockets are given away', t => {
+  const limits = { questions: 3, last: 2, calmPercent: 2, calmMs: 1_000 }
+  const times = [0, 10, 20, 30, 40, 50, 999, 1_000, 1_001]
+  let second = quiet
+  const said = times.map(now => {
+    const counted = count(second, now, limits)
+    second = counted.second
+    return `${counted.answer ? 'answered' : 'not'}${counted.give ? ', given' : ''}`
+  })
+  t.same(said, ['answered', 'answered', 'answered, given', 'answered', 'answered', 'not', 'not', 'answered', 'answered'])
+  const calm = (workedMs: number) => isCalm({ at: 5_000, workedMs: 100 }, { at: 15_000, workedMs }, limits)
+  t.same([100, 300, 301].map(calm), [true, true, false], 'two percent of ten seconds are 200 ms')
+  t.end()
+})
+
+t.test('sockets of an address that nobody is connected to are found in what the kernel lists', t => {
+  const text = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops
+  417: 0A00D20A:0035 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 4711 2 0000000000000000 0
+  418: 0A00D20A:0035 0100007F:A000 01 00000000:00000000 00:00000000 00000000     0        0 4712 2 0000000000000000 0
+  419: 0A00D20A:0036 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 4713 2 0000000000000000 0
+  420: 0A00D20A:0035 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4714 2 0000000000000000 0
+`
+  t.equal(localAddress('10.210.0.10', 53), '0A00D20A:0035')
+  t.same(inodesOf(text, localAddress('10.210.0.10', 53)), ['4711', '4714'])
   t.end()
 })

@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import packet from 'dns-packet'
 import t from 'tap'
-import { startResponder } from '../../runtime/network/names/responder.js'
+import { createResponder } from '../../runtime/network/names/responder.js'
+import { bindUdp } from '../../runtime/network/names/sockets.js'
 import { reply, type Zone } from '../../runtime/network/names/zone.js'
 import { loadBusybox, testDocker } from '../support/images.js'
 import { endpoint, httpPod, service, state, testPlane } from '../support/network.js'
@@ -81,7 +82,9 @@ t.test('other names are asked of the resolvers of the machine, one after the oth
   await new Promise<void>(resolve => upstream.bind(53, ip(1), resolve))
   t.teardown(() => upstream.close())
   let resolvers = [ip(9), ip(1)]
-  const responder = await startResponder({ address: ip(2), port: 53, zone: () => zone, resolvers: () => resolvers })
+  const limits = { connections: 1, forwarded: 1 }
+  const responder = createResponder({ zone: () => zone, resolvers: () => resolvers, limits })
+  responder.serveUdp(await bindUdp(ip(2), 53))
   t.teardown(() => responder.close())
 
   t.same((await overUdp(ip(2), 'example.org')).answers!.map(textOf), ['192.0.2.7'], 'the first one is not there')

@@ -1,81 +1,91 @@
-// The names process, found or started; and the file that it reads.
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+// The processes around names: the shell that keeps the sockets for the time after us, and the one that answers then. Begun, found, ended.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { failpoint } from '../../failpoint.js'
-import { commandLine, findProcesses, logTail, sendSignal, startDetached, stillRuns } from '../detached.js'
-import { listeningSockets, socketsOf } from '../host.js'
-import type { Zone } from './zone.js'
+import { commandLine, findProcesses, sendSignal } from '../detached.js'
 
-const READY_LIMIT_MS = 15_000
-
-export interface NamesPlaces {
-  readonly directory: string
-  /** The Node that runs it. */
+export interface HolderPlaces {
+  /** The Node that answers when we do not. */
   readonly program: string
+  readonly zoneFile: string
+  readonly logFile: string
   readonly address: string
 }
 
+const main = fileURLToPath(new URL('./main.js', import.meta.url))
+const script = fileURLToPath(new URL('../../../../runtime/network/names/hold.sh', import.meta.url))
+
 /** Node before 24 says on each start that --jitless takes WebAssembly away; from 24 on it says nothing and does not know the flag. */
 const withoutWasm = Number.parseInt(process.versions.node, 10) < 24 ? ['--no-expose-wasm'] : []
+// 47 MB instead of 57 after 10,000 questions, of which 35 are the program's own file: the compiler and WebAssembly cost 10 MB and
+// save 0.04 ms a question.
+const flags = ['--jitless', ...withoutWasm, '--max-old-space-size=16', '--max-semi-space-size=1', '--v8-pool-size=0']
 
-export type Names = ReturnType<typeof createNames>
+/** Keeps these sockets until its standard input ends or is silent for long (hold.sh). Resolves once it runs. */
+export function startHolder(
+  { program, zoneFile, logFile, address }: HolderPlaces,
+  sockets: { readonly udp: number; readonly tcp: number },
+): Promise<ChildProcess> {
+  const log = openSync(logFile, 'a', 0o600)
+  return new Promise<ChildProcess>((resolve, reject) => {
+    const child = spawn('/bin/sh', [script, program, ...flags, main, zoneFile, address], {
+      detached: true,
+      stdio: ['pipe', log, log, sockets.udp, sockets.tcp],
+      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
+    })
+    child.once('error', cause => reject(new Error('/bin/sh could not be started', { cause })))
+    child.once('spawn', () => resolve(child))
+    // Its end is told by `exit`; a beat that it does not hear any more is none.
+    child.stdin?.on('error', () => {})
+    child.unref()
+    ;(child.stdin as unknown as { unref(): void }).unref()
+  }).finally(() => closeSync(log))
+}
 
-export function createNames({ directory, program, address }: NamesPlaces) {
-  const file = join(directory, 'zone.json')
-  const log = join(directory, 'names.log')
-  const pidFile = join(directory, 'names.pid')
-  const main = fileURLToPath(new URL('./main.js', import.meta.url))
+/** Shells and those that answer, of this zone: all but a holder and what it has begun. */
+export function others(zoneFile: string, holder: number | null): readonly number[] {
+  return findProcesses([zoneFile, '/names/main.']).filter(pid => holder === null || (pid !== holder && parentOf(pid) !== holder))
+}
 
-  let known = 0
+/** The shells first: they would begin what has ended again. Those that answer finish what they were asked. */
+export function tellToLeave(zoneFile: string, holder: number | null): number {
+  const shells = others(zoneFile, holder).filter(isShell)
+  for (const pid of shells) sendSignal(pid, 'SIGKILL')
+  const answering = others(zoneFile, holder)
+  for (const pid of answering) sendSignal(pid, isShell(pid) ? 'SIGKILL' : 'SIGTERM')
+  return shells.length + answering.length
+}
 
-  /** null when none of ours runs. */
-  function pid(): number | null {
-    if (commandLine(known)?.includes(file)) return known
-    const written = existsSync(pidFile) ? Number(readFileSync(pidFile, 'utf8')) : 0
-    known = written > 0 && commandLine(written)?.includes(file) ? written : 0
-    return known === 0 ? null : known
-  }
+/** Twice, as a shell may have begun one meanwhile. */
+export function endAll(zoneFile: string): void {
+  for (const _ of [1, 2]) for (const pid of others(zoneFile, null)) sendSignal(pid, 'SIGKILL')
+}
 
-  async function start(signal: AbortSignal): Promise<void> {
-    end()
-    // 47 MB instead of 57 after 10,000 questions, of which 35 are the program's own file: the compiler and WebAssembly cost 10 MB and
-    // save 0.04 ms a question.
-    const flags = ['--jitless', ...withoutWasm, '--max-old-space-size=16', '--max-semi-space-size=1', '--v8-pool-size=0']
-    const started = await startDetached({ path: program, args: [...flags, main, file, address, '53'], logPath: log })
-    writeFileSync(pidFile, `${started}`)
-    known = 0
-    const limit = performance.now() + READY_LIMIT_MS
-    // Its own socket: somebody else may have the port.
-    const listens = () => {
-      const own = socketsOf([started])
-      return listeningSockets().some(socket => socket.ip === address && socket.port === 53 && own.has(socket.inode))
-    }
-    while (!listens()) {
-      if (!stillRuns(started, file) || performance.now() > limit)
-        throw new Error(`names does not answer (${log}):\n${logTail(log)}`)
-      await sleep(20, undefined, { signal })
-    }
-  }
+function isShell(pid: number): boolean {
+  return commandLine(pid)?.includes('/hold.sh') ?? false
+}
 
-  function end(): void {
-    for (const found of findProcesses([file, '/names/main.'])) sendSignal(found, 'SIGKILL')
-    rmSync(pidFile, { force: true })
-  }
+/** Those that answer. */
+export function answering(zoneFile: string): readonly number[] {
+  return others(zoneFile, null).filter(pid => !isShell(pid))
+}
 
-  return {
-    pid,
-    start,
-    /** In effect with the next question. */
-    publish(zone: Zone): void {
-      const text = JSON.stringify(zone)
-      if (existsSync(file) && readFileSync(file, 'utf8') === text) return
-      writeFileSync(`${file}.new`, text, { mode: 0o600 })
-      failpoint('runtime.names.published.before')
-      renameSync(`${file}.new`, file)
-      failpoint('runtime.names.published')
-    },
-    end,
+/** Processor time so far, ms: user and system time of /proc/PID/stat, in hundredths of a second wherever Linux runs. 0 when it ended. */
+export function workedMs(pid: number): number {
+  const fields = statOf(pid)
+  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * 10
+}
+
+function parentOf(pid: number): number {
+  return Number(statOf(pid)[1] ?? 0)
+}
+
+/** What stands behind the command's name, which may hold anything. */
+function statOf(pid: number): readonly string[] {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  } catch {
+    return []
   }
 }

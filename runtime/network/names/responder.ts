@@ -1,15 +1,26 @@
 // Names over UDP and TCP: answers from the zone, asks the machine's own resolvers for the rest. Knows no files.
 import { createSocket, type Socket } from 'node:dgram'
-import { type Socket as Connection, connect, createServer, type Server } from 'node:net'
+import { type Socket as Connection, connect, type Server } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import packet from 'dns-packet'
 import { reply, type Zone } from './zone.js'
 
 export interface ResponderOptions {
-  readonly address: string
-  readonly port: number
   readonly zone: () => Zone
   /** Addresses of the machine's own resolvers, the first one first. */
   readonly resolvers: () => readonly string[]
+  readonly limits: ResponderLimits
+  /** Told of each question; false leaves it unanswered, and ends the connection that it came over. */
+  readonly admit?: () => boolean
+  /** Told when a connection was turned away, or a question had to fail since too many are asked elsewhere already. */
+  readonly crowded?: () => void
+}
+
+export interface ResponderLimits {
+  /** Over TCP; those beyond are closed at once. */
+  readonly connections: number
+  /** Questions asked of other resolvers at one time; those beyond fail at once. */
+  readonly forwarded: number
 }
 
 /** RFC 1035 without EDNS. */
@@ -17,19 +28,40 @@ const PLAIN_UDP_BYTES = 512
 /** What fits into any path without fragments (DNS flag day 2020). */
 const LARGEST_UDP_BYTES = 1232
 const RESOLVER_LIMIT_MS = 2_000
-const MOST_FORWARDED = 256
 const IDLE_TCP_MS = 10_000
+/** Who was asked elsewhere has answered by then, or given up. */
+const LONGEST_LEAVE_MS = 3_000
+const LOOK_MS = 20
 
+/** Its sockets listen already: each is to be given in the very turn in which it began to, or what comes first is lost. */
 export interface Responder {
+  serveUdp(udp: Socket): void
+  serveTcp(tcp: Server): void
+  /** Closes at once; what is not answered yet never is. */
   close(): void
+  /** Takes no more connections, answers what it was asked, what comes for so long as well, and closes. */
+  leave(readsOnMs: number): Promise<void>
 }
 
-/** Resolves when both sockets listen. */
-export async function startResponder(options: ResponderOptions): Promise<Responder> {
+export function createResponder(options: ResponderOptions): Responder {
   let turn = 0
   let forwarding = 0
+  let pending = 0
+  let isClosed = false
+  const sockets: (Socket | Server)[] = []
+  const connections = new Set<Connection>()
 
   async function respond(query: Buffer, over: 'udp' | 'tcp'): Promise<Buffer | null> {
+    if (options.admit?.() === false) return null
+    pending++
+    try {
+      return await answerTo(query, over)
+    } finally {
+      pending--
+    }
+  }
+
+  async function answerTo(query: Buffer, over: 'udp' | 'tcp'): Promise<Buffer | null> {
     const asked = decode(query)
     const question = asked?.questions?.[0]
     if (asked === null || asked.type !== 'query' || question === undefined) return null
@@ -59,7 +91,10 @@ export async function startResponder(options: ResponderOptions): Promise<Respond
   }
 
   async function forward(query: Buffer, asked: packet.DecodedPacket, over: 'udp' | 'tcp'): Promise<Buffer> {
-    if (forwarding >= MOST_FORWARDED) return failure(asked)
+    if (forwarding >= options.limits.forwarded) {
+      options.crowded?.()
+      return failure(asked)
+    }
     forwarding++
     try {
       for (const resolver of options.resolvers()) {
@@ -72,18 +107,37 @@ export async function startResponder(options: ResponderOptions): Promise<Respond
     }
   }
 
-  const udp = createSocket('udp4')
-  udp.on('message', async (query, from) => {
-    const answer = await respond(query, 'udp').catch(() => null)
-    if (answer !== null) udp.send(answer, from.port, from.address, () => {})
-  })
-  const tcp = createServer(connection => serveTcp(connection, query => respond(query, 'tcp')))
-  await Promise.all([bound(udp, options), listening(tcp, options)])
-  udp.on('error', () => {})
+  function close(): void {
+    isClosed = true
+    for (const socket of sockets.splice(0)) socket.close(() => {})
+    for (const connection of connections) connection.destroy()
+  }
+
   return {
-    close() {
-      udp.close()
-      tcp.close()
+    serveUdp(udp) {
+      sockets.push(udp)
+      udp.on('message', async (query, from) => {
+        const answer = await respond(query, 'udp').catch(() => null)
+        if (answer !== null && !isClosed) udp.send(answer, from.port, from.address, () => {})
+      })
+    },
+    serveTcp(tcp) {
+      sockets.push(tcp)
+      tcp.maxConnections = options.limits.connections
+      tcp.on('drop', () => options.crowded?.())
+      tcp.on('connection', connection => {
+        connections.add(connection)
+        connection.once('close', () => connections.delete(connection))
+        serveConnection(connection, query => respond(query, 'tcp'))
+      })
+    },
+    close,
+    async leave(readsOnMs) {
+      for (const socket of sockets) if ('listen' in socket) socket.close()
+      const began = performance.now()
+      const isDone = (ms: number) => (ms >= readsOnMs && pending === 0) || ms > LONGEST_LEAVE_MS
+      while (!isClosed && !isDone(performance.now() - began)) await sleep(LOOK_MS)
+      close()
     },
   }
 }
@@ -163,7 +217,7 @@ function askTcp(query: Buffer, resolver: string): Promise<Buffer> {
   })
 }
 
-function serveTcp(connection: Connection, respond: (query: Buffer) => Promise<Buffer | null>): void {
+function serveConnection(connection: Connection, respond: (query: Buffer) => Promise<Buffer | null>): void {
   connection.setTimeout(IDLE_TCP_MS, () => connection.destroy())
   connection.on('error', () => {})
   onFrames(connection, async query => {
@@ -178,7 +232,7 @@ function onFrames(connection: Connection, then: (message: Buffer) => void): void
   let rest = Buffer.alloc(0)
   connection.on('data', (chunk: Buffer) => {
     rest = Buffer.concat([rest, chunk])
-    while (rest.length >= 2 && rest.length >= 2 + rest.readUInt16BE(0)) {
+    while (!connection.destroyed && rest.length >= 2 && rest.length >= 2 + rest.readUInt16BE(0)) {
       const end = 2 + rest.readUInt16BE(0)
       then(rest.subarray(2, end))
       rest = rest.subarray(end)
@@ -190,18 +244,4 @@ function framed(message: Buffer): Buffer {
   const length = Buffer.alloc(2)
   length.writeUInt16BE(message.length)
   return Buffer.concat([length, message])
-}
-
-function bound(socket: Socket, { address, port }: ResponderOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    socket.once('error', reject)
-    socket.bind(port, address, () => resolve())
-  })
-}
-
-function listening(server: Server, { address, port }: ResponderOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, address, () => resolve())
-  })
 }

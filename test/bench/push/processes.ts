@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { pidOf } from './instance.js'
 
-/** By what people call them; `keepers` are the shells that start a process again. */
+/** By what people call them; `names` while the runtime does not answer them itself; `keepers` are shells: they start a process again, hold sockets. */
 export const parts = ['controller', 'render', 'runtime', 'names', 'nats', 'haproxy', 'keepers'] as const
 export type Part = (typeof parts)[number]
 type PerPart = Readonly<Record<Part, number>>
@@ -18,12 +18,15 @@ interface Process {
 export function processesOf(home: string): readonly { readonly pid: number; readonly part: Part }[] {
   const all = listed()
   const [controller, runtime] = [pidOf(home, 'controller'), pidOf(home, 'runtime')]
+  const isKeeper = ({ command }: Process) => command.includes(home) && /(keep|hold)\.sh/.test(command)
+  // What a shell waits for with `sleep` does not name the instance.
+  const keepers = new Set(all.filter(isKeeper).map(({ pid }) => pid))
   const partOf = ({ pid, parent, command }: Process): Part | null => {
     if (pid === controller) return 'controller'
     if (parent === controller) return 'render'
     if (pid === runtime) return 'runtime'
+    if (keepers.has(pid) || (keepers.has(parent) && command.startsWith('sleep'))) return 'keepers'
     if (!command.includes(home)) return null
-    if (command.includes('keep.sh')) return 'keepers'
     if (command.includes('nats-server')) return 'nats'
     if (command.includes('haproxy')) return 'haproxy'
     return command.includes('/names/') ? 'names' : null
