@@ -118,13 +118,11 @@ t.test('after a restart of the machine all of it is made again with the same add
 t.test('addresses and node ports are kept over restarts and recycled late', async t => {
   const { plane, again, end } = testPlane()
   t.teardown(end)
-  const before = new AbortController()
-  await plane.start(before.signal)
+  await plane.start(signal)
   const services = [service('web', {}, { type: 'NodePort' })]
   await plane.apply(state(services), signal)
   const given = [plane.podAddress('a'), plane.podAddress('b'), plane.clusterIP('shop', 'web'), plane.nodePort('shop', 'web', 80)]
   plane.releaseAddress('a')
-  before.abort()
 
   const restarted = again()
   await restarted.start(signal)

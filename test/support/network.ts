@@ -26,7 +26,7 @@ export interface TestPlane {
   readonly stateDir: string
   readonly serviceBridge: string
   readonly haproxyPath: string
-  /** Another one over the same state directory, as a restarted runtime makes it. */
+  /** Another one over the same state directory, as a restarted runtime makes it; the former one is over. */
   again(): DataPlane
   /** The same owned by a process of its own, for tests that kill it. Resolves once this state is applied. */
   owned(wanted: DataPlaneState): Promise<ChildProcess>
@@ -55,18 +55,21 @@ export function testPlane(more: Partial<DataPlaneOptions> = {}, container?: (sta
     ...more,
     ...(container && { haproxyContainer: container(stateDir) }),
   }
-  const plane = createDataPlane(options)
-  const planes = [plane]
+  const planes: DataPlane[] = []
+  let over = new AbortController()
+  const next = (): DataPlane => {
+    over.abort()
+    over = new AbortController()
+    const [made, life] = [createDataPlane(options), over.signal]
+    planes.push(made)
+    return { ...made, start: signal => made.start(AbortSignal.any([signal, life])) }
+  }
   return {
-    plane,
+    plane: next(),
     stateDir,
     serviceBridge: places.serviceBridge,
     haproxyPath: places.haproxyPath,
-    again() {
-      const next = createDataPlane(options)
-      planes.push(next)
-      return next
-    },
+    again: next,
     async owned(wanted) {
       const main = fileURLToPath(new URL('./network-owner.js', import.meta.url))
       const child = spawn(process.execPath, [main, JSON.stringify(places), JSON.stringify(wanted)], {
