@@ -15,7 +15,7 @@ export interface Illness {
   readonly log: readonly string[]
 }
 
-/** `api 2 of 3 ready`, `Job migrate-presync-1 runs`; '' while nothing is under way, or nothing is known of it. */
+/** `api 2 of 3 ready`, and what keeps it from that; `Job migrate-presync-1 runs`; '' while nothing is under way, or nothing is known of it. */
 export function awaitedOf(
   { ledger, health, observed }: Pick<Pass, 'ledger' | 'health' | 'observed'>,
   release: Release | null,
@@ -28,7 +28,38 @@ export function awaitedOf(
   const pods = podsOf(ledger, observed).own.filter(pod => isOf(pod, slow.ref))
   const wanted = replicasOf(release?.objects.find(object => refKey(refOf(object)) === refKey(slow.ref)))
   if (pods.length === 0 && wanted === 0) return `${slow.ref.kind} ${slow.ref.name} is not ready`
-  return `${slow.ref.name} ${pods.filter(pod => pod.ready).length} of ${Math.max(wanted, pods.length)} ready`
+  return `${slow.ref.name} ${pods.filter(pod => pod.ready).length} of ${Math.max(wanted, pods.length)} ready${hitchOf(pods)}`
+}
+
+/** As every container begins. */
+const beginnings = new Set(['', 'ContainerCreating', 'PodInitializing'])
+const hitchLength = 200
+
+/** `: container web waits (CrashLoopBackOff), exited 3, 1 restart`; '' while they are only starting. */
+function hitchOf(pods: readonly ObservedPod[]): string {
+  const unready = pods.filter(pod => !pod.ready && pod.phase !== 'Succeeded')
+  const kept = unready.find(pod => pod.reason !== '' && !pod.containers.some(each => each.started))
+  const ill = unready
+    .flatMap(pod => pod.containers.filter(isIll))
+    .toSorted((a, b) => b.restartCount - a.restartCount)
+    .at(0)
+  if (ill !== undefined) return `: container ${ill.name} ${stateText(ill)}${cut(pulling(ill))}`
+  return kept === undefined ? '' : `: pod ${kept.name} ${kept.reason}${cut(kept.message)}`
+}
+
+function isIll({ ready, state, restartCount, last }: ObservedContainer): boolean {
+  if (ready) return false
+  return restartCount > 0 || last !== null || (state.state === 'waiting' && !beginnings.has(state.reason))
+}
+
+/** What the registry or the configuration said; of a crash the state says it all. */
+function pulling({ state }: ObservedContainer): string {
+  return state.state === 'waiting' && state.reason !== 'CrashLoopBackOff' ? state.message : ''
+}
+
+function cut(message: string): string {
+  const line = message.split('\n')[0] ?? ''
+  return line === '' ? '' : `: ${line.length > hitchLength ? `${line.slice(0, hitchLength)}...` : line}`
 }
 
 function isOf(pod: ObservedPod, ref: ObjectRef): boolean {

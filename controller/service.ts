@@ -165,7 +165,7 @@ export function createService(options: ServiceOptions): Service {
       options.keyFiles.leave(archive)
       const aside = options.keyFiles.put(files)
       return {
-        message: `Keys and tokens of the backup put in place; those of before are kept in ${aside}. What it stores is taken back with the next start: slipway down, then slipway up.`,
+        message: `Keys and tokens of the backup put in place; those of before are kept in ${aside}. What it stores is taken back with the next start: slipway down, then slipway up (in a cluster: delete its pod).`,
       }
     }
     const taken = Object.entries(files).filter(([name]) => missing.includes(name) || force)
