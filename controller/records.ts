@@ -82,5 +82,15 @@ export function numberOf(ledger: Ledger, id: ReleaseId): string {
 }
 
 export function time(ms: number): string {
-  return ms === 0 ? '' : new Date(ms).toISOString()
+  if (ms === 0) return ''
+  const known = times.get(ms)
+  if (known !== undefined) return known
+  const text = new Date(ms).toISOString()
+  if (times.size >= mostTimes) times.clear()
+  times.set(ms, text)
+  return text
 }
+
+/** The same few times are shown at each pass of each application: writing them out took a twentieth of the work of a thousand. */
+const times = new Map<number, string>()
+const mostTimes = 20_000

@@ -183,6 +183,7 @@ export function createSources(options: SourcesOptions): Sources {
     } catch (error) {
       const rejection = rejectionOf(error)
       if (rejection === null) throw error
+      if (isCopyDamaged(rejection)) return null
       return { kind: 'rejection', revision, rejection, stale: null }
     }
   }
@@ -281,6 +282,7 @@ export function createSources(options: SourcesOptions): Sources {
     const failed = tips.find(({ tip }) => tip !== null && tip.tip === null && tip.error !== null)?.tip
     const staleTip = tips.find(({ tip }) => tip !== null && tip.staleSince !== 0 && tip.error !== null)?.tip
     const stale: Stale | null = staleTip == null ? null : { since: staleTip.staleSince, message: staleTip.error?.message ?? '' }
+    if (failed != null && isCopyDamaged(failed.error!)) return null
     if (failed != null) return { kind: 'rejection', revision: null, rejection: neverRead(failed.error!), stale }
     const tipped = tips.filter((one): one is Tipped => one.tip !== null && one.tip.tip !== null)
     if (tipped.length < tips.length) return null
@@ -394,6 +396,11 @@ function asBefore(): true {
 function absent(error: { readonly reason?: unknown }): null {
   if (error.reason === 'PathNotFound') return null
   throw error
+}
+
+/** What our copy lacks says nothing of the commit: it is read once it was fetched again. */
+function isCopyDamaged({ reason, transient }: Pick<Rejection, 'reason' | 'transient'>): boolean {
+  return reason === 'ObjectMissing' && transient
 }
 
 /** Errors that are findings about the source carry a reason; others are failures to find out. */

@@ -9,12 +9,15 @@ function keysDir(stateDir: string): string {
 }
 
 /** `value` is what the controller says (`Joined` as JSON). Keys that are there are kept: joining again is harmless. */
-export async function joinController(stateDir: string, value: unknown): Promise<NodeIdentity> {
+export async function joinController(
+  stateDir: string,
+  value: unknown,
+): Promise<{ readonly identity: NodeIdentity; readonly faults: readonly string[] }> {
   const joined = parseJoined(value, 'what the controller said')
   await mkdir(keysDir(stateDir), { recursive: true, mode: 0o700 })
   const keys = await openNodeKeys(keysDir(stateDir))
   await writeJoined(join(stateDir, 'node.json'), joined)
-  return nodeIdentity(joined.node, keys)
+  return { identity: nodeIdentity(joined.node, keys), faults: keys.faults }
 }
 
 async function writeJoined(path: string, joined: Joined): Promise<void> {

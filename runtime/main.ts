@@ -405,9 +405,9 @@ export async function main(args: readonly string[], env: Readonly<Record<string,
   const isRoot = process.getuid?.() === 0
   try {
     if (args[0] === 'join') {
-      process.stdout.write(
-        `${JSON.stringify(await joinController(runtimeDir(env, isRoot), JSON.parse(await text(process.stdin))))}\n`,
-      )
+      const { identity, faults } = await joinController(runtimeDir(env, isRoot), JSON.parse(await text(process.stdin)))
+      for (const fault of faults) process.stderr.write(`${fault}\n`)
+      process.stdout.write(`${JSON.stringify(identity)}\n`)
       return 0
     }
     const config = await readConfig(env, isRoot)

@@ -168,7 +168,8 @@ function freeBlock(from: number, taken: readonly string[]): number {
   )
 }
 
-export function readMachine(layout: Layout): Machine | null {
+/** `warn`: it was broken, and its copy is used. Throws where that cannot be read either. */
+export function readMachine(layout: Layout, warn: (fault: string) => void = () => {}): Machine | null {
   const file = join(layout.run, 'up.json')
   const { value, fault } = readKept(file, false, content => {
     const machine = JSON.parse(content.toString('utf8')) as Machine | null
@@ -180,6 +181,7 @@ export function readMachine(layout: Layout): Machine | null {
     throw new Error(
       `${fault}, and nobody else knows this machine's ports and address ranges: restore it from a backup of the disk`,
     )
+  if (fault !== '') warn(fault)
   return value
 }
 
@@ -192,9 +194,12 @@ export function writeMachine(layout: Layout, machine: Machine): void {
 }
 
 /** Keys of controller and node, each told who the other is. Keys that are there stay. */
-export async function joinMachine(layout: Layout, machine: Machine): Promise<{ readonly authorization: string }> {
+export async function joinMachine(
+  layout: Layout,
+  machine: Machine,
+): Promise<{ readonly authorization: string; readonly faults: readonly string[] }> {
   const controller = await openControllerKeys(join(layout.keys, 'controller'))
-  const identity = await joinController(layout.runtime, {
+  const { identity, faults } = await joinController(layout.runtime, {
     node: machine.node,
     servers: [`nats://127.0.0.1:${machine.natsPort}`],
     controller: controller.identity,
@@ -205,7 +210,7 @@ export async function joinMachine(layout: Layout, machine: Machine): Promise<{ r
   writeFileSync(`${file}.new`, text, { mode: 0o600 })
   renameSync(`${file}.new`, file)
   copyBeside(file, Buffer.from(text))
-  return { authorization: authorizationBlock(controller.nats.public, [identity]) }
+  return { authorization: authorizationBlock(controller.nats.public, [identity]), faults: [...controller.faults, ...faults] }
 }
 
 /** NATS, the runtime, the controller: each kept alive by a small shell of its own, each with a log under the state directory. */
@@ -214,9 +219,11 @@ export async function startProcesses(
   machine: Machine,
   parts: Parts,
   env: Environment,
+  warn: (fault: string) => void,
 ): Promise<readonly string[]> {
   const { layout, keeper } = places
-  const { authorization } = await joinMachine(layout, machine)
+  const { authorization, faults } = await joinMachine(layout, machine)
+  faults.forEach(warn)
   const natsChanged = await writeNatsConfiguration(parts.nats, { directory: layout.nats, port: machine.natsPort, authorization })
   if (natsChanged && pidOf(layout, 'nats') > 0) process.kill(pidOf(layout, 'nats'), 'SIGHUP')
   const [nats = '', ...natsArgs] = natsCommand(parts.nats, layout.nats)

@@ -51,7 +51,8 @@ export const define: Define = (command, around) => {
       const boot = machineBoot(around.env)
       const bootless = options.boot === true ? bootProblem(boot, places.isRoot) : null
       if (bootless !== null) throw new Failure(2, bootless)
-      const parts = await findParts(env, readMachine(places.layout), line => say(`    ${line}`)).catch((error: Error) => {
+      const warn = (fault: string) => say(`  ! ${fault}`)
+      const parts = await findParts(env, readMachine(places.layout, warn), line => say(`    ${line}`)).catch((error: Error) => {
         throw new Failure(2, error.message, 'slipway check says what is missing')
       })
       done(
@@ -74,7 +75,7 @@ export const define: Define = (command, around) => {
       }
       writeMachine(places.layout, machine)
       useEngine(engineDirectory(env), machine.engine, places.layout.state)
-      const started = await startProcesses(places, machine, parts, env).finally(release)
+      const started = await startProcesses(places, machine, parts, env, warn).finally(release)
       const url = `http://127.0.0.1:${machine.port}`
       await untilReady(places.layout, url, adminTokenFile(places.layout), say, around.signal).catch((error: Error) => {
         throw new Failure(3, error.message, `logs are in ${places.layout.logs}`)

@@ -21,6 +21,8 @@ export const eventStream = 'SLIPWAY_EVENTS'
  */
 export function encodeToken(name: string): string {
   if (name === '') return '_'
+  // Nearly all are; it is asked for with every look at what is stored.
+  if (/^[A-Za-z0-9-]+$/.test(name)) return name
   return Array.from(Buffer.from(name, 'utf8'), byte => tokenByte(byte)).join('')
 }
 

@@ -33,7 +33,7 @@ export function createBalancer(haproxy: Haproxy, quietAddress: () => string) {
    * answer: it holds everybody's connections, and a moment of silence is no reason to end it.
    */
   async function adopt(): Promise<boolean> {
-    const master = haproxy.pid()
+    const master = await haproxy.found()
     if (master === null) running = null
     if (master === null || (running?.master === master && !isDoubted)) return master !== null
     const info = running === null ? await firstInfo() : await haproxy.info()

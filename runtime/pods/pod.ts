@@ -62,6 +62,11 @@ export class LivingPod {
   #kept: Promise<void>
   #drained: TerminateOptions['drained']
   #done: Promise<void> = Promise.resolve()
+  #isLookedAt = (): void => {}
+  /** Once all that it was begun with was looked at in the engine. */
+  readonly lookedAt = new Promise<void>(resolve => {
+    this.#isLookedAt = resolve
+  })
 
   constructor(world: PodWorld, turns: Turns, start: PodStart, listener: PodListener) {
     const { uid, name, namespace } = start.life.record
@@ -172,6 +177,7 @@ export class LivingPod {
 
   async #pass(heard: Promise<void>): Promise<void> {
     await this.#observe()
+    this.#isLookedAt()
     const step = nextStep(this.#life, this.#world.now())
     if (step.do !== 'rest') return this.#take(step)
     if (this.#dirty.size > 0) return

@@ -23,6 +23,8 @@ export interface RuntimePods extends Pods {
 const relistMs = { heard: 10_000, unheard: 5_000 }
 /** A container without a pod may belong to one that is being made just now. */
 const strayAfterMs = 60_000
+/** An engine that does not answer holds nobody up for longer. */
+const longestLookMs = 10_000
 /** One that the engine could not remove is tried again so much later. */
 const strayRetryMs = 600_000
 
@@ -131,6 +133,9 @@ export function createPods(world: PodWorld): RuntimePods {
         const joined = join(afterBoot(life, world.bootId), byPod.get(life.record.uid) ?? [], world.now())
         begin({ ...joined, fresh: false })
       }
+      // Of these nobody knows yet which containers have ended: a Job whose pod is done would end it as one that it has too many of.
+      const looked = copied.map(({ uid }) => living.get(uid)?.lookedAt)
+      await Promise.race([Promise.all(looked), delay(longestLookMs, undefined, { signal, ref: false }).catch(() => undefined)])
       for (const each of unreadable) await keepLost(each, byPod.get(each.uid) ?? [])
       for (const [uid, listed] of byPod) if (!living.has(uid) && !lost.has(uid)) await dropStrays(listed)
       const kept = new Set([...living.keys(), ...lost.keys()])

@@ -172,6 +172,17 @@ t.test('nothing is known before the first poll', async t => {
   t.equal(await sources({ tip: () => null }).of(), null)
 })
 
+t.test('what our copy of a repository lacks says nothing of the commit: what runs goes on, and it is read later', async t => {
+  let isWhole = false
+  const damaged = new SourceError('ObjectMissing', 'c1 is not in our copy of it', true)
+  const { of } = sources({ treeAt: async () => (isWhole ? ({} as GitTree) : Promise.reject(damaged)) })
+
+  t.equal(await of(), null)
+  isWhole = true
+  t.match(await of(), { kind: 'release' })
+  t.equal(await sources({ tip: () => ({ ...tipAt('c1'), tip: null, staleSince: 5, error: damaged }) }).of(), null)
+})
+
 t.test('a path that is not there holds it; a failure to find out is thrown', async t => {
   const gone = new SourceError('PathNotFound', 'x is not in it', false)
   t.match(await sources({ treeAt: () => Promise.reject(gone) }).of(), { rejection: { message: 'x is not in it' } })

@@ -183,7 +183,7 @@ t.test("HAProxy's answers", t => {
 11190           worker          1               0d00h00m30s     2.6.12
 # programs
 `
-  t.same(readProcesses(processes), { workers: [11856], old: [11190], failedReloads: 0 })
+  t.same(readProcesses(processes), { master: 11186, workers: [11856], old: [11190], failedReloads: 0 })
   t.same(readInfo('Pid: 7\nCurrConns: 4\nMaxSslConns: 0\ndescription: abc\n'), { pid: 7, shape: 'abc', clients: 4 })
   const slots = `1
 # be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state and so on

@@ -37,7 +37,7 @@ export async function withFailpoints(slipway: Slipway): Promise<Failpoints> {
   for (const name of ['controller', 'runtime']) await end(places.layout, name, 12_000)
   const started = (name: string) => join(here, `failing-${name}.js`)
   const keeper = hastyKeeper(places.keeper, directory)
-  await startProcesses({ ...places, started, keeper }, machine, await findParts(env, machine, () => {}), env)
+  await startProcesses({ ...places, started, keeper }, machine, await findParts(env, machine, () => {}), env, () => {})
   await untilReady(places.layout, slipway.client.server, adminTokenFile(places.layout), () => {}, AbortSignal.timeout(120_000))
   return failpointsIn(directory)
 }

@@ -2,6 +2,8 @@
 import type { Slot } from '../slots.js'
 
 export interface Processes {
+  /** 0 where it does not say. */
+  readonly master: number
   readonly workers: readonly number[]
   /** Workers of before a reload, which live until their last connection ends. */
   readonly old: readonly number[]
@@ -17,6 +19,7 @@ export function readProcesses(text: string): Processes {
     return pid === undefined ? [] : [{ pid: Number(pid), old: oldFrom >= 0 && index > oldFrom }]
   })
   return {
+    master: Number(/^(\d+)\s+master\s/m.exec(text)?.[1] ?? 0),
     workers: workers.filter(worker => !worker.old).map(worker => worker.pid),
     old: workers.filter(worker => worker.old).map(worker => worker.pid),
     failedReloads: Number(/\[failed: (\d+)\]/.exec(text)?.[1] ?? 0),

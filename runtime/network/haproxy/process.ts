@@ -49,6 +49,16 @@ export function createHaproxy({ runner, directory }: HaproxyPlaces) {
     return known === 0 ? null : known
   }
 
+  /** Where the file with its pid is broken the master says it itself: nobody's connections are to end for that. */
+  async function found(): Promise<number | null> {
+    const noted = pid()
+    if (noted !== null) return noted
+    const said = await ask(master, 'show proc').then(readProcesses, () => null)
+    if (said === null || !stillRuns(said.master, file)) return null
+    writeFileSync(pidFile, `${said.master}\n`, { mode: 0o600 })
+    return pid()
+  }
+
   async function start(text: string, shape: string, signal: AbortSignal): Promise<void> {
     // Workers whose master was killed still listen: with them alive, connections would be shared out to both.
     endAll('SIGKILL')
@@ -134,6 +144,7 @@ export function createHaproxy({ runner, directory }: HaproxyPlaces) {
 
   return {
     pid,
+    found,
     start,
     reload,
     info,
