@@ -40,6 +40,8 @@ export interface RenderOptions extends ValueInputs {
   readonly skipTests?: boolean
   /** `values.schema.json` is not looked at. */
   readonly skipSchema?: boolean
+  /** Whose output a chart has; Helm 3's where it is not said. */
+  readonly profile?: '3' | '4'
   readonly limits?: Partial<Limits>
 }
 

@@ -36,6 +36,8 @@ export interface ChartOptions {
   readonly skipCrds: boolean
   readonly skipTests: boolean
   readonly skipSchemaValidation: boolean
+  /** Helm 3's output, or Helm 4's. */
+  readonly profile: '3' | '4'
   /** To other hosts than the chart repository's too. */
   readonly passCredentials: boolean
   /** `.Release.Namespace` where it is not the destination's; '' else. */
@@ -176,8 +178,11 @@ const chartFields = [
 
 function chartOf(helm: Fields, readYaml: ReadYaml): ChartOptions {
   const version = helm.text('version', '')
-  if (version !== '' && version !== 'v3')
-    helm.fault('version', `${JSON.stringify(version)} is not supported: charts are Helm 3's`)
+  if (!['', 'v3', 'v4'].includes(version))
+    helm.fault(
+      'version',
+      `${JSON.stringify(version)} is not supported: charts are rendered as Helm 3 (v3) or Helm 4 (v4) does it`,
+    )
   const kubeVersion = helm.text('kubeVersion', '')
   if (kubeVersion !== '' && !kubeVersionForm.test(kubeVersion))
     helm.fault('kubeVersion', `want a version such as 1.31.0, got ${JSON.stringify(kubeVersion)}`)
@@ -199,6 +204,7 @@ function chartOf(helm: Fields, readYaml: ReadYaml): ChartOptions {
     skipCrds: helm.flag('skipCrds', false),
     skipTests: helm.flag('skipTests', false),
     skipSchemaValidation: helm.flag('skipSchemaValidation', false),
+    profile: version === 'v4' ? '4' : '3',
     passCredentials: helm.flag('passCredentials', false),
     namespace: helm.text('namespace', ''),
     kubeVersion: kubeVersion === '' ? '' : `v${kubeVersion.replace(/^v/, '')}`,

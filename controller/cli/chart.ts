@@ -1,6 +1,7 @@
 // slipway render CHART: what `helm template` would print, from the files here; no server is asked.
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, statSync } from 'node:fs'
+import { resolve } from 'node:path'
 import {
   HelmFailure,
   helmTemplate,
@@ -92,10 +93,29 @@ async function textOf(around: Surroundings, chart: string, name: string, options
   const print = (found: TemplateRequest['chart']): string => templated(around, found, name, options, read)
   if ('archive' in place) return print(place)
   const { path } = place
-  if (statSync(path).isFile()) return print({ archive: readFileSync(path) })
+  if (statSync(path).isFile()) return print({ archive: archiveIn(path) })
   const here = filesOf(path, words => around.complain(`${words}\n`))
   const files = options.dependencyUpdate ? await withDependencies(around, path, here, filesOf, options) : here
   return isChart(files.map(file => file.name)) ? print({ files }) : objectsText(files, name, options, read)
+}
+
+/** `loader.LoadFile`: what is no packed chart is told by what it seems to be. */
+function archiveIn(path: string): Uint8Array {
+  const bytes = readFileSync(path)
+  const file = `file '${resolve(path)}'`
+  if (bytes[0] === 0x1f && bytes[1] === 0x8b) return bytes
+  if (/\.ya?ml$/.test(path)) throw new HelmFailure(`${file} seems to be a YAML file, but expected a gzipped archive`)
+  throw new HelmFailure(
+    `${file} does not appear to be a gzipped archive; got '${isText(bytes) ? 'text/plain; charset=utf-8' : 'application/octet-stream'}'`,
+  )
+}
+
+/** As Go looks at the first 512 bytes, which a shorter file does not fill. */
+function isText(bytes: Uint8Array): boolean {
+  return (
+    bytes.length >= 512 &&
+    !bytes.subarray(0, 512).some(byte => byte < 9 || (byte > 13 && byte < 32 && byte !== 27) || byte === 11)
+  )
 }
 
 /** Whoever renders here waits for it, and can end it: about a minute of keys, some minutes of everything else. */

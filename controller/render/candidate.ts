@@ -50,8 +50,6 @@ export type Cause = 'kept' | 'same' | 'rendered'
 
 /** What templates see as `Capabilities` where the place does not say. */
 const capabilities = { kubeVersion: 'v1.31.0', apiVersions: [] }
-/** Whose output: Helm 3's. */
-const profile = '3'
 
 const nothingUsed: Uses = { sticky: {}, lookups: {}, own: [] }
 
@@ -152,7 +150,7 @@ function faultOf(cause: unknown): { readonly rejection: Rejection } {
 function shapeOf({ application, ledger }: CandidateRequest, { values: files, parameters }: ValueFiles): unknown {
   const { name, source, destination } = application
   const values = [files, parameters].map(all => all.map(file => [file.name, file.entry?.oid ?? null]))
-  return [ledger.salt, name, source.path, source.directory, source.chart, destination.namespace, capabilities, profile, values]
+  return [ledger.salt, name, source.path, source.directory, source.chart, destination.namespace, capabilities, values]
 }
 
 interface Made {
@@ -239,5 +237,6 @@ function optionsOf(
     skipCrds: chart.skipCrds,
     skipTests: chart.skipTests,
     skipSchema: chart.skipSchemaValidation,
+    profile: chart.profile,
   }
 }

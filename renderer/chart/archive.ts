@@ -35,12 +35,14 @@ export function withoutMark(bytes: Uint8Array): Uint8Array {
 }
 
 function unzipped(archive: Uint8Array): Uint8Array {
+  if (archive.length < 10) throw new ChartError(archive.length === 0 ? 'EOF' : 'unexpected EOF')
   if (archive[0] !== 0x1f || archive[1] !== 0x8b) throw new ChartError('gzip: invalid header')
   try {
     return gunzipSync(archive, { maxOutputLength: largestChart + 1024 * 1024 })
   } catch (cause) {
     if (cause instanceof RangeError)
       throw new ChartError(`decompressed chart is larger than the maximum file size ${largestChart}`)
+    if ((cause as NodeJS.ErrnoException).code === 'Z_BUF_ERROR') throw new ChartError('unexpected EOF')
     throw new ChartError('gzip: the archive is damaged')
   }
 }

@@ -15,7 +15,7 @@ import { loadYaml, type YamlDocument } from '../yaml/load.js'
 import { defaultApiVersions } from './api-versions.js'
 import type { Surroundings } from './engine.js'
 import { faultOf, relative } from './faults.js'
-import { type Document, isTest } from './output.js'
+import { type Document, helmVersions, isTest, type Profile } from './output.js'
 import { type CrdFile, type HandlebarsFile, type HelmOutput, renderHelm } from './render.js'
 
 export interface DoorOptions extends ValueInputs {
@@ -27,6 +27,8 @@ export interface DoorOptions extends ValueInputs {
   /** Hooks that are tests. */
   readonly skipTests?: boolean
   readonly skipSchema?: boolean
+  /** Whose output; Helm 3's where it is not said. */
+  readonly profile?: Profile
 }
 
 /** Loaded charts of earlier renders, by what is in their files; the caller bounds it. */
@@ -52,6 +54,7 @@ export function renderChart(
 ): RenderedChart {
   try {
     const chart = loaded(files, charts)
+    const { profile = '3' } = options
     const kubeVersion = parseKubeVersion(options.capabilities.kubeVersion) ?? { version: 'v1.31.0', major: '1', minor: '31' }
     const { apiVersions } = options.capabilities
     const output = renderHelm({
@@ -61,9 +64,9 @@ export function renderChart(
       capabilities: {
         kubeVersion,
         apiVersions: [...(apiVersions.length === 0 ? defaultApiVersions : apiVersions), ...(options.addedApiVersions ?? [])],
-        helmVersion: 'v3.22',
+        helmVersion: helmVersions[profile],
       },
-      profile: '3',
+      profile,
       skipSchema: options.skipSchema === true,
       meter,
       surroundings,

@@ -19,7 +19,7 @@ import { quoted } from '../value/quote.js'
 import { SharedMap } from '../value/shared.js'
 import { compareText } from '../value/text.js'
 import { type Dict, isDict, type Value } from '../value/value.js'
-import { helmFunctions, refusalIn } from './functions.js'
+import { functionsOf, refusalIn } from './functions.js'
 import { HandlebarsSide, isHandlebars, type Written } from './handlebars.js'
 import { chartMap, chartStruct, filesDict, valuesDict, watchedFiles } from './objects.js'
 import { type Profile, withoutNoValue } from './output.js'
@@ -73,14 +73,14 @@ export function renderTemplates(input: EngineInput): Map<string, string> {
   return renderAll(renderables, input)
 }
 
+type SessionInput = Pick<EngineInput, 'meter' | 'surroundings' | 'wrote' | 'profile'>
+
 /** The same for templates that are gathered already. */
-export function renderAll(
-  renderables: ReadonlyMap<string, Renderable>,
-  input: Pick<EngineInput, 'meter' | 'surroundings' | 'wrote'>,
-): Map<string, string> {
+export function renderAll(renderables: ReadonlyMap<string, Renderable>, input: SessionInput): Map<string, string> {
   const order = [...renderables.keys()].sort((a, b) => slashes(b) - slashes(a) || compareText(b, a))
   const namespace = new Namespace()
-  for (const path of order) if (!isHandlebars(path)) namespace.add(parsed(path, renderables.get(path)?.file as TemplateFile))
+  for (const path of order)
+    if (!isHandlebars(path)) namespace.add(parsed(path, renderables.get(path)?.file as TemplateFile, input.profile))
   const session = new Session(namespace, input, renderables)
   const rendered = new Map<string, string>()
   for (const path of order) {
@@ -138,14 +138,15 @@ function ownValues(above: Dict, name: string): Dict {
 /** Parsed files live as long as the chart they belong to: a template that is used again is not parsed again. */
 const parsedFiles = new WeakMap<TemplateFile, Map<string, ParsedFile>>()
 
-function parsed(path: string, file: TemplateFile): ParsedFile {
+function parsed(path: string, file: TemplateFile, profile: Profile): ParsedFile {
   const byPath = parsedFiles.get(file) ?? new Map<string, ParsedFile>()
   parsedFiles.set(file, byPath)
-  const known = byPath.get(path)
+  const key = `${profile} ${path}`
+  const known = byPath.get(key)
   if (known !== undefined) return known
   try {
-    const made = parse(path, file.text, helmFunctions)
-    byPath.set(path, made)
+    const made = parse(path, file.text, functionsOf(profile))
+    byPath.set(key, made)
     return made
   } catch (cause) {
     if (!(cause instanceof ParseError)) throw cause
@@ -156,15 +157,16 @@ function parsed(path: string, file: TemplateFile): ParsedFile {
 }
 
 /** Texts of `tpl`, by text: charts give it the same few again and again. */
-const tplTexts = new Map<string, ParsedFile>()
+const tplTexts = { '3': new Map<string, ParsedFile>(), '4': new Map<string, ParsedFile>() }
 const mostTplTexts = 2_000
 
-function parsedText(text: string): ParsedFile {
-  const known = tplTexts.get(text)
+function parsedText(text: string, profile: Profile): ParsedFile {
+  const texts = tplTexts[profile]
+  const known = texts.get(text)
   if (known !== undefined) return known
-  const made = parse('gotpl', text, helmFunctions)
-  if (tplTexts.size >= mostTplTexts) tplTexts.clear()
-  if (text.length < 100_000) tplTexts.set(text, made)
+  const made = parse('gotpl', text, functionsOf(profile))
+  if (texts.size >= mostTplTexts) texts.clear()
+  if (text.length < 100_000) texts.set(text, made)
   return made
 }
 
@@ -173,15 +175,11 @@ const deepestInclude = 1000
 class Session {
   readonly #namespace: Namespace
   readonly #rendering: Rendering
-  readonly #input: Pick<EngineInput, 'meter' | 'surroundings' | 'wrote'>
+  readonly #input: SessionInput
   readonly #included = new Map<string, number>()
   readonly #handlebars: HandlebarsSide
 
-  constructor(
-    namespace: Namespace,
-    input: Pick<EngineInput, 'meter' | 'surroundings' | 'wrote'>,
-    renderables: ReadonlyMap<string, Renderable>,
-  ) {
+  constructor(namespace: Namespace, input: SessionInput, renderables: ReadonlyMap<string, Renderable>) {
     this.#namespace = namespace
     this.#input = input
     this.#rendering = new Rendering(input.meter, 'zero')
@@ -249,7 +247,7 @@ class Session {
     this.#input.meter.parsed()
     let file: ParsedFile
     try {
-      file = parsedText(text)
+      file = parsedText(text, this.#input.profile)
     } catch (cause) {
       if (!(cause instanceof ParseError)) throw cause
       throw new CallError(`cannot parse template ${quoted(text)}: ${cause.message}`)

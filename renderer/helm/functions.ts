@@ -1,8 +1,12 @@
 // The functions that Helm's engine puts over Sprig's: they see the render that calls them, and what they refuse is told without Go's words around it.
 import { goFunctions } from '../functions/go.js'
+import { encodeToml, TomlError } from '../functions/helm/toml.js'
 import { CallError, type GoFunction } from '../functions/signature.js'
+import { boundedText, define } from '../functions/sprig/define.js'
 import { builtins } from '../gotemplate/index.js'
-import { withoutNoValue } from './output.js'
+import type { Value } from '../value/value.js'
+import { EncodeError, marshal } from '../yaml/encode.js'
+import { type Profile, withoutNoValue } from './output.js'
 
 const start = 'HELM_ERR_START'
 const end = 'HELM_ERR_END'
@@ -41,9 +45,37 @@ const own: readonly GoFunction[] = [
   { name: 'getHostByName', params: ['string'], run: () => '' },
 ]
 
+/** What Helm 4 has beside: errors are told, not swallowed. */
+const added4: readonly GoFunction[] = [
+  define('mustToYaml', ['any'], (args, call) => boundedText(orRefused(() => marshal(args[0] as Value)).replace(/\n$/, ''), call)),
+  define('mustToToml', ['any'], (args, call) =>
+    boundedText(
+      orRefused(() => encodeToml(args[0] as Value)),
+      call,
+    ),
+  ),
+]
+
+function orRefused(encode: () => string): string {
+  try {
+    return encode()
+  } catch (cause) {
+    throw cause instanceof EncodeError || cause instanceof TomlError ? new CallError(cause.message) : cause
+  }
+}
+
 /** Everything a Helm template can call. */
 export const helmFunctions: ReadonlyMap<string, GoFunction> = new Map([
   ...[...builtins.values()].map(each => [each.name, each] as const),
   ...goFunctions,
   ...own.map(each => [each.name, each] as const),
 ])
+
+const helmFunctions4: ReadonlyMap<string, GoFunction> = new Map([
+  ...helmFunctions,
+  ...added4.map(each => [each.name, each] as const),
+])
+
+export function functionsOf(profile: Profile): ReadonlyMap<string, GoFunction> {
+  return profile === '4' ? helmFunctions4 : helmFunctions
+}

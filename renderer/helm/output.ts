@@ -7,6 +7,8 @@ import { DecodeError, unmarshal } from '../yaml/decode.js'
 /** `3`: as Helm 3 prints; `4`: Helm 4's separators, kinds and `.Chart`. */
 export type Profile = '3' | '4'
 
+export const helmVersions: Readonly<Record<Profile, string>> = { '3': 'v3.22', '4': 'v4.2' }
+
 /** One YAML document of a rendered file. */
 export interface Document {
   /** `chart/templates/web.yaml` */

@@ -16,7 +16,7 @@ import { DecodeError, unmarshalMap } from '../yaml/decode.js'
 import { defaultApiVersions } from './api-versions.js'
 import { EngineError, pure, type Surroundings } from './engine.js'
 import { renderedExcerpt, templateFault } from './faults.js'
-import { OutputError, type Profile, split } from './output.js'
+import { helmVersions, OutputError, type Profile, split } from './output.js'
 import { type HelmInput, type HelmOutput, KubeVersionMismatch, printed, renderHelm, type Sections, sectionsOf } from './render.js'
 
 export interface TemplateRequest {
@@ -152,7 +152,7 @@ function outputOf(request: TemplateRequest, told: Pick<HelmInput, 'rendered' | '
     capabilities: {
       kubeVersion,
       apiVersions: [...defaultApiVersions, ...request.apiVersions],
-      helmVersion: request.profile === '3' ? 'v3.22' : 'v4.2',
+      helmVersion: helmVersions[request.profile],
     },
     profile: request.profile,
     skipSchema: request.skipSchema,

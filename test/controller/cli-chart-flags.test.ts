@@ -317,3 +317,98 @@ t.test('a folder is walked as Helm walks it', async t => {
   }
   t.match((await slipway('rel', 'links')).out, 'f: linked\n')
 })
+
+t.test('what a chart lacks is told in Helm’s words', async t => {
+  const of = (more = '', apiVersion = 'v2') => `apiVersion: ${apiVersion}\nname: c\nversion: 1.0.0\n${more}`
+  const needs = (fields = 'name: x, version: 1.0.0') => of(`dependencies:\n- {${fields}}\n`)
+  const has = (name = 'x', version = '1.0.0') => ({
+    [`charts/${name}/Chart.yaml`]: `apiVersion: v2\nname: ${name}\nversion: ${version}\n`,
+    [`charts/${name}/templates/b.yaml`]: 'kind: B\n',
+  })
+  const lacks = /dependency build` to fetch missing dependencies: found in Chart\.yaml, but missing in charts\/ directory: x$/m
+  const rows: readonly (readonly [string, Readonly<Record<string, string>>, RegExp])[] = [
+    ['nothing in charts/', { 'Chart.yaml': needs() }, lacks],
+    ['an empty folder', { 'Chart.yaml': needs(), 'charts/x/.keep': '' }, /Chart\.yaml file is missing|missing in charts/],
+    ['another chart', { 'Chart.yaml': needs(), ...has('z') }, lacks],
+    ['another version', { 'Chart.yaml': needs('name: x, version: ^2'), ...has() }, /kind: B/],
+    ['no version at all', { 'Chart.yaml': needs('name: x') }, lacks],
+    ['under an alias', { 'Chart.yaml': needs('name: x, version: 1.0.0, alias: w') }, lacks],
+    [
+      'switched off',
+      { 'Chart.yaml': needs('name: x, version: 1.0.0, condition: x.on'), 'values.yaml': 'x: {"on": false}\n' },
+      lacks,
+    ],
+    ['that .helmignore leaves out', { 'Chart.yaml': needs(), ...has(), '.helmignore': 'charts/\n' }, lacks],
+    ['that begins with _', { 'Chart.yaml': needs('name: _x, version: 1.0.0'), ...has('_x') }, /directory: _x$/m],
+    [
+      'of requirements.yaml',
+      { 'Chart.yaml': of('', 'v1'), 'requirements.yaml': 'dependencies: [{name: x, version: 1.0.0}]\n' },
+      lacks,
+    ],
+    [
+      'of a subchart: nobody asks',
+      { 'Chart.yaml': needs(), ...has(), 'charts/x/Chart.yaml': needs('name: y').replace('name: c', 'name: x') },
+      /kind: B/,
+    ],
+    [
+      'two of one name',
+      { 'Chart.yaml': `${needs()}- {name: x, version: 1.0.0}\n` },
+      /more than one dependency with name or alias "x"/,
+    ],
+    [
+      'an alias with a blank',
+      { 'Chart.yaml': needs('name: x, version: 1.0.0, alias: "a b"') },
+      /disallowed characters in the alias/,
+    ],
+    ['nothing in the list', { 'Chart.yaml': of('dependencies: [null]\n') }, /dependencies must not contain empty or null nodes/],
+    [
+      'a map for a list',
+      { 'Chart.yaml': of('dependencies: {x: 1}\n') },
+      /cannot unmarshal object into Go struct field Metadata\.dependencies/,
+    ],
+    [
+      'what is no archive',
+      { 'Chart.yaml': needs(), 'charts/x-1.0.0.tgz': 'nothing' },
+      /error unpacking subchart x-1\.0\.0\.tgz in c: unexpected EOF/,
+    ],
+    [
+      'what is longer and no archive',
+      { 'Chart.yaml': needs(), 'charts/x-1.0.0.tgz': 'nothing of it' },
+      /in c: gzip: invalid header/,
+    ],
+    ['an empty archive', { 'Chart.yaml': needs(), 'charts/x-1.0.0.tgz': '' }, /in c: EOF/],
+    [
+      'values that are none',
+      { 'Chart.yaml': needs(), ...has(), 'charts/x/values.yaml': 'a: b: c' },
+      /subchart x in c: cannot load values\.yaml/,
+    ],
+    [
+      'a number for its values',
+      { 'Chart.yaml': needs(), ...has(), 'values.yaml': 'x: 5\n' },
+      /type mismatch on x: %!t\(float64=5\)/,
+    ],
+    ['a library', { 'Chart.yaml': of('type: library\n') }, /library charts are not installable/],
+    ['no version of its own', { 'Chart.yaml': 'apiVersion: v2\nname: c\n' }, /chart\.metadata\.version is required/],
+  ]
+  for (const [at, [name, files, words]] of rows.entries()) {
+    const folder = write(`lacks-${at}`, { 'templates/a.yaml': 'kind: A\n', ...files })
+    const ours = await slipway('rel', folder)
+    t.match(ours.out + ours.err, words, name)
+    if (helm === null) continue
+    const theirs = helmSays('rel', folder)
+    t.same([ours.status, ours.out], [theirs.status, theirs.out], name)
+    t.ok(ours.err.startsWith(theirs.err.trimEnd()), `${name}:\n${theirs.err}\n${ours.err}`)
+  }
+  for (const file of [
+    `lacks-0/Chart.yaml`,
+    write('.', { 'none.tgz': 'nothing' }) && 'none.tgz',
+    write('.', { 'long.tgz': 'text '.repeat(200) }) && 'long.tgz',
+  ]) {
+    const ours = await slipway('rel', file)
+    t.match(
+      ours.err,
+      /^Error: file '.*' (?:seems to be a YAML file, but expected a gzipped archive|does not appear to be a gzipped archive; got ')/,
+    )
+    if (helm !== null) t.equal(ours.err, helmSays('rel', file).err.replace(/\n*$/, '\n'))
+  }
+})

@@ -226,3 +226,19 @@ t.test('the same files are the same chart, whatever the order of the job', async
   t.not(id('x'), id(Buffer.from('1')))
   t.not(id(Buffer.from('1')), id(Buffer.from('2')))
 })
+
+t.test('another profile is another render, and the one before is known again', async t => {
+  const made = await repository()
+  const field = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: blog}\ndata: {text: x{{ .Chart.Nothing }}}\n'
+  await made.commit({ ...base, 'apps/blog/templates/map.yaml': field }, signal)
+  const blog = async (version: string) => {
+    made.declare('blog', { path: 'apps/blog', helm: { version } })
+    const before = { ...made.counts }
+    const candidate = await made.candidate('blog', signal)
+    return [candidate?.kind, (Object.keys(before) as Cause[]).filter(cause => made.counts[cause] > before[cause])]
+  }
+  t.same(await blog('v3'), ['rejection', ['rendered']])
+  t.same(await blog('v4'), ['release', ['rendered']])
+  t.same(await blog('v3'), ['rejection', ['kept']])
+  t.same(await blog('v4'), ['release', ['kept']])
+})

@@ -100,7 +100,7 @@ function rendered(one: EngineCase): ReadonlyMap<string, string> {
         { file: { name: path, text: template }, dot: dict(values), basePath: basePath ?? '' },
       ],
     )
-    return renderAll(new Map(renderables), around())
+    return renderAll(new Map(renderables), { ...around(), profile: '3' })
   }
   const top = dict(one.values)
   const release = top.get('Release')

@@ -48,3 +48,32 @@ function filesOf(root: string) {
     .filter(path => statSync(join(root, path)).isFile())
   return walked(paths).map(name => ({ name, bytes: readFileSync(join(root, name)) }))
 }
+
+t.test('what the two have otherwise is each its own, in one process too', async t => {
+  const said = (profile: '3' | '4', template: string): string => {
+    const chart = [
+      { name: 'Chart.yaml', bytes: Buffer.from('apiVersion: v2\nname: c\nversion: 1.0.0\n') },
+      { name: 'values.yaml', bytes: Buffer.from('t: "{{ mustToYaml (dict `kind` `A`) }}"\n') },
+      { name: 'templates/a.yaml', bytes: Buffer.from(template) },
+    ]
+    const given = { chart: { files: chart }, name: 'rel', namespace: 'demo', valueFiles: [], profile }
+    try {
+      return helmTemplate({ ...requestOf([]), ...given, chance: { random: count => new Uint8Array(count), now: 0 } }).text
+    } catch (cause) {
+      if (!(cause instanceof HelmFailure)) throw cause
+      return cause.message
+    }
+  }
+  const rows: readonly (readonly [template: string, three: RegExp, four: RegExp])[] = [
+    ['kind: A\nb: {{ .Chart.Nothing }}x\n', /can't evaluate field Nothing/, /b: x/],
+    ['{{ mustToYaml (dict "kind" "A") }}', /function "mustToYaml" not defined/, /kind: A/],
+    ['{{ mustToToml (dict "kind" 1) | quote | printf "kind: %s" }}', /function "mustToToml" not defined/, /kind = 1/],
+    ['{{ tpl .Values.t . }}', /function "mustToYaml" not defined/, /kind: A/],
+    ['kind: A\nv: {{ .Capabilities.HelmVersion.Version }}\n', /v: v3\./, /v: v4\./],
+    ['kind: A\nd: |\n  a\n  --- b\n', /./, /--- b/],
+  ]
+  for (const [template, three, four] of [...rows, ...rows]) {
+    t.match(said('3', template), three, template)
+    t.match(said('4', template), four, template)
+  }
+})
