@@ -122,6 +122,23 @@ t.test('a restarted controller knows what is as it was applied, and what was cha
   t.same(await versions(), before, 'nothing was written to find that out')
 })
 
+t.test('a deletion whose controller ended before it had told all of it is told again by the next', async t => {
+  for (const cascade of [true, false]) {
+    const one = await given(t)
+    await one.apply([one.object('ConfigMap', 'a'), one.object('ConfigMap', 'b')])
+    one.ledger = { ...one.ledger, deletion: { by: { name: 'ana', via: 'api' } as never, at: 1, cascade, told: true } }
+    const next = await one.restarted()
+    const ordered = async () => (await next.cluster.observe(next.app, signal)).ordered
+
+    t.equal(await ordered(), null, 'nothing of it is known to be told')
+    await (cascade ? next.cluster.remove : next.cluster.letGo)(next.app, order({ ledger: next.ledger }), signal)
+    const left = () => real.find(path(one, 'configmaps', 'a'))
+    if (cascade) await until('it is gone', async () => (await left()) === null)
+    else t.equal((await left()).metadata.annotations?.['argocd.argoproj.io/tracking-id'], undefined)
+    t.not(await ordered(), null)
+  }
+})
+
 t.test(
   'what the server writes in other words, or adds, is no drift: nothing of a whole application is written twice',
   async t => {

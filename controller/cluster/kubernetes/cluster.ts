@@ -22,6 +22,7 @@ import { isJournalOnly } from './journal.js'
 import { createJq } from './jq.js'
 import { createKeeping, type Found, OvertakenError } from './keeping.js'
 import { kindsOf } from './kinds.js'
+import { type Known, newlyKnown } from './known.js'
 import { keepLog, logLines } from './logs.js'
 import { observedObject, observedPods } from './look.js'
 import { createLookUp, type LookUp } from './lookup.js'
@@ -73,25 +74,6 @@ export interface KubernetesCluster extends Cluster {
   /** Why it is not reached; '' where it is. */
   trouble(): string
   close(): Promise<void>
-}
-
-/** What is remembered of one application from one call to the next; all of it can be found out again. */
-interface Known {
-  readonly app: Application
-  /** The epoch in which its ledger was read back; 0 = not yet. */
-  readEpoch: number
-  hasLedger: boolean
-  /** As it was written last, in this epoch. */
-  written: Ledger | null
-  /** Since when what lies there lacks lines of its journal, ms since 1970; 0: it does not. */
-  owedAt: number
-  preflight: PreflightAnswer | null
-  asking: AbortController | null
-  /** Objects of releases that are tried: their kinds are watched. */
-  coming: readonly ObjectRef[]
-  isEnding: boolean
-  /** What its namespace was labelled with last. */
-  labelled: string
 }
 
 const atOnce = 12
@@ -172,18 +154,7 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
   function knownOf(app: Application): Known {
     const before = known.get(app.name)
     if (before?.app.uid === app.uid) return before
-    const fresh = {
-      app,
-      readEpoch: 0,
-      hasLedger: false,
-      written: null,
-      owedAt: 0,
-      preflight: null,
-      asking: null,
-      coming: [],
-      isEnding: false,
-      labelled: '',
-    }
+    const fresh = newlyKnown(app)
     known.set(app.name, fresh)
     return fresh
   }
@@ -269,11 +240,11 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
     const left = entries.filter(entry => entry.application === app.name && !staysBehind(entry, app, options.ledger(app)))
     const isThere = one.hasLedger || entries.some(entry => entry.application === app.name)
     const sequence = isThere ? { epoch: options.epoch() ?? 0, generation: 1 } : null
-    const isEnding = one.isEnding || options.ledger(app)?.deletion?.told === true
+    const isTold = options.ledger(app)?.deletion?.told === true
     return {
       at: pulse.heardAt(),
       silent,
-      ordered: sequence,
+      ordered: isTold && !one.hasEnded ? null : sequence,
       obeyed: sequence,
       attempt: 0,
       release: '',
@@ -281,7 +252,7 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
       objects: observedOf(entries, refs),
       pods: observedPods(entries, cache.ownedBy),
       faults: await ruleFaults(app.ignoreDifferences, jq.fault),
-      gone: isEnding && silent === null && left.length === 0 && options.ledger(app)?.deletion?.cascade !== false,
+      gone: (isTold || one.hasEnded) && silent === null && left.length === 0 && options.ledger(app)?.deletion?.cascade !== false,
       ledger,
     }
   }
@@ -422,7 +393,6 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
     async remove(app, order, signal) {
       const one = knownOf(app)
       one.asking?.abort()
-      one.isEnding = true
       await remember(app, order, signal)
       await watching(refsOf(app, one), signal)
       const tracked = entriesOf(app, []).filter(entry => entry.application === app.name)
@@ -433,14 +403,17 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
             ? Promise.resolve()
             : removeObject(write, entry.ref, removalOf(app), signal).then(() => {}),
       )
+      one.hasEnded = true
     },
     async letGo(app, order, signal) {
       await remember(app, order, signal)
       // It goes back to where it came from: what marks its objects is Argo CD's own, in the same words.
-      if (app.annotations['slipway.dev/imported-from'] !== undefined) return
-      await watching(refsOf(app, knownOf(app)), signal)
-      const tracked = entriesOf(app, []).filter(entry => entry.application === app.name)
-      await inParallel(tracked, atOnce, entry => releaseObject(write, entry.ref, signal))
+      if (app.annotations['slipway.dev/imported-from'] === undefined) {
+        await watching(refsOf(app, knownOf(app)), signal)
+        const tracked = entriesOf(app, []).filter(entry => entry.application === app.name)
+        await inParallel(tracked, atOnce, entry => releaseObject(write, entry.ref, signal))
+      }
+      knownOf(app).hasEnded = true
     },
     async forget(app, signal) {
       const one = known.get(app.name)
