@@ -72,7 +72,7 @@ function readUids(content: Buffer): Readonly<Record<string, string>> {
 function sentOf(app: Application, applications: Applications): readonly Manifest[] {
   const current = applications.get(app.name)?.ledger.current ?? null
   const release = current === null ? null : applications.release(app, current.release)
-  return release === null ? [] : ordinaryObjects(release).map(object => asSent(object, current?.fresh ?? 0))
+  return release === null ? [] : ordinaryObjects(release).map(object => asSent(object, current ?? { fresh: 0 }))
 }
 
 /** Servers, by which destinations may be named, are known from then on; a cluster that takes longer is known by its name alone. */

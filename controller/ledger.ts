@@ -3,6 +3,7 @@
 
 import type { ObjectRef } from '../runtime/contract/manifest.js'
 import type { Selector } from './release/selective.js'
+import type { Pins } from './release/sent.js'
 import type { CommitSha, ReleaseId, Revision } from './release.js'
 import type { Sticky } from './sticky.js'
 
@@ -89,6 +90,8 @@ export interface Current {
   readonly since: number
   /** Set by a retry: stamped on pod templates so that pods and Jobs are fresh. 0 = never retried. */
   readonly fresh: number
+  /** Gone back to on a cluster: images whose tag has moved since run by what it was. Missing where none has. */
+  readonly pins?: Pins
   /** Objects that this application applied and has not pruned, over all releases. */
   readonly owned: readonly ObjectRef[]
   /** The attempt that created each owned object, by refKey; 0 = it was there before us. */

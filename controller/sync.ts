@@ -176,7 +176,7 @@ export function modeOf(ledger: Ledger): Mode {
 /** How far current's plan is. On an old report nothing counts as there: what was ordered since is not seen. */
 export function currentPlan(ledger: Ledger, release: Release, observed: Observed, kinds: KindRules): PlanState {
   const mode = modeOf(ledger)
-  const stages = planOf(release, mode, ledger.attempt ?? { number: 0 }, ledger.current?.fresh ?? 0)
+  const stages = planOf(release, mode, ledger.attempt ?? { number: 0 }, ledger.current ?? { fresh: 0 })
   const runs = ledger.current?.hookRuns ?? []
   if (isFresh(observed) || stages.length === 0) return planState(stages, mode, observed, runs, kinds)
   const ended = new Set(runs.filter(run => run.outcome !== 'running').map(run => refKey(run.ref)))

@@ -60,7 +60,7 @@ export interface AssessInput {
 export function assess(input: AssessInput): Health {
   const { release, ledger, observed } = input
   const fresh = isFresh(observed)
-  const sent = release === null ? [] : ordinaryObjects(release).map(object => asSent(object, ledger.current?.fresh ?? 0))
+  const sent = release === null ? [] : ordinaryObjects(release).map(object => asSent(object, ledger.current ?? { fresh: 0 }))
   const objects = sent.map(object => healthOf(object, observed, input.app.health))
   const { own, control } = podsOf(ledger, observed)
   const late = lateSigns(input, sent, objects)

@@ -1,7 +1,9 @@
 // Attempts as they come and go: numbered, tried, begun with the first apply, gone back from.
 import { shortRevision } from '../application/tracked.js'
 import type { Actor, Attempt, Clocks, Current, Ledger, ProgressMark } from '../ledger.js'
+import type { Pins } from '../release/sent.js'
 import type { Release, ReleaseId, Revision } from '../release.js'
+import { movedSince, movedText } from './digests.js'
 import { moved, overtaken, type State, withLedger } from './state.js'
 
 export interface Trial {
@@ -111,12 +113,15 @@ export function begun(state: State, attempt: Attempt, release: Release, now: num
   const ledger = state.ledger
   const known = ledger.releases[release.id]!
   const by = attempt.revision === null ? `attempt ${attempt.number}` : shortRevision(attempt.revision.commit)
+  const pins = pinsOf(ledger, attempt, release.id)
+  const text = movedText(pins)
   const prior = ledger.attempt === null ? [] : [overtaken(ledger.attempt, `superseded by ${by}`, now)]
   const next: Attempt = {
     ...attempt,
     outcome: null,
     step: { name: 'Verifying' },
-    message: '',
+    message: text,
+    moves: text === '' ? attempt.moves : [...attempt.moves, { at: now, step: 'Verifying', message: text }],
     from: ledger.current?.release ?? null,
     createdAfter: known.lastAttempt,
     times: { ...attempt.times, applied: now },
@@ -140,16 +145,24 @@ export function begun(state: State, attempt: Attempt, release: Release, now: num
       preflight,
       heal: null,
       releases: { ...ledger.releases, [release.id]: freshened },
-      current: currentOf(ledger.current, release.id, freshened.fresh, now),
+      current: currentOf(ledger.current, release.id, freshened.fresh, pins, now),
     },
   }
 }
 
-function currentOf(before: Current | null, release: ReleaseId, fresh: number, now: number): Current {
+/** A sync means what a tag means now; going back, what it meant then; what runs already, or is not what was asked for, goes on as it does. */
+function pinsOf(ledger: Ledger, { mode }: Attempt, release: ReleaseId): Pins {
+  const isSame = mode === 'adopt' && ledger.current?.release === release
+  if (isSame || mode === 'partial') return ledger.current?.pins ?? {}
+  return mode === 'rollback' ? movedSince(ledger, release) : {}
+}
+
+function currentOf(before: Current | null, release: ReleaseId, fresh: number, pins: Pins, now: number): Current {
   return {
     release,
     since: before?.release === release ? before.since : now,
     fresh,
+    ...(Object.keys(pins).length === 0 ? {} : { pins }),
     owned: before?.owned ?? [],
     createdBy: before?.createdBy ?? {},
     staying: before?.staying ?? {},
@@ -165,13 +178,15 @@ export function turnedBack(state: State, to: ReleaseId, message: string, now: nu
   const ledger = state.ledger
   const known = ledger.releases[to]!
   const attempt = ledger.attempt!
+  const pins = movedSince(ledger, to)
+  const said = [message, movedText(pins)].filter(text => text !== '').join('; ')
   return withLedger(state, {
     ...ledger,
     heal: null,
     releases: { ...ledger.releases, [to]: { ...known, lastAttempt: attempt.number } },
-    current: currentOf(ledger.current, to, known.fresh, now),
+    current: currentOf(ledger.current, to, known.fresh, pins, now),
     attempt: {
-      ...moved({ ...attempt, outcome: null }, { name: 'RollingBack' }, message, now),
+      ...moved({ ...attempt, outcome: null }, { name: 'RollingBack' }, said, now),
       rollback: { to, since: now },
       createdAfter: known.lastAttempt,
       progress: newProgress(now),

@@ -22,6 +22,7 @@ import { currentPlan, modeOf } from '../sync.js'
 import { markOf } from './again.js'
 import { approvedLate, surplusIn } from './asking.js'
 import { newProgress } from './attempt.js'
+import { withDigests } from './digests.js'
 import { lingering, lingeringText } from './lingering.js'
 import {
   type DecideInput,
@@ -176,7 +177,8 @@ function condemned(input: DecideInput, state: State, attempt: Attempt, verdict: 
     times: { ...attempt.times, judged: now },
     moves: [...attempt.moves, { at: now, step: 'Judged', message: verdictText(found) }],
   }
-  const ledger = attempt.mode === 'adopt' ? state.ledger : marked(input, state.ledger, attempt.release!, found)
+  const seen = withDigests(state.ledger, input)
+  const ledger = attempt.mode === 'adopt' ? seen : marked(input, seen, attempt.release!, found)
   return judged(withLedger(state, { ...ledger, attempt: next }), 'J2', { verdict: found })
 }
 
@@ -213,7 +215,8 @@ function becameHealthy(one: Case, nextAt: number | null): Judged {
 }
 
 /** Kept newest last. Becoming healthy lifts a mark of the surroundings. */
-function withGood(ledger: Ledger, release: ReleaseId, isBaked: boolean, input: DecideInput): Ledger {
+function withGood(former: Ledger, release: ReleaseId, isBaked: boolean, input: DecideInput): Ledger {
+  const ledger = withDigests(former, input)
   const before = ledger.good.find(good => good.release === release)
   const entry: GoodRelease = {
     release,

@@ -6,7 +6,7 @@ import { healthIn, isSettled } from '../health/rules.js'
 import type { KindRules } from '../health/written.js'
 import type { Attempt, HookRun, Phase } from '../ledger.js'
 import { type Hook, hookOf, type Occasion, phasesOn, waveOf } from '../release/hooks.js'
-import { asSent, ordinaryObjects, staysForward } from '../release/sent.js'
+import { asSent, ordinaryObjects, type Stamp, staysForward } from '../release/sent.js'
 import type { Release } from '../release.js'
 import { inOrder, type Task } from './order.js'
 
@@ -36,19 +36,19 @@ const planned: readonly Phase[] = ['PreSync', 'Sync', 'PostSync', 'Test']
 /** What of an attempt says which hooks run, and under which names. */
 export type Trial = Pick<Attempt, 'number' | 'installs' | 'tests'>
 
-export function planOf(release: Release, mode: Mode, attempt: Trial, fresh: number): readonly Stage[] {
+export function planOf(release: Release, mode: Mode, attempt: Trial, stamp: Stamp): readonly Stage[] {
   const objects = ordinaryObjects(release).map(object => ({
     phase: 'Sync' as Phase,
     wave: waveOf(object),
-    object: asSent(object, fresh),
+    object: asSent(object, stamp),
     hook: null,
   }))
   const hooks = hooksOf(release, mode, attempt)
     .filter(hook => planned.includes(hook.phase))
     .map(hook => ({
       ...hook,
-      object: asSent(hook.object, fresh),
-      hook: { ...hook, object: asSent(hook.object, fresh) } as Hook | null,
+      object: asSent(hook.object, stamp),
+      hook: { ...hook, object: asSent(hook.object, stamp) } as Hook | null,
     }))
   const tasks: readonly (Task & { readonly hook: Hook | null })[] = [...objects, ...hooks]
   const stages: { phase: Phase; wave: number; objects: Manifest[]; hooks: Hook[] }[] = []

@@ -193,6 +193,34 @@ await t.test('a release that failed leaves no Job at work, and what is to stay i
   t.equal(await imageOf('shop'), 'engine/shop:1')
 })
 
+await t.test('a tag was pushed anew between two releases: going back runs what ran, and says so', async t => {
+  const tagged = (pushed: string) => {
+    const object = JSON.parse(deployment('tag', 'stable'))
+    object.spec.template.metadata.annotations = { 'test.slipway.dev/pushed': pushed }
+    return JSON.stringify(object)
+  }
+  const tag = await declared('tag')
+  const one = await tag.push(files(tagged('1')))
+  await tag.declare()
+  await tag.settled(one, 'Healthy')
+  t.equal(await imageOf('tag'), 'engine/tag:stable')
+
+  const bad = await tag.push(files(tagged('2'), deployment('tag-bad', '1', 'crash')))
+  const view = await tag.settled(bad, 'RolledBack')
+  const pinned = await imageOf('tag')
+  t.match(pinned, /^engine\/tag@sha256:[0-9a-f]{64}$/)
+  t.match(
+    movesOf(view),
+    /rolling back to r1; engine\/tag:stable has moved since: it runs as engine\/tag@sha256:[0-9a-f]{12}, as then/,
+  )
+
+  const pods = await tag.pods()
+  await tag.settled(await tag.push(files(tagged('1'))), 'Healthy')
+  t.same([await imageOf('tag'), await tag.pods()], [pinned, pods], 'reverted in Git, nothing is touched')
+  await tag.settled(await tag.push(files(tagged('3'))), 'Healthy')
+  t.equal(await imageOf('tag'), 'engine/tag:stable', 'a new release means what the tag means')
+})
+
 await t.test('what asks for a word stays, and says so, until a person gives it: pruned, and deleted', async t => {
   const asks = { 'argocd.argoproj.io/sync-options': 'Prune=confirm' }
   const word = await declared('word')

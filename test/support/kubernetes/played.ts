@@ -11,10 +11,13 @@
 //   never         runs and never gets ready
 //   fail          (a Job's pod) ends with exit code 1
 // A Job's pod ends with exit code 0 after 200 ms otherwise.
+import { createHash } from 'node:crypto'
 import { Agent, request } from 'undici'
 import type { Json } from './server.js'
 
 export const playAnnotation = 'test.slipway.dev/play'
+/** Another text, another content of the same tag. */
+const pushedAnnotation = 'test.slipway.dev/pushed'
 
 export interface Player {
   /** Patches the node or anything else goes on; no further pod is played until `resume`. */
@@ -243,11 +246,18 @@ function status(pod: Json, phase: string, ready: boolean, container: Json): Json
     containerStatuses: pod.spec.containers.map((spec: Json) => ({
       name: spec.name,
       image: spec.image,
-      imageID: `played/${spec.image}`,
+      imageID: imageIdOf(spec.image, String(pod.metadata.annotations?.[pushedAnnotation] ?? '')),
       lastState: {},
       ...container,
     })),
   }
+}
+
+/** As pulled from a registry: by its digest, which is another after the tag was pushed anew. */
+function imageIdOf(image: string, pushed: string): string {
+  const [repository = '', digest] = image.split('@')
+  const content = createHash('sha256').update(`${image} ${pushed}`).digest('hex')
+  return `${repository.replace(/:[^/:]*$/, '')}@${digest ?? `sha256:${content}`}`
 }
 
 function pathOf(pod: Json): string {
