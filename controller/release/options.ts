@@ -77,11 +77,13 @@ export function optionsOf(application: readonly string[], object: Manifest): Wri
 /** What it says itself; kept as Helm has it, it is neither pruned nor deleted. */
 export function ownOptions(object: Manifest): ReadonlyMap<string, string> {
   const kept: readonly string[] = annotation(object, keepAnnotation).trim() === 'keep' ? ['Prune=false', 'Delete=false'] : []
-  return valuesIn([...annotation(object, optionsAnnotation).replace(/\s/g, '').split(','), ...kept])
+  return valuesIn([...kept, ...annotation(object, optionsAnnotation).replace(/\s/g, '').split(',')])
 }
 
+/** Of what is said twice the first counts (gitops-engine `GetAnnotationOptionValue`). */
 function valuesIn(options: readonly string[]): ReadonlyMap<string, string> {
-  return new Map(options.filter(option => option.includes('=')).map(option => option.split('=') as [string, string]))
+  const pairs = options.filter(option => option.includes('=')).map(option => option.split('=') as [string, string])
+  return new Map(pairs.toReversed())
 }
 
 /** Makes the namespace of its destination. */

