@@ -39,8 +39,9 @@ export function fieldText({ path, live, want, manager, at }: FieldDrift): string
 /** Told when it begins, changes, or is over. */
 export function driftEvents(before: Looked | null, pass: Pass): readonly EventView[] {
   const [was, is] = [before === null ? '' : driftText(before), driftText(pass)]
-  if (was === is) return []
   const { app, ledger, now } = pass
+  // What a deletion takes away is told by the deletion.
+  if (was === is || (ledger.deletion ?? null) !== null) return []
   const release = ledger.current?.release ?? ''
   const what = is === '' ? 'healed' : 'drift'
   return [

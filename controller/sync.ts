@@ -408,7 +408,7 @@ function prunedIn(ledger: Ledger, attempt: Attempt, refs: readonly ObjectRef[], 
   if (attempt.outcome === null) return withPruned(attempt, refs.length, message, now)
   const hooks = new Set(ledger.current?.hookRuns.map(run => refKey(run.ref)))
   const objects = refs.filter(ref => !hooks.has(refKey(ref)))
-  if (objects.length === 0) return attempt
+  if (objects.length === 0 || ledger.deletion !== null) return attempt
   const by = ledger.approval === undefined ? '' : ` by ${ledger.approval.by.name}`
   const told = withPruned(attempt, objects.length, `${namedText(objects)} pruned, as approved${by}`, now)
   return { ...told, moves: told.moves.with(-1, { ...told.moves.at(-1)!, step: 'Pruned' }) }

@@ -67,3 +67,12 @@ t.test('drift is told when it begins, changes and is over, and not again while i
   t.match(told(other, calm), [/^healed: As it was applied again: Deployment shop\/web: spec.replicas is 5/])
   t.end()
 })
+
+t.test('what a deletion takes away is no drift', t => {
+  const ending = pass({ web: null })
+  const deletion = { by: { name: 'ana' }, at: 1, cascade: true, told: false }
+  const events = driftEvents(pass({ web: undefined }), { ...ending, ledger: { ...ending.ledger, deletion } } as Pass)
+  t.same(events, [])
+  t.equal(driftEvents(pass({ web: undefined }), ending).length, 1)
+  t.end()
+})

@@ -88,3 +88,13 @@ t.test(
     t.equal(steps('node', 31_000, null), 'preflight')
   },
 )
+
+t.test('what a deletion ends is no line of the release that ran', async t => {
+  const { ledger } = step({ objects: [], deletion: { told: false } })
+  const attempt = { number: 1, outcome: 'Healthy', moves: [], counts: { pruned: 0 }, step: { name: 'Ended' } } as never
+  const pruned = (deletion: typeof ledger.deletion) =>
+    afterStep({ ...ledger, attempt, deletion }, { kind: 'prune', refs: [other], why: 'surplus' }, 5).attempt?.moves
+
+  t.same(pruned(ledger.deletion), [])
+  t.match(pruned(null), [{ step: 'Pruned' }])
+})

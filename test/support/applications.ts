@@ -47,8 +47,11 @@ export interface TestApplication {
 const quick = { bakeTime: '1s', healthTimeout: '20s' }
 const usualPatienceMs = 60_000
 
+/** All that an application needs of an instance, which may also be one in a cluster. */
+export type Reached = Pick<Slipway, 'git' | 'work' | 'cli' | 'client' | 'node'>
+
 /** Not declared yet: `declare` does that, usually after the first push. */
-export async function application(slipway: Slipway, name: string, options: ApplicationOptions = {}): Promise<TestApplication> {
+export async function application(slipway: Reached, name: string, options: ApplicationOptions = {}): Promise<TestApplication> {
   const pushURL = options.of?.repoURL ?? options.pushURL ?? (await slipway.git.create(name))
   const copy = options.of?.copy ?? (await workingCopy(join(slipway.work, 'copies', name), pushURL))
   const repoURL = options.repoURL ?? pushURL
@@ -94,7 +97,7 @@ export async function application(slipway: Slipway, name: string, options: Appli
   }
 }
 
-function manifestOf(slipway: Slipway, name: string, repoURL: string, options: ApplicationOptions, spec: Fields): Fields {
+function manifestOf(slipway: Reached, name: string, repoURL: string, options: ApplicationOptions, spec: Fields): Fields {
   return {
     apiVersion: 'slipway.dev/v1alpha1',
     kind: 'Application',
@@ -110,7 +113,7 @@ function manifestOf(slipway: Slipway, name: string, repoURL: string, options: Ap
 }
 
 /** As a Git server would, signed. It only wakes: that it was heard is all there is to wait for. */
-async function tell(slipway: Slipway, repoURL: string): Promise<void> {
+async function tell(slipway: Reached, repoURL: string): Promise<void> {
   const body = JSON.stringify({ repoURL })
   const signature = createHmac('sha256', webhookSecret).update(body).digest('hex')
   const answer = await fetch(`${slipway.client.server}/api/webhook`, {

@@ -11,6 +11,8 @@ import { builtProgram, freePorts, type TestCluster } from './server.js'
 export interface RealNode {
   /** Pods find it under its tag. */
   load(image: TestImage): void
+  /** A docker-archive, under the names in it. */
+  take(file: string): void
   stop(): Promise<void>
 }
 
@@ -56,11 +58,12 @@ export async function startNode(t: { teardown(end: () => unknown): void }, clust
   t.teardown(stop)
   const socket = join(directory, 'containerd', 'sock')
   await waitUntil('containerd listens', 60_000, () => existsSync(socket))
+  const take = (file: string) =>
+    void execFileSync(found('ctr'), ['--address', socket, '--namespace', 'k8s.io', 'images', 'import', file], { stdio: 'pipe' })
   const load = (image: TestImage) => {
-    const { archive } = busyboxArchive(image)
     const file = join(directory, `${randomBytes(4).toString('hex')}.tar`)
-    writeFileSync(file, archive)
-    execFileSync(found('ctr'), ['--address', socket, '--namespace', 'k8s.io', 'images', 'import', file], { stdio: 'pipe' })
+    writeFileSync(file, busyboxArchive(image).archive)
+    take(file)
   }
   load({ tag: 'localhost/pause:1', entrypoint: ['/bin/sleep', '2147483647'] })
   await waitUntil('the node is ready', 120_000, async () => {
@@ -72,7 +75,7 @@ export async function startNode(t: { teardown(end: () => unknown): void }, clust
   }).catch(error => {
     throw new Error(`${(error as Error).message}: ${logOf(directory)}`)
   })
-  return { load, stop }
+  return { load, take, stop }
 }
 
 /** Its first process ends with it, and with that one all others; the kernel takes their networks and mounts. */
@@ -151,7 +154,12 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
 /** A pair of links a pod, which goes with it: no bridge, and no rule of a firewall. */
 function networkConfig(directory: string) {
   const subnet = `10.244.${randomBytes(1)[0]}.0/24`
-  const ipam = { type: 'host-local', dataDir: join(directory, 'addresses'), ranges: [[{ subnet }]] }
+  const ipam = {
+    type: 'host-local',
+    dataDir: join(directory, 'addresses'),
+    ranges: [[{ subnet }]],
+    routes: [{ dst: '0.0.0.0/0' }],
+  }
   return { cniVersion: '0.4.0', name: 'pods', plugins: [{ type: 'ptp', ipMasq: false, ipam }] }
 }
 

@@ -70,11 +70,13 @@ export interface KubernetesChoice {
   readonly played?: boolean
   /** PEM: whoever shows a certificate of this authority is known by it. */
   readonly clientAuthority?: string
+  /** `10.97.5`: of Services, the API server's the first. Pods then have accounts, as those that call it do. */
+  readonly services?: string
 }
 
 export async function startKubernetes(
   t: { teardown(end: () => unknown): void },
-  { played = true, clientAuthority = '' }: KubernetesChoice = {},
+  { played = true, clientAuthority = '', services = '' }: KubernetesChoice = {},
 ): Promise<TestCluster> {
   const binary = await builtProgram('servers')
   const directory = await mkdtemp(join(tmpdir(), 'slipway-kubernetes-'))
@@ -99,7 +101,7 @@ export async function startKubernetes(
   }
   const url = `https://127.0.0.1:${api}`
   const startApi = async () => {
-    start('apiserver', apiFlags(directory, api, etcd))
+    start('apiserver', apiFlags(directory, api, etcd, services))
     await answering(
       `${url}/readyz`,
       join(directory, 'apiserver.crt'),
@@ -177,7 +179,7 @@ function etcdFlags(directory: string, client: number, peer: number): readonly st
 }
 
 /** Its own certificate, made at the first start, holds its own authority; a token is enough to be known by. */
-function apiFlags(directory: string, port: number, etcd: number): readonly string[] {
+function apiFlags(directory: string, port: number, etcd: number, services: string): readonly string[] {
   return [
     `--etcd-servers=http://127.0.0.1:${etcd}`,
     `--secure-port=${port}`,
@@ -187,12 +189,12 @@ function apiFlags(directory: string, port: number, etcd: number): readonly strin
     `--service-account-key-file=${join(directory, 'sa.pub')}`,
     `--service-account-signing-key-file=${join(directory, 'sa.key')}`,
     '--service-account-issuer=https://kubernetes.default.svc',
-    '--service-cluster-ip-range=10.96.0.0/16',
+    `--service-cluster-ip-range=${services === '' ? '10.96.0.0/16' : `${services}.0/24`}`,
     '--authorization-mode=RBAC',
     // A node of the test's own is named as this machine's loopback is.
     '--kubelet-preferred-address-types=Hostname,InternalIP',
-    // No kubelet beats for the played node, and no pod needs an account's token.
-    '--disable-admission-plugins=ServiceAccount,TaintNodesByCondition',
+    // No kubelet beats for the played node, and its pods need no account's token.
+    `--disable-admission-plugins=${services === '' ? 'ServiceAccount,' : ''}TaintNodesByCondition`,
     ...(existsSync(join(directory, 'clients.crt')) ? [`--client-ca-file=${join(directory, 'clients.crt')}`] : []),
   ]
 }
