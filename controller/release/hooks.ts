@@ -150,13 +150,25 @@ export function hookOf(object: Manifest, phase: Phase, attempt: number): Hook {
     key: hookKey(phase, refOf(object)),
     phase,
     wave: waveOf(object),
-    object: named(object, phase, attempt),
+    object: lasting(named(object, phase, attempt)),
     hash: hookHash(object),
-    policies: deletePolicies(object),
+    policies: unique([...deletePolicies(object), ...(ends(object) ? ['HookSucceeded'] : [])]),
     reversible: annotation(object, 'slipway.dev/reversible') === 'true',
     interruptible: annotation(object, 'slipway.dev/interruptible') === 'true',
     inTurn: annotation(object, argoHook) === '' && (object.kind === 'Job' || object.kind === 'Pod'),
   }
+}
+
+/** A Job that is to go by itself once it has ended. */
+function ends({ kind, spec }: Manifest): boolean {
+  return kind === 'Job' && (spec as { ttlSecondsAfterFinished?: unknown } | undefined)?.ttlSecondsAfterFinished !== undefined
+}
+
+/** Gone before anybody has seen how it ended, it would be waited for as one that never does: it goes when its release is healthy. */
+function lasting(object: Manifest): Manifest {
+  if (!ends(object)) return object
+  const { ttlSecondsAfterFinished: _, ...spec } = object.spec as Readonly<Record<string, unknown>>
+  return { ...object, spec }
 }
 
 /** `migrate` in attempt 7 runs as `migrate-presync-7`; what a hook's Job needs (a ConfigMap, an account) keeps its name. */

@@ -248,6 +248,23 @@ t.test('a hook that goes on for a superseded attempt is stopped before the next 
   t.equal(world.ledger!.attempt?.outcome, 'Healthy')
 })
 
+t.test(
+  'a hook that is to go by itself once it has ended goes when its release is healthy: how it ended is seen first',
+  async t => {
+    const migrate = hook('migrate', 'ok:1')
+    const quick = { ...migrate, spec: { ...(migrate.spec as object), ttlSecondsAfterFinished: 0 } }
+    const world = new World()
+    world.push(release(web('good:1'), quick))
+    world.seconds(10)
+    const sent = world.document?.objects.find(({ kind }) => kind === 'Job')
+    t.equal(sent?.metadata.name, 'migrate-presync-1')
+    t.notMatch(JSON.stringify(sent), /ttlSecondsAfterFinished/)
+    world.minutes(2)
+    t.equal(world.ledger!.attempt?.outcome, 'Healthy')
+    t.same(world.objectNames(), ['web'])
+  },
+)
+
 // -- deletion --
 
 function deleted(...objects: readonly Manifest[]): { readonly world: World; readonly seen: readonly string[] } {

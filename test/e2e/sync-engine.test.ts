@@ -120,6 +120,17 @@ await t.test("Helm's hooks: install once, upgrade from then on, tests when asked
   t.equal(await imageOf('chart'), 'engine/chart:1')
 })
 
+await t.test('a hook that goes by itself the moment it has ended is seen to have ended', async t => {
+  const object = JSON.parse(job('quick', { 'argocd.argoproj.io/hook': 'PreSync' }))
+  object.spec.ttlSecondsAfterFinished = 0
+  const quick = await declared('quick')
+  const commit = await quick.push(files(config('quick', '1'), JSON.stringify(object)))
+  await quick.declare()
+  await quick.settled(commit, 'Healthy')
+  await waitUntil('its Job is gone', 60_000, async () => (await jobs('quick')).length === 0)
+  t.ok(await find('configmaps', 'quick'))
+})
+
 await t.test('some objects only: those are released, and the rest waits', async t => {
   const part = await declared('part', { syncPolicy: { ...options, automated: { enabled: false } } })
   const one = await part.push(files(deployment('part', '1'), config('part-a', '1'), config('part-b', '1')))
