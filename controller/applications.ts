@@ -41,7 +41,7 @@ export interface ApplicationsOptions {
 }
 
 export type Change =
-  | { readonly type: 'application'; readonly name: string }
+  | { readonly type: 'application'; readonly name: string; readonly view?: ApplicationView }
   | { readonly type: 'removed'; readonly name: string }
   | { readonly type: 'noted'; readonly name: string } // A newer commit, which changes nothing for it.
   | { readonly type: 'event'; readonly event: EventView }
@@ -457,7 +457,7 @@ export class Applications {
     ])
     if (this.#shown.get(name) === shown) return
     this.#shown.set(name, shown)
-    this.#tell({ type: 'application', name })
+    this.#tell({ type: 'application', name, view })
   }
 
   async #inTurn<T>(name: string, act: () => Promise<T>): Promise<T> {

@@ -315,7 +315,7 @@ export function createService(options: ServiceOptions): Service {
         if (change.type === 'noted')
           return listener({ ...change, view: () => applications.view(change.name) } satisfies StreamChange)
         if (change.type !== 'application') return listener(change)
-        const view = applications.view(change.name)
+        const view = change.view ?? applications.view(change.name)
         if (view !== null) listener({ type: 'application', view } satisfies StreamChange)
       }),
     backup: () => packBackup({ store: store.exportAll(), files: options.keyFiles.read() }),

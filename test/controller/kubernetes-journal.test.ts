@@ -142,7 +142,7 @@ t.test('what a write answered wakes nobody again when the watch says it', async 
   const changed = (name: string) => void told.push(name)
   const cache = createCache({ client, discovery, now: Date.now, changed, ended: () => {} }, ending.signal)
   t.teardown(() => ending.abort())
-  await cache.watch([{ group: '', kind: 'ConfigMap' }], ending.signal)
+  await cache.watch([{ group: '', kind: 'ConfigMap' }], () => ending.signal)
   const saying = await until('it is watched', () => watch)
 
   cache.put(object('5'))

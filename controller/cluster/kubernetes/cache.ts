@@ -18,8 +18,8 @@ export interface Kind {
 }
 
 export interface Cache {
-  /** Watches these kinds from now on; resolves once each was listed (true), or the signal says so. Kinds that are not served are left out. */
-  watch(kinds: readonly Kind[], signal: AbortSignal): Promise<boolean>
+  /** Watches these kinds from now on; resolves once each was listed (true), or the signal says so, which is asked for only then. Kinds that are not served are left out. */
+  watch(kinds: readonly Kind[], until: () => AbortSignal): Promise<boolean>
   /** Why what is known of these kinds is old, and since when (ms since 1970); null where it is new. */
   trouble(kinds: readonly Kind[]): { readonly since: number; readonly message: string } | null
   /** Ends the watches of kinds that nobody asked for so long: an application that rests asks every ten minutes. */
@@ -64,6 +64,7 @@ interface Watched {
   readonly objects: Map<string, Entry>
   readonly stop: AbortController
   readonly listed: Promise<unknown>
+  isListed: boolean
   /** By namespace; '' is the whole cluster. */
   readonly troubles: Map<string, { readonly since: number; readonly message: string }>
 }
@@ -164,10 +165,15 @@ export function createCache(options: CacheOptions, signal: AbortSignal): Cache {
       listed: new Promise(whole => {
         listing = whole
       }),
+      isListed: false,
       troubles: new Map(places.map(place => [place, { since: now(), message: `${resource.plural} are being listed` }])),
     }
     watched.set(id, one)
-    listing(Promise.all(places.map(place => follow(resource, place, one))))
+    const all = Promise.all(places.map(place => follow(resource, place, one)))
+    listing(all)
+    void all.then(() => {
+      one.isListed = true
+    })
   }
 
   /** Resolves once what is there was listed. */
@@ -206,7 +212,7 @@ export function createCache(options: CacheOptions, signal: AbortSignal): Cache {
   }
 
   return {
-    async watch(kinds, stop) {
+    async watch(kinds, until) {
       for (const kind of kinds) {
         const id = idOf(kind)
         wanted.set(id, now())
@@ -216,7 +222,9 @@ export function createCache(options: CacheOptions, signal: AbortSignal): Cache {
         // Could not be found out: asked again by the next who needs it.
         start.catch(() => starting.delete(id))
       }
-      const given = new Promise<false>(resolve => stop.addEventListener('abort', () => resolve(false), { once: true }))
+      // As nearly always: each pass asks.
+      if (kinds.every(kind => watched.get(idOf(kind))?.isListed === true)) return true
+      const given = new Promise<false>(resolve => until().addEventListener('abort', () => resolve(false), { once: true }))
       const whole = Promise.all(kinds.map(kind => starting.get(idOf(kind)))).then(() =>
         Promise.all(kinds.map(kind => watched.get(idOf(kind))?.listed)),
       )

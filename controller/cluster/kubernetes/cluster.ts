@@ -212,7 +212,7 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
   /** Before anything is written of these: what was there is known, and what is answered is kept. */
   async function watching(refs: readonly ObjectRef[], signal: AbortSignal): Promise<boolean> {
     cache.name(refs.map(discovery.placed))
-    return cache.watch(kindsOf(refs), AbortSignal.any([signal, AbortSignal.timeout(listMs)]))
+    return cache.watch(kindsOf(refs), () => AbortSignal.any([signal, AbortSignal.timeout(listMs)]))
   }
 
   async function observe(app: Application, signal: AbortSignal, against: Release | null = null): Promise<Observed> {

@@ -1,11 +1,11 @@
 // What is kept of an object that an API server shows: whose it is, what of it is ours, its status, and the little of its spec that
 // health asks for. Pure.
-import { contentHash } from '../../../runtime/contract/hash.js'
+import { createHash } from 'node:crypto'
 import { groupOf, type Manifest, type ObjectRef, refKey, refOf } from '../../../runtime/contract/manifest.js'
 import { keepAnnotation, optionsAnnotation } from '../../release/options.js'
 import type { Sent } from './client.js'
 import { mark } from './compare.js'
-import { isFormer, isScaled, managedOf, ourFields } from './managed.js'
+import { type FieldSet, isFormer, isScaled, managedOf, ourFields } from './managed.js'
 
 export const trackingAnnotation = 'argocd.argoproj.io/tracking-id'
 /** `<attempt> <manifest hash>` of the write that last changed it. */
@@ -59,7 +59,7 @@ export function seenOf(object: Sent): Seen {
     version: String(metadata.resourceVersion ?? ''),
     application: trackedBy(object as Manifest),
     applied: appliedOf(metadata.annotations?.[appliedAnnotation]),
-    owned: ours === undefined ? '' : contentHash(ours),
+    owned: ours === undefined ? '' : hashOf(ours),
     ownsReplicas: ours?.['f:spec']?.['f:replicas'] !== undefined,
     scaled: isScaled(managed),
     former: managed.some(one => isFormer(one, metadata.annotations?.[migrationAnnotation])),
@@ -71,6 +71,11 @@ export function seenOf(object: Sent): Seen {
     live: liveOf(object as Manifest),
     status: (object.status ?? {}) as Seen['status'],
   }
+}
+
+/** A server always gives a set of fields in the same order; another order would only be looked at once more. */
+function hashOf(fields: FieldSet): string {
+  return createHash('sha1').update(JSON.stringify(fields)).digest('base64')
 }
 
 interface OwnerReference {
