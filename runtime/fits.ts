@@ -84,12 +84,13 @@ function excess(who: string, wanted: Amounts, capacity: Capacity): string | null
   if (wanted.cpuMillis > capacity.cpuMillis)
     return `${who} ${wanted.cpuMillis}m of cpu, the node has ${capacity.cpuMillis}m: lower the requests`
   if (wanted.memoryBytes > capacity.memoryBytes)
-    return `${who} ${mebibytes(wanted.memoryBytes)} of memory, the node has ${mebibytes(capacity.memoryBytes)}: lower the requests`
+    return `${who} ${memory(wanted.memoryBytes)} of memory, the node has ${memory(capacity.memoryBytes)}: lower the requests`
   return null
 }
 
-function mebibytes(bytes: number): string {
-  return `${Math.ceil(bytes / 2 ** 20)}Mi`
+/** `512Mi`, `900Gi`, `23.5Gi`: as people write it. */
+function memory(bytes: number): string {
+  return bytes < 10 * 2 ** 30 ? `${Math.ceil(bytes / 2 ** 20)}Mi` : `${Number((bytes / 2 ** 30).toFixed(1))}Gi`
 }
 
 function elsewhere(ref: ObjectRef, spec: PodSpec, node: string): readonly Problem[] {

@@ -99,11 +99,12 @@ export class GitStore {
     const root = (await repository.commit(commit)).tree
     const entry = await entryAt(repository, root, names)
     const where = `${remote.shown} at ${commit.slice(0, 7)}`
-    if (entry === null) throw new SourceError('PathNotFound', `${names.join('/')} is not in ${where}: check spec.source.path`)
+    if (entry === null)
+      throw new SourceError('PathNotFound', `path ${names.join('/')} is not in ${where}: check spec.source.path`)
     if (entry.kind !== 'tree')
       throw new SourceError(
         'PathNotFound',
-        `${names.join('/')} in ${where} is a ${entry.kind}, not a folder: check spec.source.path`,
+        `path ${names.join('/')} in ${where} is a ${entry.kind}, not a folder: check spec.source.path`,
       )
     return gitTree(repository, root, entry.oid as TreeId, where)
   }

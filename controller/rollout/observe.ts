@@ -31,7 +31,7 @@ function answered(ledger: Ledger, { observed, now, releases }: DecideInput): Led
   if (preflight?.state !== 'asked' || answer?.release !== preflight.release || answer.round !== preflight.round) return ledger
   if (answer.state === 'running') return ledger
   const origins = releases(preflight.release)?.origins ?? {}
-  const message = answer.problems.map(problem => problemText(problem, origins)).join('; ')
+  const message = problemsText(answer.problems, origins)
   if (answer.state === 'refused') return { ...ledger, preflight: refused(preflight, message, now) }
   const known = ledger.releases[preflight.release]
   const passed: PreflightRecord = {
@@ -49,11 +49,18 @@ function answered(ledger: Ledger, { observed, now, releases }: DecideInput): Led
   }
 }
 
-/** File and object first, whatever the node said of them: `web.yaml: Deployment shop/web: spec.replcias: unknown field`. */
-function problemText({ object, message }: Problem, origins: Readonly<Record<string, string>>): string {
-  const named = message.includes(refText(object)) ? message : `${refText(object)}: ${message}`
-  const origin = origins[refKey(object)] ?? ''
-  return origin === '' ? named : `${origin}: ${named}`
+/** File and object first, whatever the node said of them, and once: `web.yaml:1: Deployment shop/web: spec.replcias: unknown field`. */
+export function problemsText(problems: readonly Problem[], origins: Readonly<Record<string, string>>): string {
+  let before = ''
+  const texts = problems.map(({ object, message }) => {
+    const origin = origins[refKey(object)] ?? ''
+    const named = message.includes(refText(object)) ? [] : [refText(object)]
+    const where = [...(origin === '' ? [] : [origin]), ...named].map(word => `${word}: `).join('')
+    const text = where === before ? message : `${where}${message}`
+    before = where
+    return text
+  })
+  return texts.join('; ')
 }
 
 function refused(record: PreflightRecord, message: string, now: number): PreflightRecord {

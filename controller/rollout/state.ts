@@ -93,10 +93,15 @@ export function settled(attempt: Attempt, outcome: Outcome, message: string, now
   return { ...last, outcome, times: { ...last.times, ended: now } }
 }
 
-/** What is overtaken: once judged (going back, or going on after its waves recovered), it has failed; over, it stays what it is. */
+/**
+ * What is overtaken: once judged (going back, or going on after its waves recovered), it has failed; over, it stays what it is. Why it was
+ * held its line of history goes on saying.
+ */
 export function overtaken(attempt: Attempt, message: string, now: number): Attempt {
   if (attempt.outcome !== null && attempt.outcome !== 'Held') return attempt
-  return settled(attempt, attempt.times.judged === 0 ? 'Superseded' : 'Failed', message, now)
+  const isHeld = attempt.outcome === 'Held' && attempt.message !== ''
+  const told = isHeld ? `${message}; until then held: ${attempt.message}` : message
+  return settled(attempt, attempt.times.judged === 0 ? 'Superseded' : 'Failed', told, now)
 }
 
 export function verdictText(verdict: Verdict): string {

@@ -2,7 +2,7 @@
 import type { Problem } from '../contract/documents.js'
 import { type Manifest, type ObjectRef, refOf } from '../contract/manifest.js'
 import type { PodSpec } from '../pods/types.js'
-import { Fields, type Issue, isObject } from './fields.js'
+import { Fields, type Issue, isObject, nearest } from './fields.js'
 import { readPodSpec } from './podspec.js'
 
 type Strings = Readonly<Record<string, string>>
@@ -146,9 +146,10 @@ function problemOf(object: ObjectRef, issue: Issue): Problem {
 function refuseKind(manifest: Manifest, object: ObjectRef): Problem | null {
   const version = Object.hasOwn(kindVersions, manifest.kind) ? kindVersions[manifest.kind as NodeKind] : undefined
   if (version === manifest.apiVersion) return null
+  const near = version === undefined ? nearest(manifest.kind, Object.keys(kindVersions)) : null
   const message =
     version === undefined
-      ? `${manifest.kind} (${manifest.apiVersion}) is not run by a node: leave it out of this destination, or use a Kubernetes cluster`
+      ? `${manifest.kind} (${manifest.apiVersion}) is not run by a node${near === null ? '' : ` (did you mean ${near}?)`}: leave it out of this destination, or use a Kubernetes cluster`
       : `${manifest.kind} must be of ${version}, is of ${manifest.apiVersion}`
   return { object, reason: 'UnsupportedKind', message, transient: false }
 }

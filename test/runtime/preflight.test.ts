@@ -93,6 +93,7 @@ t.test('everything that stands in the way is named', async t => {
       'Unschedulable',
       /9216Mi of memory, the node has 8192Mi/,
     ],
+    ['far more', [asks({ requests: { memory: '900Gi' } })], {}, 'Unschedulable', /900Gi of memory, the node has 8192Mi/],
     ['more in all replicas', [asks({ limits: { cpu: '1500m' } }, 3)], {}, 'Unschedulable', /its 3 pods request 4500m/],
     [
       'more in all workloads',

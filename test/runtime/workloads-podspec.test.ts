@@ -179,6 +179,7 @@ t.test('what means nothing on one node is accepted', async t => {
 
 t.test('kinds that a node does not run are refused by name, others of another version too', async t => {
   const table: readonly [string, string, RegExp][] = [
+    ['v1', 'Servise', /^UnsupportedKind Servise \(v1\) is not run by a node \(did you mean Service\?\)/],
     ['networking.k8s.io/v1', 'NetworkPolicy', /^UnsupportedKind NetworkPolicy \(networking.k8s.io\/v1\) is not run by a node/],
     ['apps/v1', 'StatefulSet', /^UnsupportedKind StatefulSet/],
     ['extensions/v1beta1', 'Deployment', /^UnsupportedKind Deployment must be of apps\/v1, is of extensions\/v1beta1/],
