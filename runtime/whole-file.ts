@@ -28,12 +28,26 @@ export async function replaceFile(path: string, content: Uint8Array, durable: bo
 }
 
 /**
- * The same content once more, for the day when the file cannot be read: not flushed, for the file is. Whole or not at all.
+ * The same content once more, for the day when the file cannot be read: not flushed, for the file is. Whole, or not there at all: where it
+ * cannot be written (a full disk) one of before goes, since it says something else, and nobody waits for it.
  */
 export function copyBeside(path: string, content: Uint8Array): void {
   const beside = `${copyOf(path)}${suffix}`
-  writeFileSync(beside, content, { mode: 0o600 })
-  renameSync(beside, copyOf(path))
+  try {
+    writeFileSync(beside, content, { mode: 0o600 })
+    renameSync(beside, copyOf(path))
+  } catch {
+    removeQuietly(copyOf(path))
+    removeQuietly(beside)
+  }
+}
+
+function removeQuietly(path: string): void {
+  try {
+    rmSync(path, { force: true })
+  } catch {
+    // It is in nobody's way until it is written again.
+  }
 }
 
 export function copyOf(path: string): string {

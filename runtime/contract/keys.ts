@@ -188,7 +188,7 @@ async function openFile<T>(directory: string, name: string, read: (text: string)
     )
   if (own.key === null) await writeKeyFile(file, other.text!, rename)
   // Another one: the file was put there by a person, or taken back from a backup.
-  else if (own.text !== other.text) await writeKeyFile(copy, own.text!, rename)
+  else if (own.text !== other.text) await writeKeyFile(copy, own.text!, rename).catch(() => rm(copy, { force: true }))
   return {
     key: (own.key ?? other.key)!,
     faults: own.key === null ? [`${file}: ${own.problem || 'it is missing'}; its copy is used`] : [],

@@ -29,7 +29,7 @@ Object.assign(fs, {
   },
 })
 syncBuiltinESMExports()
-const { dropUnfinished, replaceFile } = await import('../../runtime/whole-file.js')
+const { copyBeside, dropUnfinished, readKept, replaceFile } = await import('../../runtime/whole-file.js')
 
 t.test('a file takes its name only once its content is on the disk; a durable one keeps it after that', async t => {
   const path = join(t.testdir({ kept: { pod: 'old' } }), 'kept', 'pod')
@@ -62,4 +62,32 @@ t.test('what was being written when its process was killed is taken away, and no
   await dropUnfinished(directory)
 
   t.same(fs.readdirSync(directory).sort(), ['a.pod', 'c.new'])
+})
+
+t.test('a copy that cannot be written is not there at all: one of before says something else', async t => {
+  const path = join(t.testdir({ pod: 'new', 'pod.copy': 'old', 'pod.copy.new': { inside: '' } }), 'pod')
+
+  copyBeside(path, Buffer.from('new'))
+  t.notOk(fs.existsSync(`${path}.copy`))
+  t.same(
+    readKept(path, true, content => content.toString()),
+    { value: 'new', fault: '' },
+  )
+  fs.rmSync(path)
+  t.same(
+    readKept(path, true, content => content.toString()),
+    { value: null, fault: '' },
+  )
+})
+
+t.test('what both of them say is read from the file; a copy alone takes its place', async t => {
+  const directory = t.testdir({ pod: 'one', 'pod.copy': 'two' })
+  const path = join(directory, 'pod')
+  const read = () => readKept(path, true, content => content.toString())
+
+  t.same(read(), { value: 'one', fault: '' })
+  fs.rmSync(path)
+  t.same(read(), { value: 'two', fault: `${path} is missing; its copy is used` })
+  t.equal(fs.readFileSync(path, 'utf8'), 'two')
+  t.same(read(), { value: 'two', fault: '' })
 })
