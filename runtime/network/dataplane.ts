@@ -100,14 +100,21 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
   function watch(signal: AbortSignal): void {
     const isThere = async (look: number, address: string) =>
       isUp(serviceBridge) && (look % ADDRESS_EVERY !== 0 || (await isServed(serviceBridge, address)))
+    const isWhole = async (looks: number, { book, names }: { readonly book: Book; readonly names: Names }) =>
+      haproxy.pid() !== null && names.answers() && (await isThere(looks, book.namesAddress))
     const look = async () => {
-      for (let looks = 1; ; looks++) {
+      // What was begun anew and could not be led to the end is whole by its processes alone.
+      for (let [looks, failed] = [1, false]; ; looks++) {
         await sleep(WATCH_EVERY_MS, undefined, { signal, ref: false })
         if (parts === null) return
-        if (haproxy.pid() !== null && parts.names.answers() && (await isThere(looks, parts.book.namesAddress))) continue
-        await inTurn(() => makeSo(wanted ?? { services: [], endpoints: [] }, signal)).catch(error => {
+        try {
+          if (!failed && (await isWhole(looks, parts))) continue
+          await inTurn(() => makeSo(wanted ?? { services: [], endpoints: [] }, signal))
+          failed = false
+        } catch (error) {
+          failed = true
           if (!signal.aborted && parts !== null) log('data plane not restored yet', { error: String(error) })
-        })
+        }
       }
     }
     look().catch(() => {})

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import packet from 'dns-packet'
@@ -64,6 +64,25 @@ t.test('HAProxy comes back by itself when it is killed', async t => {
   await until(async () => (await fetch(`http://${address}/`).catch(() => null))?.status === 200)
   t.equal(await nameOf(plane.dns('shop').servers[0]!, 'web.shop.svc.cluster.local'), address)
   t.equal(findProcesses([join(stateDir, 'haproxy.cfg')]).length, 2, 'one master, one worker')
+})
+
+t.test('what was begun anew is led to its end, though that failed at first', async t => {
+  const said: string[] = []
+  const { plane, stateDir, end } = testPlane({ log: message => void said.push(message) })
+  t.teardown(end)
+  await plane.start(signal)
+  await plane.apply(state([service('web')]), signal)
+  const [zone, next] = ['zone.json', 'zone.json.new'].map(name => join(stateDir, name)) as [string, string]
+  // Nobody can write there: what is steered after HAProxy began stays half.
+  rmSync(zone)
+  mkdirSync(next)
+
+  process.kill(Number(readFileSync(join(stateDir, 'haproxy.pid'), 'utf8')), 'SIGKILL')
+  await until(() => said.includes('data plane not restored yet'))
+  rmdirSync(next)
+
+  await until(() => existsSync(zone))
+  t.match(readFileSync(zone, 'utf8'), plane.clusterIP('shop', 'web'))
 })
 
 t.test('a reload that fails leaves what runs as it was', async t => {
