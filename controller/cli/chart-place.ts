@@ -7,7 +7,7 @@ import { mostArchiveBytes } from '../charts/charts.js'
 import { ChartSourceError } from '../charts/errors.js'
 import { archiveOf } from '../charts/repository.js'
 import type { Surroundings } from './cli.js'
-import { chartsHere } from './dependencies.js'
+import { chartsHere, proxyNote } from './dependencies.js'
 
 export interface PlaceOptions {
   readonly repo: string
@@ -38,7 +38,7 @@ export async function placeOf(around: Surroundings, chart: string, options: Plac
   try {
     return { archive: await fetched(around, name, options) }
   } catch (cause) {
-    throw cause instanceof ChartSourceError ? new HelmFailure(cause.message) : cause
+    throw cause instanceof ChartSourceError ? new HelmFailure(`${cause.message}${proxyNote(cause, around)}`) : cause
   }
 }
 

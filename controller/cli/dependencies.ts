@@ -55,8 +55,14 @@ export async function withDependencies(
     const brought = await Promise.all(added.map(async one => ({ name: one.name, bytes: await contentOf(one, store) })))
     return inOrder([...files, ...brought])
   } catch (cause) {
-    throw cause instanceof ChartSourceError ? new HelmFailure(cause.message) : cause
+    throw cause instanceof ChartSourceError ? new HelmFailure(`${cause.message}${proxyNote(cause, around)}`) : cause
   }
+}
+
+/** Where a proxy is meant to be on the way, that may be all that is wrong. */
+export function proxyNote({ reason }: ChartSourceError, { env }: Pick<Surroundings, 'env'>): string {
+  const named = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'].find(name => (env[name] ?? '') !== '')
+  return reason === 'ChartUnreachable' && named !== undefined ? ` (${named} is set, and no proxy is used for charts)` : ''
 }
 
 function inOrder(files: readonly ChartFile[]): ChartFile[] {

@@ -14,7 +14,13 @@ import { SchemaViolation } from './render.js'
 /** What is no error of Helm's comes back as it is. `sourceOf`: a template's own text, by its path. */
 export function faultOf(cause: unknown, sourceOf: (path: string) => string): unknown {
   if (cause instanceof SchemaViolation) return new RenderFault('InvalidValues', withoutShownValues(cause.message))
-  if (cause instanceof CoalesceError) return new RenderFault('InvalidValues', cause.message)
+  if (cause instanceof CoalesceError) {
+    const { subchart, is } = cause
+    return new RenderFault(
+      'InvalidValues',
+      `type mismatch on ${subchart}: what values give for subchart ${subchart} must be a map, and is a ${is}; look at ${subchart} in the values`,
+    )
+  }
   if (cause instanceof ChartError || cause instanceof DecodeError) return new RenderFault('InvalidChart', cause.message)
   if (cause instanceof OutputError) return outputFault(cause, sourceOf(cause.path))
   if (cause instanceof EngineError) return templateFault(cause)

@@ -65,7 +65,7 @@ export function println(values: readonly Value[]): string {
 }
 
 /** One value in one plain verb: `formatted('%s', value)`. */
-export function formatted(verb: '%s' | '%v' | '%q' | '%d', value: Value): string {
+export function formatted(verb: '%s' | '%v' | '%q' | '%d' | '%t', value: Value): string {
   return formatValue(value, { ...plainValue, verb: verb.slice(1) })
 }
 

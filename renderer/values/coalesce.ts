@@ -2,7 +2,8 @@
 // Maps are changed in place and partly shared between a chart and its subcharts, as Helm does it: charts see the difference.
 import { formatted } from '../value/format.js'
 import { quoted } from '../value/quote.js'
-import { type Dict, isDict, isList, typeOf, type Value } from '../value/value.js'
+import { type Dict, isDict, isList, type Value } from '../value/value.js'
+import { wordOf } from '../value/words.js'
 
 /** What coalescing needs to know of a chart. */
 export interface ValueTree {
@@ -11,8 +12,17 @@ export interface ValueTree {
   readonly dependencies: readonly ValueTree[]
 }
 
-/** Helm's words for values that no chart can have. */
-export class CoalesceError extends Error {}
+/** Helm's words for values of a subchart that are no map, which show them. */
+export class CoalesceError extends Error {
+  readonly subchart: string
+  /** `a number` */
+  readonly is: string
+  constructor(subchart: string, value: Value) {
+    super(`type mismatch on ${subchart}: ${formatted('%t', value)}`)
+    this.subchart = subchart
+    this.is = wordOf(value)
+  }
+}
 
 /** Is told, in Helm's words, what was not taken. */
 export type Warn = (words: string) => void
@@ -53,7 +63,7 @@ function coalesce(chart: ValueTree, into: Dict, way: Way, prefix: string): Dict 
   for (const below of chart.dependencies) {
     const { name } = below.metadata
     const inner = into.get(name)
-    if (inner !== undefined && !isDict(inner)) throw new CoalesceError(`type mismatch on ${name}: ${badVerb(inner)}`)
+    if (inner !== undefined && !isDict(inner)) throw new CoalesceError(name, inner)
     const values: Dict = inner ?? new Map()
     into.set(name, values)
     coalesceGlobals(values, into, own, way.warn)
@@ -64,12 +74,6 @@ function coalesce(chart: ValueTree, into: Dict, way: Way, prefix: string): Dict 
 
 function joined(prefix: string, name: string): string {
   return prefix === '' ? name : `${prefix}.${name}`
-}
-
-/** `%t` of what is no boolean. */
-function badVerb(value: Value): string {
-  if (value === null) return '%!t(<nil>)'
-  return typeof value === 'boolean' ? String(value) : `%!t(${typeOf(value)}=${isList(value) ? '[...]' : String(value)})`
 }
 
 /** Globals of the chart above into those of the subchart; the ones above win. */

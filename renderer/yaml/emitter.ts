@@ -45,7 +45,6 @@ export class Emitter {
   #put(text: string): void {
     this.#parts.push(text)
     this.#size += text.length
-    written(this.#size)
     this.#column += text.length
   }
 
@@ -55,6 +54,7 @@ export class Emitter {
   }
 
   toIndent(indent: number): void {
+    written(this.#size)
     if (!this.#indention || this.#column > indent || (this.#column === indent && !this.#whitespace)) this.#break()
     if (this.#column < indent) this.#put(spaces(indent - this.#column))
     this.#whitespace = true

@@ -38,7 +38,7 @@ export const plainChart: ChartOptions = {
   skipCrds: false,
   skipTests: false,
   skipSchemaValidation: false,
-    profile: '3',
+  profile: '3',
   passCredentials: false,
   namespace: '',
   kubeVersion: '',

@@ -275,6 +275,10 @@ t.test('a chart is found in a repository, at an address and by a name that helm 
     status: 1,
     err: /^Error: failed to fetch .*none\.yaml : 404/,
   })
+  const nowhere = ['greeter', '--repo', 'http://127.0.0.1:1']
+  Object.assign(env, { HTTPS_PROXY: 'http://proxy:3128' })
+  t.match((await ran(...nowhere)).err, /^Error: .*\(HTTPS_PROXY is set, and no proxy is used for charts\)\n$/)
+  Object.assign(env, { HTTPS_PROXY: '' })
   t.match(await ran(`${server.url}/none-1.0.0.tgz`), { status: 1, err: /^Error: .*404/ })
 })
 
@@ -386,6 +390,11 @@ t.test('what a chart lacks is told in Helm’s words', async t => {
       'a number for its values',
       { 'Chart.yaml': needs(), ...has(), 'values.yaml': 'x: 5\n' },
       /type mismatch on x: %!t\(float64=5\)/,
+    ],
+    [
+      'a list for its values',
+      { 'Chart.yaml': needs(), ...has(), 'values.yaml': 'x: [a, 1, true]\n' },
+      /type mismatch on x: \[%!t\(string=a\) %!t\(float64=1\) true\]/,
     ],
     ['a library', { 'Chart.yaml': of('type: library\n') }, /library charts are not installable/],
     ['no version of its own', { 'Chart.yaml': 'apiVersion: v2\nname: c\n' }, /chart\.metadata\.version is required/],

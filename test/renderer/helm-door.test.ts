@@ -130,6 +130,11 @@ t.test('what is wrong is told with its place', async t => {
       "values don't meet the specifications of the schema(s) in the following chart(s):\nshop:\n- at '/replicas': got number, want string\n",
     ],
     [
+      { 'values.yaml': 'redis: canary\n' },
+      'InvalidValues',
+      'type mismatch on redis: what values give for subchart redis must be a map, and is a string; look at redis in the values',
+    ],
+    [
       { 'Chart.yaml': 'apiVersion: v2\nname: shop\nversion: 1.0.0\nkubeVersion: ">=1.99"\n' },
       'InvalidChart',
       'chart requires kubeVersion: >=1.99 which is incompatible with Kubernetes v1.31.0',

@@ -52,10 +52,10 @@ function encodeDict(value: Dict, keys: readonly string[], style: JsonStyle, newl
 
 function enclosed(open: string, parts: readonly string[], close: string, style: JsonStyle, newline: string): string {
   if (parts.length === 0) return open + close
-  written(parts.reduce((size, part) => size + part.length + newline.length, 0))
-  if (style.indent === '') return open + parts.join(',') + close
   const inner = newline + style.indent
-  return open + inner + parts.join(',' + inner) + newline + close
+  const made = style.indent === '' ? open + parts.join(',') + close : open + inner + parts.join(',' + inner) + newline + close
+  written(made.length)
+  return made
 }
 
 function encodeStruct(value: Struct, style: JsonStyle, newline: string): string {
