@@ -211,6 +211,26 @@ t.test('an act shows its line for terminal and curl, and is done once, by whoeve
   ])
 })
 
+t.test('what waits for a word is shown with a button, names what would go, and is approved once', async test => {
+  const old = { group: '', kind: 'ConfigMap', namespace: 'shop', name: 'old' }
+  const asks = { act: 'prune', objects: [old], since: ago(60) } as const
+  const { api, page } = await opened(test, [view('shop', { state: 'OutOfSync', asks }), view('web')], { path: '#/apps/shop/why' })
+
+  await page.getByRole('button', { name: 'Approve', exact: true }).click()
+  await page.getByText('ConfigMap shop/old').first().waitFor()
+  await page.getByText('slipway approve shop').first().waitFor()
+  await page.getByRole('button', { name: 'Approve shop' }).click()
+  await page
+    .getByText(/approved/)
+    .first()
+    .waitFor()
+
+  test.same(
+    api.told.calls.map(({ act }) => act),
+    ['approve'],
+  )
+})
+
 t.test('all of it goes by keyboard', async test => {
   const { api, page } = await opened(test, [view('a'), view('b')])
   await page.waitForSelector('.row')
