@@ -20,6 +20,7 @@ export const keyMap: readonly (readonly [string, string])[] = [
   ['s', 'sync'],
   ['r', 'roll back'],
   ['t', 'retry: try it again'],
+  ['a', 'approve what waits for a word'],
   ['p', 'pause, resume'],
   ['g a', 'applications'],
   ['g n', 'nodes'],
