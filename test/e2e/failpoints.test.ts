@@ -223,7 +223,7 @@ async function keysOf(name: string): Promise<readonly string[]> {
 /** Pod files and volumes belong to pods that there are. */
 function strayFiles(): readonly string[] {
   const runtime = join(slipway.state, 'runtime')
-  const pods = readdirSync(join(runtime, 'pods')).map(name => name.replace(/\.pod(\.new)?$/, ''))
+  const pods = readdirSync(join(runtime, 'pods')).map(name => name.replace(/\.pod(\.copy)?(\.new)?$/, ''))
   const volumes = existsSync(join(runtime, 'volumes')) ? readdirSync(join(runtime, 'volumes')) : []
   const addresses = JSON.parse(read(join(runtime, 'network', 'addresses.json'))) as { pods: { held: Record<string, number> } }
   return [...volumes, ...Object.keys(addresses.pods.held)].filter(uid => !pods.includes(uid))

@@ -56,9 +56,10 @@ t.test('HAProxy comes back by itself when it is killed', async t => {
   process.kill(first, 'SIGKILL')
   await until(() => existsSync(join(stateDir, 'haproxy.pid')) && pidOf('haproxy.pid') !== first)
   // A worker that ends takes its master with it.
-  const [worker] = findProcesses([join(stateDir, 'haproxy.cfg')]).filter(pid => pid !== pidOf('haproxy.pid'))
+  const workers = () => findProcesses([join(stateDir, 'haproxy.cfg')]).filter(pid => pid !== pidOf('haproxy.pid'))
+  await until(() => workers().length > 0)
   const master = pidOf('haproxy.pid')
-  process.kill(worker!, 'SIGKILL')
+  process.kill(workers()[0]!, 'SIGKILL')
   await until(() => existsSync(join(stateDir, 'haproxy.pid')) && pidOf('haproxy.pid') !== master)
 
   await until(async () => (await fetch(`http://${address}/`).catch(() => null))?.status === 200)
