@@ -80,8 +80,16 @@ export function render(files: Files, options: RenderOptions, around: Surrounding
   } catch (cause) {
     if (cause instanceof RangeError) return { error: { reason: 'LimitExceeded', message: tooDeep, excerpt: '' } }
     if (!(cause instanceof RenderFault)) throw cause
-    return { error: { reason: cause.reason, message: cause.message, excerpt: cause.excerpt } }
+    return { error: { reason: cause.reason, message: clipped(cause.message), excerpt: cause.excerpt } }
   }
+}
+
+/** Characters: it is kept in histories, and a template may make it as long as it likes. */
+const longestMessage = 2_500
+
+function clipped(message: string): string {
+  if (message.length <= longestMessage) return message
+  return `${message.slice(0, longestMessage)}… (${message.length} characters in all)`
 }
 
 /** YAML as the loader of values reads it, for declarations that carry YAML as text. Throws `RenderFault`. */

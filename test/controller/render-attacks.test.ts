@@ -223,6 +223,8 @@ const attacks: readonly (readonly [string, Tree, RegExp])[] = [
     go('{{ range until 1000 }}{{ derivePassword 1 "long" "p" "u" (toString .) }}{{ end }}'),
     /keys, certificates and slow hashes/,
   ],
+  ['a path of 100,000 steps', hbs(`{{${'Values.'.repeat(100_000)}a}}`), /undefined value Values\.Values.* characters in all\)$/],
+  ['a refusal of a megabyte', go('{{ fail (repeat 1000000 "no ") }}'), /: no no .* characters in all\)$/],
   [
     'look-ups without end',
     go('{{ range until 10000 }}{{ $x := lookup "v1" "Pod" "a" (toString .) }}{{ end }}'),
