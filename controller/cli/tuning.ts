@@ -5,8 +5,9 @@ import { optimizedLater } from '../render/late.js'
 
 /** Added to what all processes of ours are started with; the later of two words for the same counts. */
 export function controllerFlags(hasClusters: boolean): readonly string[] {
-  // What comes from an API server dies soon and is much: with room for it, it is collected a tenth as often, and nothing of it grows old.
-  if (hasClusters) return ['--max-semi-space-size=8']
+  // What comes from an API server dies soon and is much: with room for it, it is collected less often, and less of it grows
+  // old; and a heap that is kept as small as it can be is gone through twice as often.
+  if (hasClusters) return ['--max-semi-space-size=4', '--no-optimize-for-size']
   // Little of it is long at work: machine code as soon as V8 would make it, and the compilers' own pages, are 8 MB. What is long at work,
   // such as reading a large repository, is still optimized, a quarter of a second later.
   return ['--no-maglev', '--no-sparkplug', ...optimizedLater(300)]

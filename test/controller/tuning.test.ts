@@ -27,6 +27,7 @@ t.test('a configuration has clusters where it names one', async t => {
 
 t.test('Node knows the flags, and one with clusters is not slowed down', async t => {
   for (const has of [true, false]) for (const flag of controllerFlags(has)) t.match(flag, /^--[a-z-]+(=\d+)?$/)
-  t.notOk(controllerFlags(true).some(flag => flag.startsWith('--no-')))
+  t.ok(controllerFlags(true).includes('--no-optimize-for-size'))
+  t.notOk(controllerFlags(true).some(flag => controllerFlags(false).includes(flag)))
   t.ok(controllerFlags(false).includes('--no-sparkplug'))
 })
