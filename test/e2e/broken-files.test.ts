@@ -4,7 +4,7 @@ import { join, relative } from 'node:path'
 import t from 'tap'
 import { get } from '../../examples/demo/load.js'
 import { application } from '../support/applications.js'
-import { freeNodePort, waitUntil } from '../support/machine.js'
+import { freeNodePort, processesOf, waitUntil } from '../support/machine.js'
 import { lives, startSlipway } from '../support/slipway.js'
 import { deployment, documents, loadWebImage, removeImages, service } from '../support/web.js'
 
@@ -63,7 +63,11 @@ const damages: Readonly<Record<string, (path: string) => void>> = {
 const logs = () => [slipway.log('runtime'), slipway.log('controller')] as const
 const historyOf = async () => (await shop.history()).map(({ number, outcome }) => [number, outcome])
 
+/** The load balancer holds everybody's connections: it goes on, too. */
+const balancers = () => processesOf(slipway.state).flatMap(({ pid, line }) => (line.includes('haproxy.cfg') ? [pid] : []))
+
 const running = await lives(slipway, 'shop')
+const balancing = balancers()
 const all = (await slipway.containers('shop', true)).map(({ id }) => id).sort()
 const history = await historyOf()
 
@@ -82,6 +86,7 @@ for (const [damage, spoil] of Object.entries(damages))
       await shop.until('it is known again', view => view.state === 'Healthy' && view.stale === null)
 
       t.same(await lives(slipway, 'shop'), running)
+      t.ok(balancers().includes(Math.min(...balancing)))
       t.same((await slipway.containers('shop', true)).map(({ id }) => id).sort(), all)
       t.same(await slipway.containers('gone', true), [])
       t.same(await historyOf(), history, JSON.stringify(await shop.history()))
