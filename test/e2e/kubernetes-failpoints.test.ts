@@ -161,6 +161,8 @@ const mostTries = 3
 for (const [name, tell] of Object.entries({ release, rollback, deletion })) {
   if (!`${name}:`.startsWith(only.slice(0, name.length + 1))) continue
   await t.test(`a ${name} on a cluster has the same end, at whatever write the controller is killed`, async t => {
+    // What only the very first release had is pruned once: a point that no later one passes.
+    if (name === 'release') await tell(() => {})
     const undisturbed = await tell(failpoints.forget)
     const points = [...new Set(failpoints.passed())].filter(point => point.startsWith('controller.')).sort()
     const walked = points.filter(
