@@ -39,7 +39,7 @@ export function stillRuns(pid: number, path: string): boolean {
 }
 
 /** Gone, or a zombie that its parent has not heard of yet. */
-function isEnded(pid: number): boolean {
+export function isEnded(pid: number): boolean {
   try {
     return /\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
   } catch {

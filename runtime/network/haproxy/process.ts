@@ -3,7 +3,7 @@ import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { failpoint, written } from '../../failpoint.js'
-import { findProcesses, sendSignal, stillRuns } from '../detached.js'
+import { findProcesses, isEnded, sendSignal, stillRuns } from '../detached.js'
 import type { HaproxyRunner } from '../types.js'
 import {
   type Processes,
@@ -68,8 +68,8 @@ export function createHaproxy({ runner, directory }: HaproxyPlaces) {
     await until(
       // The master listens a moment after its worker does.
       async () => (await info())?.shape === shape && (await processes()).workers.length > 0,
-      // Once its worker is up it starts itself anew.
-      () => stillRuns(started, file),
+      // By its number alone: a container's process has its own command line only once the engine's helper gave way to it.
+      () => !isEnded(started),
       signal,
     )
   }
