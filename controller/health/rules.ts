@@ -133,6 +133,9 @@ function statefulSet(object: Manifest, status: Status): Health {
     return progressing(
       `waiting for statefulset rolling update to complete ${updated} pods at revision ${textAt(status, 'updateRevision')}...`,
     )
+  // Its controller counts a ready pod that is being ended as ready, but as none of a revision (stateful_set_control.go, computeReplicaStatus).
+  const kept = Math.max(updated, intAt(status, 'currentReplicas'))
+  if (kept < wanted) return progressing(`Waiting for ${wanted - kept} pods that are being replaced...`)
   return healthy(
     `statefulset rolling update complete ${intAt(status, 'currentReplicas')} pods at revision ${textAt(status, 'currentRevision')}...`,
   )

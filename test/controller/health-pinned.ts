@@ -140,7 +140,6 @@ export const builtIn: readonly string[] = [
   'podCompletedFailed',
   'podUnschedulable',
   'pvcNoStatus',
-  'stsLessCurrent',
   'stsExtraPods',
   'dsBadStatus',
   'dsLessReady',

@@ -38,9 +38,10 @@ t.test('no question is left without an answer when the owner is killed, and when
   const { plane, owner, wanted, stateDir, address, server } = await serving()
   t.same(processes(stateDir).answering, [], 'while the owner lives no other process answers')
   const asking = (['udp', 'tcp'] as const).map(over => keepAsking(server, name, address, over))
+  t.teardown(() => Promise.all(asking.map(each => each.stop())))
   const more = () => {
     const before = asking.map(({ answered }) => answered)
-    return until('questions are answered', () => asking.every(({ answered }, index) => answered > before[index]! + 200))
+    return until('questions are answered', () => asking.every(({ answered }, index) => answered > before[index]! + 100))
   }
   await more()
 
@@ -144,7 +145,8 @@ t.test('much that is asked is answered by a process of its own for as long as th
   t.same(await ask(server, name), ['10.210.0.16'])
   await until('nobody else answers', () => processes(directory).answering.length === 0)
 
-  const flood = keepAsking(server, name, '10.210.0.16', 'udp', 16)
+  const flood = keepAsking(server, name, '10.210.0.16', 'udp', 16, 2)
+  t.teardown(() => flood.stop())
   await until('it is given away', () => processes(directory).answering.length === 1)
   const before = flood.answered
   await until('all are answered', () => flood.answered > before + 1_000)

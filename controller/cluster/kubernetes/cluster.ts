@@ -23,7 +23,7 @@ import { createJq } from './jq.js'
 import { createKeeping, type Found, OvertakenError } from './keeping.js'
 import { kindsOf } from './kinds.js'
 import { type Known, newlyKnown } from './known.js'
-import { keepLog, logLines } from './logs.js'
+import { createLogKeeper, logLines } from './logs.js'
 import { observedObject, observedPods } from './look.js'
 import { createLookUp, type LookUp } from './lookup.js'
 import { fieldManager } from './managed.js'
@@ -111,13 +111,14 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
       discovery,
       now,
       changed: tell,
-      ended: (pod, container) => void keepLog(client, cache, pod, container, ending.signal),
+      ended: (pod, container) => lastWords.keep(pod, container),
       silentMs: () => (isTrying() ? silentMs.tried : silentMs.calm),
       ...(options.namespaces === undefined ? {} : { namespaces: options.namespaces }),
       ...(options.idleMs === undefined ? {} : { idleMs: options.idleMs }),
     },
     ending.signal,
   )
+  const lastWords = createLogKeeper(client, () => cache, ending.signal)
   const told = new Set<string>() // keys of what this process told to go: an earlier one may not have come to it
   const pulse = startPulse(
     { ...options, client, hello: identity.ask, beaten: cache.sweep },
@@ -235,6 +236,7 @@ export function createKubernetesCluster(options: KubernetesOptions): KubernetesC
         silent = { since: now(), message: silentText(name, error as Error), hears: false }
       }
     }
+    if (silent === null) await lastWords.settled(() => observedPods(entriesOf(app, refs), cache.ownedBy).map(pod => pod.uid))
     const entries = entriesOf(app, refs)
     if (silent === null && options.epoch() !== null && mayUnstick(options.ledger(app))) await unstick(app, entries, signal)
     const left = entries.filter(entry => entry.application === app.name && !staysBehind(entry, app, options.ledger(app)))

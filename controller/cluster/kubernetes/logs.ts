@@ -1,10 +1,31 @@
 // Logs of containers in a cluster: followed for people, and the last lines before an end kept for the verdict.
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Cache } from './cache.js'
 import type { ApiClient } from './client.js'
 import type { SeenPod } from './pods.js'
 
+/** A kubelet that does not answer is waited for no longer, ms. */
+const PATIENCE_MS = 1_000
+
+/** Keeps the last lines before each end. `settled`: those asked for of these pods are there, so that a verdict can quote them. */
+export function createLogKeeper(client: ApiClient, cache: () => Cache, signal: AbortSignal) {
+  const asked = new Map<string, Promise<void>>()
+  return {
+    keep(pod: SeenPod, container: string): void {
+      const all = Promise.all([asked.get(pod.uid), keepLog(client, cache(), pod, container, signal)]).then(() => {
+        if (asked.get(pod.uid) === all) asked.delete(pod.uid)
+      })
+      asked.set(pod.uid, all)
+    },
+    async settled(uids: () => readonly string[]): Promise<void> {
+      const open = asked.size === 0 ? [] : uids().flatMap(uid => asked.get(uid) ?? [])
+      if (open.length > 0) await Promise.race([Promise.all(open), sleep(PATIENCE_MS, undefined, { ref: false })])
+    },
+  }
+}
+
 /** The last lines before a container's newest end, for the verdict; a kubelet that has none costs nothing but them. */
-export async function keepLog(
+async function keepLog(
   client: ApiClient,
   cache: Cache,
   { namespace, name, uid }: SeenPod,

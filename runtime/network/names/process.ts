@@ -42,9 +42,12 @@ export function startHolder(
   }).finally(() => closeSync(log))
 }
 
-/** Shells and those that answer, of this zone: all but a holder and what it has begun. */
+/**
+ * Shells and those that answer, of this zone: all but a holder and what is of its session: also what its watcher has just begun,
+ * which looks like a shell until it is another program.
+ */
 export function others(zoneFile: string, holder: number | null): readonly number[] {
-  return findProcesses([zoneFile, '/names/main.']).filter(pid => holder === null || (pid !== holder && parentOf(pid) !== holder))
+  return findProcesses([zoneFile, '/names/main.']).filter(pid => holder === null || sessionOf(pid) !== holder)
 }
 
 /** The shells first: they would begin what has ended again. Those that answer finish what they were asked. */
@@ -76,8 +79,8 @@ export function workedMs(pid: number): number {
   return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * 10
 }
 
-function parentOf(pid: number): number {
-  return Number(statOf(pid)[1] ?? 0)
+function sessionOf(pid: number): number {
+  return Number(statOf(pid)[3] ?? 0)
 }
 
 /** What stands behind the command's name, which may hold anything. */
