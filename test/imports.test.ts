@@ -30,7 +30,7 @@ const rules: readonly Rule[] = [
   ...['docker', 'network', 'probe', 'volumes', 'nats'].map(room => ({
     files: new RegExp(`^runtime/${room}/`),
     ours: new RegExp(
-      `^runtime/(contract|workloads|${room}|failpoint|loop|alone|whole-file|pods/(types|config-error|downward)\\.js)`,
+      `^runtime/(contract|workloads|${room}|failpoint|loop|alone|whole-file|proc|pods/(types|config-error|downward)\\.js)`,
     ),
   })),
   { files: /^runtime\//, ours: /^runtime\// },

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { isEnded, parentOf } from '../../runtime/proc.js'
 
 export interface Layout {
   readonly state: string
@@ -124,8 +125,8 @@ function isKeeper(words: readonly string[]): boolean {
 function firstOf(kept: string, isMeant: (words: readonly string[]) => boolean): number {
   const found = readdirSync('/proc')
     .map(Number)
-    .filter(pid => pid > 0 && isOurs(pid, kept) && isMeant(wordsOf(pid)) && isAlive(pid))
-  return found.find(pid => !found.includes(Number(statFields(pid)[1]))) ?? 0
+    .filter(pid => pid > 0 && isOurs(pid, kept) && isMeant(wordsOf(pid)) && !isEnded(pid))
+  return found.find(pid => !found.includes(parentOf(pid))) ?? 0
 }
 
 function isOurs(pid: number, kept: string): boolean {
@@ -150,33 +151,14 @@ const keptVariable = 'SLIPWAY_KEPT'
 function livingPid(file: string, kept: string): number {
   try {
     const pid = Number.parseInt(readFileSync(file, 'utf8'), 10)
-    return pid > 0 && isAlive(pid) && isOurs(pid, kept) ? pid : 0
+    return pid > 0 && !isEnded(pid) && isOurs(pid, kept) ? pid : 0
   } catch {
     return 0
   }
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return statFields(pid)[0] !== 'Z'
-  } catch {
-    return false
-  }
-}
-
-/** The fields of /proc/PID/stat after the command's name: state first. */
-function statFields(pid: number): readonly string[] {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  } catch {
-    return []
-  }
-}
-
 async function ended(pid: number, withinMs: number): Promise<boolean> {
-  for (let waited = 0; pid > 0 && isAlive(pid); waited += 50) {
+  for (let waited = 0; pid > 0 && !isEnded(pid); waited += 50) {
     if (waited >= withinMs) return false
     await delay(50)
   }

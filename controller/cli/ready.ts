@@ -1,6 +1,7 @@
 // Waits until what `slipway up` started serves: as long as it gets on, however slow the machine is; not on what stands still or has ended.
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
+import { workedMs } from '../../runtime/proc.js'
 import { isKept, type Layout, lastLines, logFile, pidOf } from './processes.js'
 
 /** Of one look at the machine; times in ms of any origin. */
@@ -108,7 +109,7 @@ function lookAt(layout: Layout, pids: Look['pids'], missing: Look['missing']): L
     at: performance.now(),
     missing,
     logBytes: names.reduce((sum, name) => sum + sizeOf(logFile(layout, name)), 0),
-    workedS: names.reduce((sum, name) => sum + secondsOf(pidOf(layout, name)), 0),
+    workedS: names.reduce((sum, name) => sum + workedMs(pidOf(layout, name)) / 1000, 0),
     pids,
     over: names.filter(name => !isKept(layout, name)),
   }
@@ -116,17 +117,6 @@ function lookAt(layout: Layout, pids: Look['pids'], missing: Look['missing']): L
 
 function sizeOf(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.size ?? 0
-}
-
-/** Processor time of a process, s: fields 14 and 15 of /proc/PID/stat, in hundredths (USER_HZ is 100 wherever Linux runs). */
-function secondsOf(pid: number): number {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return (Number(fields[11]) + Number(fields[12])) / 100
-  } catch {
-    return 0
-  }
 }
 
 function lastWords(layout: Layout): readonly string[] {

@@ -6,6 +6,7 @@ import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isEnded } from '../proc.js'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -195,7 +196,7 @@ export async function startNats(program: NatsProgram, options: NatsOptions, sign
     await stopNats(options.directory)
   }
   const child = await launch(program, options.directory)
-  if (await greets(host, options.port, signal, () => isAlive(child))) return server(child)
+  if (await greets(host, options.port, signal, () => !isEnded(child))) return server(child)
   throw new Error(`nats-server ${program.version} did not start on ${host}:${options.port}: ${await lastWords(paths.log)}`)
 }
 
@@ -228,18 +229,9 @@ export async function stopNats(directory: string): Promise<void> {
   const pid = runningNats(directory)
   if (pid === 0) return
   process.kill(pid, 'SIGTERM')
-  for (let i = 0; i < 100 && isAlive(pid); i++) await sleep(100)
-  if (isAlive(pid)) process.kill(pid, 'SIGKILL')
+  for (let i = 0; i < 100 && !isEnded(pid); i++) await sleep(100)
+  if (!isEnded(pid)) process.kill(pid, 'SIGKILL')
   await rm(natsPaths(directory).pid, { force: true })
-}
-
-/** A zombie is not alive: who started it may not have heard of its end. */
-function isAlive(pid: number): boolean {
-  try {
-    return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
-  } catch {
-    return false
-  }
 }
 
 /** Whether a NATS server says INFO there, within the time that a start may take. */

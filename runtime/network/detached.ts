@@ -1,6 +1,7 @@
 // Processes that outlive the one that starts them: begun in a session of their own, found again by pid file and command line.
 import { spawn } from 'node:child_process'
 import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs'
+import { isEnded } from '../proc.js'
 
 export interface Command {
   readonly path: string
@@ -36,15 +37,6 @@ export function commandLine(pid: number): string | null {
 export function stillRuns(pid: number, path: string): boolean {
   const line = commandLine(pid)
   return line === null ? pid > 0 && !isEnded(pid) : line.includes(path)
-}
-
-/** Gone, or a zombie that its parent has not heard of yet. */
-export function isEnded(pid: number): boolean {
-  try {
-    return /\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
-  } catch {
-    return true
-  }
 }
 
 /** Living processes that have every one of these words in their command line: the pids of ours alone, as ours name our own paths. */

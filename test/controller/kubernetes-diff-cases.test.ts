@@ -88,20 +88,24 @@ function ignoring(options: Case['options']): Partial<Application> {
   return { ignoreDifferences: [rule], sync: { ...application().sync, options: ['RespectIgnoreDifferences=true'] } }
 }
 
-t.test('what a client-side diff is to find, an apply changes, and nothing else', { skip: known === null }, async t => {
-  const own = (known ?? []).filter(({ kind }) => kind === 'three-way' || kind === 'two-way')
-  t.equal(own.length, 35)
-  for (const [count, { name, config, live, options, expected }] of own.entries()) {
-    if (leftOut[name] !== undefined || config === null || live === null) {
-      t.ok(leftOut[name], `${name}: ${leftOut[name]}`)
-      continue
+t.test(
+  'what a client-side diff is to find, an apply changes, and nothing else',
+  { skip: known === null && "ARGO CD'S CASES OF A DIFF ARE NOT RUN HERE: ../shared is missing" },
+  async t => {
+    const own = (known ?? []).filter(({ kind }) => kind === 'three-way' || kind === 'two-way')
+    t.equal(own.length, 35)
+    for (const [count, { name, config, live, options, expected }] of own.entries()) {
+      if (leftOut[name] !== undefined || config === null || live === null) {
+        t.ok(leftOut[name], `${name}: ${leftOut[name]}`)
+        continue
+      }
+      const one = await given(t, ignoring(options))
+      const at = await put(movedHere(live, one, count), one, count)
+      const before = contentOf(await real.call('GET', at))
+      await one.apply([movedHere(config, one, count)])
+      const after = contentOf(await real.call('GET', at))
+      const isModified = JSON.stringify(after) !== JSON.stringify(before)
+      t.equal(isModified, expected.modified, name, { before, after })
     }
-    const one = await given(t, ignoring(options))
-    const at = await put(movedHere(live, one, count), one, count)
-    const before = contentOf(await real.call('GET', at))
-    await one.apply([movedHere(config, one, count)])
-    const after = contentOf(await real.call('GET', at))
-    const isModified = JSON.stringify(after) !== JSON.stringify(before)
-    t.equal(isModified, expected.modified, name, { before, after })
-  }
-})
+  },
+)

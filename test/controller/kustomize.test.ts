@@ -15,6 +15,7 @@ import type { Tree } from '../support/render.js'
 
 const path = process.env.PATH ?? ''
 const isThere = path.split(delimiter).some(folder => ['kustomize', 'kubectl'].some(name => existsSync(join(folder, name))))
+const skip = !isThere && 'NOTHING IS BUILT WITH KUSTOMIZE HERE: neither kustomize nor kubectl is on PATH'
 const directory = mkdtempSync(join(tmpdir(), 'slipway-kustomize-'))
 t.teardown(() => rmSync(directory, { recursive: true, force: true }))
 const { signal } = new AbortController()
@@ -149,43 +150,35 @@ async function built(tree: Tree, options: KustomizeOptions | null = null, where 
   }
 }
 
-t.test(
-  'a folder is built with the folders that it builds on',
-  { skip: isThere ? false : 'neither kustomize nor kubectl on PATH' },
-  async t => {
-    t.equal(await built(files), 'eu-own eu-web')
-    t.equal(await built(files, { ...plain, namePrefix: 'us-', nameSuffix: '-1' }), 'us-own-1 us-web-1')
-    t.equal(await built({ 'apps/shop/a.yaml': configMap('a') }), 'none', 'a folder without a kustomization is none of its')
-    const component: Tree = {
-      ...files,
-      'apps/extra/kustomization.yaml': 'apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [extra.yaml]\n',
-      'apps/extra/extra.yaml': configMap('extra'),
-    }
-    t.equal(await built(component, { ...plain, components: ['../extra'] }), 'eu-extra eu-own eu-web')
-    t.match(
-      await built(files, { ...plain, components: ['../extra'] }),
-      /apps\/shop\/kustomization\.yaml: \.\.\/extra is not in this commit/,
-    )
-    t.equal(await built(files, { ...plain, components: ['../extra'], ignoreMissingComponents: true }), 'eu-own eu-web')
-    t.same(readdirSync(directory), [], 'nothing is left behind')
-  },
-)
+t.test('a folder is built with the folders that it builds on', { skip }, async t => {
+  t.equal(await built(files), 'eu-own eu-web')
+  t.equal(await built(files, { ...plain, namePrefix: 'us-', nameSuffix: '-1' }), 'us-own-1 us-web-1')
+  t.equal(await built({ 'apps/shop/a.yaml': configMap('a') }), 'none', 'a folder without a kustomization is none of its')
+  const component: Tree = {
+    ...files,
+    'apps/extra/kustomization.yaml': 'apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [extra.yaml]\n',
+    'apps/extra/extra.yaml': configMap('extra'),
+  }
+  t.equal(await built(component, { ...plain, components: ['../extra'] }), 'eu-extra eu-own eu-web')
+  t.match(
+    await built(files, { ...plain, components: ['../extra'] }),
+    /apps\/shop\/kustomization\.yaml: \.\.\/extra is not in this commit/,
+  )
+  t.equal(await built(files, { ...plain, components: ['../extra'], ignoreMissingComponents: true }), 'eu-own eu-web')
+  t.same(readdirSync(directory), [], 'nothing is left behind')
+})
 
-t.test(
-  'what another one has is found by what went into it, and an unrelated file changes nothing',
-  { skip: !isThere },
-  async t => {
-    const kustomize = openKustomize({ directory, path })
-    const idOf = async (tree: Tree, options: KustomizeOptions | null = null) => {
-      const treeAt = async (folder: string) => repository(tree, folder)
-      return (await kustomize.treeOf({ tree: repository(tree), path: 'apps/shop', treeAt, options, env }, signal))?.contentId
-    }
-    const first = await idOf(files)
-    t.equal(await idOf({ ...files, 'apps/other/x.yaml': configMap('x') }), first)
-    t.not(await idOf({ ...files, 'apps/base/web.yaml': configMap('other') }), first, 'a file of what it builds on')
-    t.not(await idOf(files, { ...plain, namePrefix: 'us-' }), first, 'what the declaration changes')
-  },
-)
+t.test('what another one has is found by what went into it, and an unrelated file changes nothing', { skip }, async t => {
+  const kustomize = openKustomize({ directory, path })
+  const idOf = async (tree: Tree, options: KustomizeOptions | null = null) => {
+    const treeAt = async (folder: string) => repository(tree, folder)
+    return (await kustomize.treeOf({ tree: repository(tree), path: 'apps/shop', treeAt, options, env }, signal))?.contentId
+  }
+  const first = await idOf(files)
+  t.equal(await idOf({ ...files, 'apps/other/x.yaml': configMap('x') }), first)
+  t.not(await idOf({ ...files, 'apps/base/web.yaml': configMap('other') }), first, 'a file of what it builds on')
+  t.not(await idOf(files, { ...plain, namePrefix: 'us-' }), first, 'what the declaration changes')
+})
 
 t.test('nothing is fetched, run or read from elsewhere', async t => {
   let asked = 0
@@ -253,7 +246,7 @@ t.test('nothing is fetched, run or read from elsewhere', async t => {
   t.equal(asked, 0)
 })
 
-t.test('what kustomize refuses itself is told in its words, without paths of this machine', { skip: !isThere }, async t => {
+t.test('what kustomize refuses itself is told in its words, without paths of this machine', { skip }, async t => {
   const kustomization = (text: string): Tree => ({ ...files, 'apps/shop/kustomization.yaml': text })
   const outside = await built({ ...kustomization('resources: [own.yaml]\npatches: [{ path: ../base/web.yaml }]') })
   t.match(outside, /web\.yaml|patch/)

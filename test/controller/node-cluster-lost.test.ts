@@ -9,6 +9,14 @@ import { application, configMap, ledger, order, startField, until } from '../sup
 
 import { canary, names, never, ready, soon, startCluster, startNode } from '../support/node-cluster.js'
 
+/** Three orders, then a deletion that the node has carried out and the controller has forgotten. */
+async function madeAndDeleted(cluster: ReturnType<typeof startCluster>): Promise<void> {
+  for (const name of ['a', 'b', 'c']) await soon(() => cluster.apply(application(), [configMap(name)], order(), never))
+  await cluster.remove(application(), order(), never)
+  await until('it is gone', async () => (await cluster.observe(application(), never)).gone)
+  await cluster.forget(application(), never)
+}
+
 test('a document of several megabytes arrives whole, in chunks, and leaves none behind', async t => {
   const field = await startField(t)
   const node = startNode(field)
@@ -182,10 +190,7 @@ test('an application that is made again under the name of a deleted one is obeye
   const node = startNode(field)
   const cluster = startCluster(field)
   await ready(cluster)
-  for (const name of ['a', 'b', 'c']) await soon(() => cluster.apply(application(), [configMap(name)], order(), never))
-  await cluster.remove(application(), order(), never)
-  await until('it is gone', async () => (await cluster.observe(application(), never)).gone)
-  await cluster.forget(application(), never)
+  await madeAndDeleted(cluster)
 
   const again = application({ uid: 'uid-2' })
   await soon(() => cluster.apply(again, [configMap('new')], order(), never))
@@ -233,10 +238,7 @@ test('what begins, begins after all that has ended: a node need not remember eac
   const node = startNode(field)
   const cluster = startCluster(field)
   await ready(cluster)
-  for (const name of ['a', 'b', 'c']) await soon(() => cluster.apply(application(), [configMap(name)], order(), never))
-  await cluster.remove(application(), order(), never)
-  await until('it is gone', async () => (await cluster.observe(application(), never)).gone)
-  await cluster.forget(application(), never)
+  await madeAndDeleted(cluster)
 
   const other = application({ name: 'other', uid: 'uid-2' })
   await soon(() => cluster.apply(other, [configMap('new')], order(), never))

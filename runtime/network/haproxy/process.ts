@@ -3,7 +3,8 @@ import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { failpoint, written } from '../../failpoint.js'
-import { findProcesses, isEnded, sendSignal, stillRuns } from '../detached.js'
+import { isEnded } from '../../proc.js'
+import { findProcesses, sendSignal, stillRuns } from '../detached.js'
 import type { HaproxyRunner } from '../types.js'
 import {
   type Processes,

@@ -1,7 +1,8 @@
 // The processes around names: the shell that keeps the sockets for the time after us, and the one that answers then. Begun, found, ended.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { sessionOf } from '../../proc.js'
 import { commandLine, findProcesses, sendSignal } from '../detached.js'
 
 export interface HolderPlaces {
@@ -71,24 +72,4 @@ function isShell(pid: number): boolean {
 /** Those that answer. */
 export function answering(zoneFile: string): readonly number[] {
   return others(zoneFile, null).filter(pid => !isShell(pid))
-}
-
-/** Processor time so far, ms: user and system time of /proc/PID/stat, in hundredths of a second wherever Linux runs. 0 when it ended. */
-export function workedMs(pid: number): number {
-  const fields = statOf(pid)
-  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * 10
-}
-
-function sessionOf(pid: number): number {
-  return Number(statOf(pid)[3] ?? 0)
-}
-
-/** What stands behind the command's name, which may hold anything. */
-function statOf(pid: number): readonly string[] {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  } catch {
-    return []
-  }
 }
